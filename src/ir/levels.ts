@@ -65,7 +65,8 @@ export function levelTable(rule: LevelRule, bits: number, params: Float32Array):
     );
   if (rule === 'table') return params.slice();
   if (rule === 'bases') return basesTable(bits, params);
-  if (rule === 'ternary' && bits !== 2) throw new BnnqError('mismatch', `levels: ternary takes 2 bits, got ${bits}`);
+  if (rule === 'ternary' && bits !== 2)
+    throw new BnnqError('mismatch', `levels: ternary takes 2 bits, got ${bits}`);
   const half = 2 ** (bits - 1);
   const levels = new Float32Array(2 * half);
   const sizes = rule === 'ternary' ? [0, params[0]!] : magnitudes(rule, half, params);

@@ -45,7 +45,9 @@ export interface QuantizedTensor {
 }
 
 /** Number of level tables. */
-export function tableCount(q: Pick<QuantizedTensor, 'rows' | 'columns' | 'granularity' | 'groupSize'>): number {
+export function tableCount(
+  q: Pick<QuantizedTensor, 'rows' | 'columns' | 'granularity' | 'groupSize'>,
+): number {
   if (q.granularity === 'tensor') return 1;
   return q.granularity === 'channel' ? q.rows : q.rows * Math.ceil(q.columns / q.groupSize);
 }

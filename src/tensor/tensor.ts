@@ -62,7 +62,8 @@ const ARRAYS: Partial<Record<DataType, ArrayMaker>> = {
 /** The typed-array class that holds elements of this type. STRING and COMPLEX have none. */
 export function arrayClassOf(dtype: DataType): ArrayMaker {
   const maker = ARRAYS[dtype];
-  if (maker === undefined) throw new BnnqError('unsupported', `tensors of type ${dtype} cannot be computed with`);
+  if (maker === undefined)
+    throw new BnnqError('unsupported', `tensors of type ${dtype} cannot be computed with`);
   return maker;
 }
 
@@ -74,7 +75,10 @@ export function zeros(dtype: DataType, shape: readonly number[]): Tensor {
 /** A FLOAT tensor over the given elements, row-major; their number must equal the product of `shape`. */
 export function floats(shape: readonly number[], data: Float32Array | readonly number[]): Tensor {
   if (data.length !== sizeOf(shape))
-    throw new BnnqError('mismatch', `tensor of shape [${shape.join(',')}] needs ${sizeOf(shape)} elements, got ${data.length}`);
+    throw new BnnqError(
+      'mismatch',
+      `tensor of shape [${shape.join(',')}] needs ${sizeOf(shape)} elements, got ${data.length}`,
+    );
   return { dtype: 'FLOAT', shape, data: data instanceof Float32Array ? data : Float32Array.from(data) };
 }
 

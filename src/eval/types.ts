@@ -1,0 +1,123 @@
+/** One image or input of a dataset: 8-bit RGB or grey pixels (row-major, channels last), or values ready to be fed. */
+export type Sample =
+  | {
+      readonly kind: 'pixels';
+      readonly pixels: Uint8Array;
+      readonly width: number;
+      readonly height: number;
+      readonly channels: 1 | 3;
+    }
+  | { readonly kind: 'values'; readonly values: Float32Array };
+
+/** Labelled or unlabelled inputs; see formats/datasets for the kinds of files. */
+export interface Dataset {
+  /** What the user wrote: `cifar10:test_batch.bin`. */
+  readonly spec: string;
+  readonly count: number;
+  /** Class indices, or undefined when there are no labels. */
+  readonly labels: Int32Array | undefined;
+  readonly classNames: readonly string[] | undefined;
+  /** Hex SHA-256 over the names, sizes and labels (files of a folder) or the bytes (single files). */
+  readonly fingerprint: string;
+  sample(index: number): Sample | Promise<Sample>;
+}
+
+/** From pixels to what the network is fed. Applied in this order; `preset` names: torch, tf, caffe, unit, raw. */
+export interface Preprocess {
+  /** Shorter side is resized to this (bilinear, antialiased) before the crop; absent: no resize. */
+  readonly resize?: number;
+  /** Centre crop [height, width]; offset (size − crop) / 2 rounded down. Absent: to the network's input size. */
+  readonly crop?: readonly [number, number];
+  readonly channelOrder: 'rgb' | 'bgr';
+  /** Pixel value × scale, − mean[c], ÷ std[c]. */
+  readonly scale: number;
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+  /** Added to a label to get the index of the output: 1 where class 0 is background. */
+  readonly labelOffset: number;
+}
+
+/** Rates in percent, intervals Wilson 95 %. Without labels the accuracy fields are null. Without a float model to compare with, agreement and the rest are null. */
+export interface Scores {
+  readonly count: number;
+  readonly top1: number | null;
+  readonly top5: number | null;
+  readonly top1Interval: readonly [number, number] | null;
+  readonly top5Interval: readonly [number, number] | null;
+  /** Share of images with the float model's answer. */
+  readonly agreement: number | null;
+  /** Mean KL(float ‖ quantized) of the softmax outputs, nats. */
+  readonly klDivergence: number | null;
+  /** 10·log10(Σ float² / Σ (float − quantized)²) over all logits, decibels. */
+  readonly logitSnrDb: number | null;
+  readonly seconds: number;
+}
+
+/** ρ and MSE of one discretized layer. */
+export interface LayerFit {
+  readonly name: string;
+  readonly scheme: string;
+  readonly bits: number;
+  readonly granularity: string;
+  readonly count: number;
+  readonly correlation: number;
+  readonly mse: number;
+}
+
+/** What a sweep tries. */
+export interface PointSettings {
+  readonly scheme: string;
+  readonly bits: number;
+  readonly granularity: string;
+  readonly method: string;
+  readonly fit: string;
+  readonly levels: string;
+  readonly zero: boolean;
+}
+
+export interface SweepPoint extends PointSettings, Scores {
+  /** Correlation ρ over all discretized weights together. */
+  readonly correlation: number;
+  readonly packedBytes: number;
+  readonly packed: {
+    readonly codes: number;
+    readonly levels: number;
+    readonly other: number;
+    readonly graph: number;
+    readonly header: number;
+  };
+  readonly bitsPerWeight: number;
+  readonly layers: readonly LayerFit[];
+}
+
+/** `report.json`, schema bnn-quantize/report@1. */
+export interface Report {
+  readonly schema: 'bnn-quantize/report@1';
+  readonly tool: { readonly name: 'bnn-quantize'; readonly version: string };
+  readonly command: readonly string[] | null;
+  readonly created: string;
+  readonly machine: {
+    readonly cpu: string;
+    readonly cores: number;
+    readonly platform: string;
+    readonly node: string;
+  };
+  readonly model: {
+    readonly file: string;
+    readonly sha256: string;
+    readonly byteLength: number;
+    readonly format: string;
+    readonly parameters: number;
+    readonly quantizedWeights: number;
+    readonly skipped: readonly { readonly name: string; readonly reason: string }[];
+  };
+  readonly dataset: {
+    readonly spec: string;
+    readonly count: number;
+    readonly fingerprint: string;
+    readonly labelled: boolean;
+    readonly preprocess: Preprocess | null;
+  };
+  readonly float: Omit<Scores, 'agreement' | 'klDivergence' | 'logitSnrDb'>;
+  readonly points: readonly SweepPoint[];
+}
