@@ -116,6 +116,8 @@ export interface Report {
     readonly count: number;
     readonly fingerprint: string;
     readonly labelled: boolean;
+    /** Classes that the network tells apart (values of its output an image); guessing scores 100 / classes percent. */
+    readonly classes?: number | null;
     readonly preprocess: Preprocess | null;
   };
   readonly float: Omit<Scores, 'agreement' | 'klDivergence' | 'logitSnrDb'>;
