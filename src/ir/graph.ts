@@ -72,7 +72,10 @@ export interface FunctionBody {
   readonly overload: string;
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
+  /** Attributes that a call must give. */
   readonly attributes: readonly string[];
+  /** Attributes that a call may give, with their default values. */
+  readonly defaults: ReadonlyMap<string, Attribute>;
   readonly nodes: readonly Node[];
   readonly opsets: ReadonlyMap<string, number>;
 }

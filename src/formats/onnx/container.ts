@@ -1,0 +1,45 @@
+import type { Graph, Initializer, Model } from '../../ir/graph.ts';
+import type { StoredTensor } from './stored-tensor.ts';
+import type { Span } from './wire.ts';
+
+/**
+ * What the ONNX reader leaves in `model.source.container`: the file, and where its tensors lie in it. A writer starts
+ * from these bytes, so that everything that the IR does not hold (documentation, metadata, fields of later versions)
+ * stays in the file.
+ */
+export interface OnnxContainer {
+  readonly kind: 'onnx';
+  readonly bytes: Uint8Array;
+  /** The graph as it was read. */
+  readonly graph: Graph;
+  /** Every TensorProto of the file, of subgraphs and attributes too. */
+  readonly tensors: readonly StoredTensor[];
+}
+
+/** The container of a model that came from ONNX bytes. */
+export function onnxContainerOf(model: Model): OnnxContainer | undefined {
+  const container = model.source.container as Partial<OnnxContainer> | undefined;
+  return container?.kind === 'onnx' ? (container as OnnxContainer) : undefined;
+}
+
+/** Where an initializer lies in the file; undefined for one that is not a TensorProto of it. */
+export function spanOf(initializer: Initializer | undefined): Span | undefined {
+  return (initializer as Partial<StoredTensor> | undefined)?.span;
+}
+
+/**
+ * Whether the model differs from the file in values of initializers only, so that it can be written by changing those
+ * tensors in the file's bytes.
+ */
+export function isPatchable(model: Model, container: OnnxContainer): boolean {
+  const { graph } = model;
+  const before = container.graph;
+  if (graph.nodes !== before.nodes || graph.inputs !== before.inputs || graph.outputs !== before.outputs) return false;
+  if (graph.initializers.size !== before.initializers.size) return false;
+  for (const [name, initializer] of graph.initializers) {
+    const original = before.initializers.get(name);
+    if (original === undefined) return false;
+    if (initializer !== original && spanOf(original) === undefined) return false;
+  }
+  return true;
+}

@@ -1,0 +1,79 @@
+import { BnnqError } from '../errors.ts';
+import type { FunctionBody, Graph, Model, Node } from './graph.ts';
+import { nodeLabel } from './print.ts';
+import { sortNodes, subgraphsOf } from './traverse.ts';
+
+/**
+ * Everything that is wrong with the structure of a model: values made twice, used but made by nothing, nodes in a
+ * cycle or out of order. Operators and types are not looked at.
+ */
+export function validateModel(model: Model): BnnqError[] {
+  const problems = validateGraph(model.graph, new Set());
+  for (const body of model.functions) problems.push(...validateFunction(body));
+  return problems;
+}
+
+function validateGraph(graph: Graph, outer: ReadonlySet<string>): BnnqError[] {
+  const problems: BnnqError[] = [];
+  const made = new Set<string>();
+  const make = (name: string, by: string) => {
+    if (made.has(name)) problems.push(refuse(`value "${name}" is made twice, the second time by ${by}`, name));
+    made.add(name);
+  };
+  for (const input of graph.inputs) make(input.name, 'a graph input');
+  for (const name of graph.initializers.keys()) make(name, 'an initializer');
+  problems.push(...validateNodes(graph.nodes, made, outer, make));
+  for (const { name } of graph.outputs)
+    if (!made.has(name) && !outer.has(name)) problems.push(refuse(`output "${name}" is made by nothing`, name));
+  return problems;
+}
+
+function validateFunction(body: FunctionBody): BnnqError[] {
+  const problems: BnnqError[] = [];
+  const made = new Set<string>(body.inputs);
+  const make = (name: string, by: string) => {
+    if (made.has(name))
+      problems.push(refuse(`function "${body.name}": value "${name}" is made twice, the second time by ${by}`, name));
+    made.add(name);
+  };
+  problems.push(...validateNodes(body.nodes, made, new Set(), make));
+  for (const name of body.outputs)
+    if (!made.has(name)) problems.push(refuse(`function "${body.name}": output "${name}" is made by nothing`, name));
+  return problems;
+}
+
+function validateNodes(
+  nodes: readonly Node[],
+  made: ReadonlySet<string>,
+  outer: ReadonlySet<string>,
+  make: (name: string, by: string) => void,
+): BnnqError[] {
+  const problems: BnnqError[] = [];
+  const { nodes: sorted, cycle } = sortNodes(nodes);
+  if (cycle !== undefined) {
+    const labels = cycle.slice(0, 3).map(nodeLabel).join(', ') + (cycle.length > 3 ? ', …' : '');
+    problems.push(refuse(`${cycle.length} nodes form a cycle: ${labels}`, undefined, cycle[0]));
+    return problems;
+  }
+  if (sorted !== nodes) problems.push(refuse('the nodes are not in topological order'));
+  for (const node of sorted) {
+    for (const name of node.inputs)
+      if (name !== '' && !made.has(name) && !outer.has(name))
+        problems.push(refuse(`${nodeLabel(node)}: input "${name}" is made by nothing`, name, node));
+    const inner = subgraphsOf(node);
+    if (inner.length > 0) {
+      const visible = new Set([...outer, ...made]);
+      for (const graph of inner) problems.push(...validateGraph(graph, visible));
+    }
+    for (const name of node.outputs) if (name !== '') make(name, nodeLabel(node));
+  }
+  return problems;
+}
+
+function refuse(text: string, tensor?: string, node?: Node): BnnqError {
+  const at = {
+    ...(tensor === undefined ? {} : { tensor }),
+    ...(node === undefined ? {} : { node: node.name || (node.outputs[0] ?? '') }),
+  };
+  return new BnnqError('malformed', `graph: ${text}`, at);
+}
