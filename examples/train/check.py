@@ -1,11 +1,11 @@
-"""Scores the demo network with onnxruntime on all 10,000 test digits: as it is, and plainly rounded to 2..8 bits.
+"""Scores the demo network with onnxruntime on the test digits: as it is, and plainly rounded to 2..8 bits.
 
     pip install numpy onnx onnxruntime
     python check.py [--data FOLDER] [--model FILE]
 
 An independent and deliberately naive experiment, to see that low bit widths hurt this network. Two grids, each
-spanning the +-max|w| of an output channel, no fitting: `midtread` has 2^k - 1 levels with a zero, `midrise`
-2^k levels without.
+spanning the +-max|w| of an output channel, nothing fitted: `midtread` has 2^k - 1 levels, one of them zero;
+`midrise` has 2^k levels and no zero.
 """
 
 import argparse
@@ -17,6 +17,8 @@ import onnxruntime
 from onnx import numpy_helper
 
 from mnist import DEFAULT_FOLDER, read_digits
+
+DEMO_MODEL = Path(__file__).resolve().parents[1] / "demo" / "digits.onnx"
 
 
 def midtread(weight: np.ndarray, bits: int) -> np.ndarray:
@@ -59,7 +61,7 @@ def top1(model: onnx.ModelProto, images: np.ndarray, labels: np.ndarray) -> floa
 def main() -> None:
     arguments = argparse.ArgumentParser(description="Scores the demo network with onnxruntime.")
     arguments.add_argument("--data", type=Path, default=DEFAULT_FOLDER, help="folder with the IDX files")
-    arguments.add_argument("--model", type=Path, default=Path(__file__).resolve().parents[1] / "demo" / "digits.onnx")
+    arguments.add_argument("--model", type=Path, default=DEMO_MODEL)
     options = arguments.parse_args()
 
     model = onnx.load(options.model)

@@ -1,4 +1,4 @@
-"""The demo network: a small residual convolutional net with depthwise-separable blocks, about 2.6 MMAC a digit."""
+"""The demo network: a small convolutional net with depthwise-separable blocks, 2.75 million MAC a digit."""
 
 import torch
 from torch import Tensor, nn
@@ -7,7 +7,7 @@ STEM, MIDDLE, TOP = 16, 48, 96
 
 
 class SeparableBlock(nn.Module):
-    """Depthwise 3x3, then pointwise 1x1, each with BatchNormalization; a residual Add where the widths agree."""
+    """Depthwise 3x3, pointwise 1x1, each with BatchNormalization; a residual Add where the widths agree."""
 
     def __init__(self, channels_in: int, channels_out: int):
         super().__init__()
@@ -24,7 +24,7 @@ class SeparableBlock(nn.Module):
 
 
 class DigitNet(nn.Module):
-    """[N,1,28,28] pixels in 0..1 to [N,10] logits. Nine weight layers: two convolutions, three blocks, one Gemm."""
+    """[N,1,28,28] pixels in 0..1 to [N,10] logits, by nine weight layers."""
 
     def __init__(self):
         super().__init__()

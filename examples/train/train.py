@@ -18,6 +18,8 @@ from export_onnx import export
 from mnist import DEFAULT_FOLDER, read_digits
 from network import DigitNet
 
+DEMO_MODEL = Path(__file__).resolve().parents[1] / "demo" / "digits.onnx"
+
 SEED = 20
 BATCH = 128
 PEAK_LEARNING_RATE = 0.2
@@ -32,7 +34,7 @@ def to_input(images: np.ndarray) -> Tensor:
 
 
 def shifted(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Every image moved by its own whole number of pixels in -MAX_SHIFT..MAX_SHIFT in x and y, black moving in."""
+    """Every image moved by its own whole number of pixels, up to MAX_SHIFT each way; black moves in."""
     count, _, height, width = images.shape
     padded = nn.functional.pad(images, [MAX_SHIFT] * 4)[:, 0]
     dy, dx = torch.randint(0, 2 * MAX_SHIFT + 1, (2, count, 1), generator=generator)
@@ -86,7 +88,7 @@ def top1(net: nn.Module, images: Tensor, labels: Tensor) -> float:
 def main() -> None:
     arguments = argparse.ArgumentParser(description="Trains the demo network on MNIST and writes it as ONNX.")
     arguments.add_argument("--data", type=Path, default=DEFAULT_FOLDER, help="folder with the four IDX files")
-    arguments.add_argument("--out", type=Path, default=Path(__file__).resolve().parents[1] / "demo" / "digits.onnx")
+    arguments.add_argument("--out", type=Path, default=DEMO_MODEL)
     arguments.add_argument("--epochs", type=int, default=12)
     arguments.add_argument("--threads", type=int, default=2)
     options = arguments.parse_args()
