@@ -1,0 +1,350 @@
+import { type ScaleContinuousNumeric, scaleLinear, scaleLog } from 'd3-scale';
+import { area, line as path } from 'd3-shape';
+import type { Report, SweepPoint } from '../eval/types.ts';
+import { html } from './escape.ts';
+import { bytes, interval, percent, signed } from './format.ts';
+import { bitWidths, type Headline, paretoFront, pointLabel, type Series } from './series.ts';
+import { element, label, line, marker, shortPath } from './svg.ts';
+
+const WIDTH = 520;
+const HEIGHT = 390;
+const LEFT = 50;
+const RIGHT = 14;
+const TOP = 34;
+const BOTTOM = 52;
+
+/** How much of the vertical axis a chart shows: all of it, or what lies near the float model. */
+export type Zoom = 'all' | 'near-float';
+
+type Scale = ScaleContinuousNumeric<number, number>;
+
+interface Plane {
+  readonly id: string;
+  readonly x: Scale;
+  readonly y: Scale;
+}
+
+/** Lines of headline accuracy over bit width with 95 % bands; `id` must be unique within the page. */
+export function accuracyVsBits(
+  report: Report,
+  headline: Headline,
+  series: readonly Series[],
+  zoom: Zoom,
+  id: string,
+): string {
+  const y = verticalScale(report, headline, zoom);
+  const widths = bitWidths({ ...report, points: inside(report.points, headline, y) });
+  const x = scaleLinear([(widths[0] ?? 1) - 0.4, (widths.at(-1) ?? 8) + 0.4], [LEFT, WIDTH - RIGHT]);
+  const plane: Plane = { id, x, y };
+  const ticks = widths.map((bits) => ({ at: bits, text: String(bits) }));
+  const lines = series.map((one, i) => {
+    const points = one.points.filter((point) => headline.of(point) !== null);
+    return element(
+      'g',
+      { class: seriesClass(one, i) },
+      band(plane, headline, points),
+      curve(plane, headline, points),
+      dots(plane, headline, one, points, (point) => point.bits),
+    );
+  });
+  return chart(plane, {
+    title: `${headline.axis.replace(', %', '')} against bits a weight${zoom === 'all' ? '' : ', close to the float model'}`,
+    description: describe(headline, series),
+    axis: 'bits a weight',
+    ticks,
+    headline,
+    content: lines.join(''),
+  });
+}
+
+/** Every point over its size on disk (logarithmic), the Pareto front joined and labelled. */
+export function accuracyVsSize(
+  report: Report,
+  headline: Headline,
+  series: readonly Series[],
+  zoom: Zoom,
+  id: string,
+): string {
+  const y = verticalScale(report, headline, zoom);
+  const sizes = inside(report.points, headline, y).map((point) => point.packedBytes);
+  const [low, high] =
+    sizes.length === 0 ? [1024, 2048] : [Math.min(...sizes) / 1.08, Math.max(...sizes) * 1.08];
+  const plane: Plane = { id, x: scaleLog([low!, high!], [LEFT, WIDTH - RIGHT]), y };
+  const front = paretoFront(report, headline);
+  const steps = path<SweepPoint>(
+    (point) => plane.x(point.packedBytes),
+    (point) => plane.y(headline.of(point)!),
+  );
+  const groups = series.map((one, i) =>
+    element(
+      'g',
+      { class: seriesClass(one, i) },
+      dots(
+        plane,
+        headline,
+        one,
+        one.points.filter((point) => headline.of(point) !== null),
+        (point) => point.packedBytes,
+      ),
+    ),
+  );
+  return chart(plane, {
+    title: `${headline.axis.replace(', %', '')} against size on disk${zoom === 'all' ? '' : ', close to the float model'}`,
+    description: `${front.length} points are on the Pareto front: no other point is both smaller and better.`,
+    axis: 'size on disk (logarithmic)',
+    ticks: sizeTicks(low!, high!),
+    headline,
+    content: [
+      element('path', { class: 'front', d: shortPath(steps(front) ?? '') }),
+      ...groups,
+      frontLabels(plane, report, headline, front),
+    ].join(''),
+  });
+}
+
+/** `series c<scheme> v<variant> k<number>`: colour, dash and the switch of the legend. */
+function seriesClass(series: Series, index: number): string {
+  return `series c${series.schemeIndex % 6} v${series.variant % 3} k${index}`;
+}
+
+/** The sample of a series in the legend. */
+export function swatch(series: Series, index: number): string {
+  return element(
+    'svg',
+    {
+      class: `swatch ${seriesClass(series, index)}`,
+      viewBox: '0 0 34 16',
+      width: 34,
+      height: 16,
+      'aria-hidden': 'true',
+    },
+    element('path', { class: 'curve', d: 'M1,8L33,8' }),
+    marker(17, 8, series.schemeIndex, { class: 'dot' }),
+  );
+}
+
+function verticalScale(report: Report, headline: Headline, zoom: Zoom): Scale {
+  const range = [HEIGHT - BOTTOM, TOP];
+  if (zoom === 'all') return scaleLinear([0, 100], range);
+  const values = report.points.map((point) => headline.interval(point)?.[1] ?? headline.of(point) ?? 0);
+  return scaleLinear([headline.float - 5, Math.max(headline.float, ...values) + 0.4], range);
+}
+
+/** The points that a vertical scale shows. */
+function inside(points: readonly SweepPoint[], headline: Headline, y: Scale): SweepPoint[] {
+  const [low] = y.domain();
+  return points.filter(
+    (point) => (headline.of(point) ?? Number.NEGATIVE_INFINITY) >= low! && point.packedBytes > 0,
+  );
+}
+
+interface ChartParts {
+  readonly title: string;
+  readonly description: string;
+  readonly axis: string;
+  readonly ticks: readonly { at: number; text: string }[];
+  readonly headline: Headline;
+  readonly content: string;
+}
+
+function chart(plane: Plane, parts: ChartParts): string {
+  const { id, x, y } = plane;
+  const { headline } = parts;
+  const [bottom, top] = [HEIGHT - BOTTOM, TOP];
+  const grid = y
+    .ticks(6)
+    .map(
+      (tick) =>
+        line(LEFT, y(tick), WIDTH - RIGHT, y(tick)) +
+        label(LEFT - 8, y(tick) + 4, String(tick), { 'text-anchor': 'end' }),
+    );
+  const columns = parts.ticks.map(
+    ({ at, text }) =>
+      line(x(at), bottom, x(at), bottom + 5) + label(x(at), bottom + 20, text, { 'text-anchor': 'middle' }),
+  );
+  const window = element('rect', {
+    x: LEFT,
+    y: top - 8,
+    width: WIDTH - RIGHT - LEFT,
+    height: bottom - top + 14,
+  });
+  const [worst] = y.domain();
+  const chance =
+    headline.chance !== null && headline.chance >= worst!
+      ? reference(y(headline.chance), `chance ${percent(headline.chance)}`, 'chance', 'end')
+      : '';
+  return element(
+    'svg',
+    {
+      viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
+      role: 'img',
+      'aria-labelledby': `${id}-title ${id}-text`,
+      class: 'chart',
+    },
+    element('title', { id: `${id}-title` }, html(parts.title)),
+    element('desc', { id: `${id}-text` }, html(parts.description)),
+    element('clipPath', { id: `${id}-clip` }, window),
+    element('g', { class: 'grid' }, ...grid),
+    element('g', { class: 'ticks' }, line(LEFT, bottom, WIDTH - RIGHT, bottom), ...columns),
+    label(LEFT - 42, 14, headline.axis, { class: 'axis' }),
+    label((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8, parts.axis, { class: 'axis', 'text-anchor': 'middle' }),
+    chance,
+    reference(
+      y(headline.float),
+      headline.name === 'top-1' ? `float ${percent(headline.float)}` : 'float model',
+      'float',
+      'start',
+    ),
+    element('g', { 'clip-path': `url(#${id}-clip)` }, parts.content),
+  );
+}
+
+/** A horizontal line of comparison with its name at the end where curves are far away. */
+function reference(y: number, text: string, kind: string, anchor: 'start' | 'end'): string {
+  const x = anchor === 'start' ? LEFT + 6 : WIDTH - RIGHT - 6;
+  return element(
+    'g',
+    { class: `reference ${kind}` },
+    line(LEFT, y, WIDTH - RIGHT, y),
+    label(x, y - 6, text, { 'text-anchor': anchor }),
+  );
+}
+
+function band(plane: Plane, headline: Headline, points: readonly SweepPoint[]): string {
+  const known = points.filter((point) => headline.interval(point) !== null);
+  const shape = area<SweepPoint>()
+    .x((point) => plane.x(point.bits))
+    .y0((point) => plane.y(headline.interval(point)![0]))
+    .y1((point) => plane.y(headline.interval(point)![1]));
+  return known.length < 2 ? '' : element('path', { class: 'band', d: shortPath(shape(known) ?? '') });
+}
+
+function curve(plane: Plane, headline: Headline, points: readonly SweepPoint[]): string {
+  const shape = path<SweepPoint>(
+    (point) => plane.x(point.bits),
+    (point) => plane.y(headline.of(point)!),
+  );
+  return element('path', { class: 'curve', d: shortPath(shape(points) ?? '') });
+}
+
+function dots(
+  plane: Plane,
+  headline: Headline,
+  series: Series,
+  points: readonly SweepPoint[],
+  across: (point: SweepPoint) => number,
+): string {
+  return points
+    .map((point) => {
+      const [x, y] = [plane.x(across(point)), plane.y(headline.of(point)!)];
+      const tip = element('title', {}, html(tooltip(headline, series, point)));
+      return element(
+        'g',
+        {},
+        tip,
+        marker(x, y, series.schemeIndex, { class: 'dot' }),
+        element('circle', { cx: x, cy: y, r: 11, class: 'target' }),
+      );
+    })
+    .join('');
+}
+
+function tooltip(headline: Headline, series: Series, point: SweepPoint): string {
+  const value = headline.of(point)!;
+  const range = headline.interval(point);
+  return [
+    pointLabel(series, point),
+    `${headline.name} ${percent(value)}${range === null ? '' : ` ${interval(range)}`}, ${signed(value - headline.float)} against float`,
+    `${bytes(point.packedBytes)} on disk`,
+  ].join('\n');
+}
+
+function describe(headline: Headline, series: readonly Series[]): string {
+  const texts = series.map((one) => {
+    const values = one.points
+      .filter((point) => headline.of(point) !== null)
+      .map((point) => `${point.bits}: ${headline.of(point)!.toFixed(1)}`);
+    return `${one.label}: ${values.join(', ')}`;
+  });
+  return `${headline.name} in percent by bits. Float model: ${headline.float.toFixed(2)}. ${texts.join('. ')}. The table of all points below has the same numbers.`;
+}
+
+/** Round sizes within the range: powers of two, or halves or quarters between them until there are three. */
+function sizeTicks(low: number, high: number): { at: number; text: string }[] {
+  let ticks: number[] = [];
+  for (const parts of [1, 2, 4, 8]) {
+    ticks = [];
+    for (let power = Math.floor(Math.log2(low)); 2 ** power <= high; power++)
+      for (let part = 0; part < parts; part++) ticks.push(2 ** power * (1 + part / parts));
+    ticks = ticks.filter((at) => at >= low && at <= high);
+    if (ticks.length >= 3) break;
+  }
+  const step = Math.ceil(ticks.length / 7);
+  return ticks
+    .filter((_, i) => i % step === 0)
+    .map((at) => ({
+      at,
+      text: bytes(at)
+        .replace(/(\.\d*?)0+ /, '$1 ')
+        .replace('. ', ' '),
+    }));
+}
+
+interface Box {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/**
+ * Bit widths along the front, at the highest point of each: at the first of a few places (above left first, where a front has nothing) where
+ * it touches neither a marker, nor another label, nor the edge; a label that fits nowhere is left out.
+ */
+function frontLabels(plane: Plane, report: Report, headline: Headline, front: readonly SweepPoint[]): string {
+  const at = (point: SweepPoint): [number, number] => [
+    plane.x(point.packedBytes),
+    plane.y(headline.of(point)!),
+  ];
+  const shown = inside(report.points, headline, plane.y);
+  const taken: Box[] = shown.map((point) => ({
+    x: at(point)[0] - 6,
+    y: at(point)[1] - 6,
+    width: 12,
+    height: 12,
+  }));
+  for (const [level, x] of [
+    [headline.float, LEFT],
+    [headline.chance ?? -1, WIDTH - RIGHT - 130],
+  ] as const)
+    taken.push({ x, y: plane.y(level) - 18, width: 130, height: 19 });
+  const texts: string[] = [];
+  const tops = new Map(front.filter((point) => shown.includes(point)).map((point) => [point.bits, point]));
+  for (const point of tops.values()) {
+    const text = String(point.bits);
+    const [x, y] = at(point);
+    const width = text.length * 9;
+    const places = [
+      { x: x - 4 - width, y: y - 21 },
+      { x: x - 9 - width, y: y - 12 },
+      { x: x - width / 2, y: y - 23 },
+      { x: x + 9, y: y + 2 },
+      { x: x - width / 2, y: y + 8 },
+    ].map((corner): Box => ({ ...corner, width, height: 15 }));
+    const place = places.find(
+      (box) =>
+        box.x > LEFT &&
+        box.x + box.width < WIDTH - RIGHT &&
+        box.y + box.height < HEIGHT - BOTTOM &&
+        !taken.some((other) => touch(box, other)),
+    );
+    if (place === undefined) continue;
+    taken.push(place);
+    texts.push(label(place.x, place.y + 12, text));
+  }
+  return element('g', { class: 'names' }, ...texts);
+}
+
+function touch(a: Box, b: Box): boolean {
+  return a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
+}

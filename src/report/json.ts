@@ -1,0 +1,37 @@
+import type { Report } from '../eval/types.ts';
+
+/** Keys in the order in which they are written, by the name of the object that they belong to. */
+const ORDER: Readonly<Record<string, readonly string[]>> = {
+  report: ['schema', 'tool', 'command', 'created', 'machine', 'model', 'dataset', 'float', 'points'],
+  tool: ['name', 'version'],
+  machine: ['cpu', 'cores', 'platform', 'node'],
+  model: ['file', 'sha256', 'byteLength', 'format', 'parameters', 'quantizedWeights', 'skipped'],
+  skipped: ['name', 'reason'],
+  dataset: ['spec', 'count', 'fingerprint', 'labelled', 'classes', 'preprocess'],
+  preprocess: ['resize', 'crop', 'channelOrder', 'scale', 'mean', 'std', 'labelOffset'],
+  float: ['count', 'top1', 'top5', 'top1Interval', 'top5Interval', 'seconds'],
+  points: [
+    ...['scheme', 'bits', 'granularity', 'method', 'fit', 'levels', 'zero'],
+    ...['count', 'top1', 'top5', 'top1Interval', 'top5Interval', 'agreement', 'klDivergence', 'logitSnrDb'],
+    ...['correlation', 'packedBytes', 'packed', 'bitsPerWeight', 'seconds', 'layers'],
+  ],
+  packed: ['codes', 'levels', 'other', 'graph', 'header'],
+  layers: ['name', 'scheme', 'bits', 'granularity', 'count', 'correlation', 'mse'],
+};
+
+/**
+ * `report.json`, schema `bnn-quantize/report@1`: the report itself, two spaces deep, its keys in one order whoever built
+ * it; keys that this version does not know follow the others. Numbers that JSON lacks (infinities) become null.
+ */
+export function reportJson(report: Report): string {
+  return `${JSON.stringify(inOrder(report, 'report'), null, 2)}\n`;
+}
+
+function inOrder(value: unknown, name: string): unknown {
+  if (Array.isArray(value)) return value.map((item) => inOrder(item, name));
+  if (value === null || typeof value !== 'object') return value;
+  const known = ORDER[name] ?? [];
+  const rank = (key: string): number => (known.includes(key) ? known.indexOf(key) : known.length);
+  const entries = Object.entries(value).toSorted(([a], [b]) => rank(a) - rank(b));
+  return Object.fromEntries(entries.map(([key, item]) => [key, inOrder(item, key)]));
+}

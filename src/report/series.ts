@@ -1,0 +1,155 @@
+import type { PointSettings, Report, SweepPoint } from '../eval/types.ts';
+
+/** Points that differ in their bit width alone: one line of a chart. */
+export interface Series {
+  /** What tells it from the others: `exp · channel`, or `exp` where all points have the same granularity. */
+  readonly label: string;
+  readonly scheme: string;
+  /** Place of the scheme among the schemes of the report, for its colour and marker. */
+  readonly schemeIndex: number;
+  /** Place among the series of the same scheme, for its dash and fill. */
+  readonly variant: number;
+  /** In ascending bit width. */
+  readonly points: readonly SweepPoint[];
+}
+
+/** What the report judges by: top-1 accuracy, or agreement with the float model where there are no labels. */
+export interface Headline {
+  readonly name: 'top-1' | 'agreement';
+  /** `top-1 accuracy, %`, for axes. */
+  readonly axis: string;
+  /** That of the float model: its accuracy, or 100 % agreement with itself. */
+  readonly float: number;
+  /** Accuracy of guessing, percent, where the number of classes is known. */
+  readonly chance: number | null;
+  of(point: SweepPoint): number | null;
+  interval(point: SweepPoint): readonly [number, number] | null;
+}
+
+type Variant = Omit<PointSettings, 'scheme' | 'bits'>;
+
+export function headlineOf(report: Report): Headline {
+  if (!report.dataset.labelled || report.float.top1 === null)
+    return {
+      name: 'agreement',
+      axis: 'agreement with float, %',
+      float: 100,
+      chance: null,
+      of: (point) => point.agreement,
+      interval: () => null,
+    };
+  const classes = report.dataset.classes ?? null;
+  return {
+    name: 'top-1',
+    axis: 'top-1 accuracy, %',
+    float: report.float.top1,
+    chance: classes === null || classes < 2 ? null : 100 / classes,
+    of: (point) => point.top1,
+    interval: (point) => point.top1Interval,
+  };
+}
+
+/** The points as series, in the order in which scheme and settings first appear. */
+export function seriesOf(report: Report): Series[] {
+  const varying = varyingSettings(report.points);
+  const schemes = [...new Set(report.points.map((point) => point.scheme))];
+  const groups = new Map<string, SweepPoint[]>();
+  for (const point of report.points) {
+    const key = JSON.stringify([
+      point.scheme,
+      point.granularity,
+      point.method,
+      point.fit,
+      point.levels,
+      point.zero,
+    ]);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [point]);
+    else group.push(point);
+  }
+  const seen = new Map<string, number>();
+  const series = [...groups.values()].map((points): Series => {
+    const first = points[0]!;
+    const variant = seen.get(first.scheme) ?? 0;
+    seen.set(first.scheme, variant + 1);
+    return {
+      label: [first.scheme, ...varying.map((setting) => settingText(setting, first))].join(' · '),
+      scheme: first.scheme,
+      schemeIndex: schemes.indexOf(first.scheme),
+      variant,
+      points: points.toSorted((a, b) => a.bits - b.bits),
+    };
+  });
+  return series.toSorted((a, b) => a.schemeIndex - b.schemeIndex);
+}
+
+/** The settings that all points share, in words: `granularity channel, fit correlation, …`; empty without points. */
+export function commonSettings(report: Report): string {
+  const first = report.points[0];
+  if (first === undefined) return '';
+  const varying = varyingSettings(report.points);
+  const names: (keyof Variant)[] = ['granularity', 'method', 'fit', 'levels', 'zero'];
+  return names
+    .filter((name) => !varying.includes(name))
+    .map((name) => (name === 'zero' ? settingText(name, first) : `${name} ${settingText(name, first)}`))
+    .join(', ');
+}
+
+/** `exp · channel · 3 bits`: a point by the words that its series uses. */
+export function pointLabel(series: Series, point: SweepPoint): string {
+  return `${series.label} · ${point.bits} bit${point.bits === 1 ? '' : 's'}`;
+}
+
+/** The bit widths of the report, ascending. */
+export function bitWidths(report: Report): number[] {
+  return [...new Set(report.points.map((point) => point.bits))].toSorted((a, b) => a - b);
+}
+
+/** The best point of a bit width: highest headline, then smallest file. */
+export function bestAt(report: Report, headline: Headline, bits: number): SweepPoint | undefined {
+  return report.points
+    .filter((point) => point.bits === bits && headline.of(point) !== null)
+    .toSorted((a, b) => headline.of(b)! - headline.of(a)! || a.packedBytes - b.packedBytes)[0];
+}
+
+/** The smallest file that loses at most `points` against float, or undefined when none does. */
+export function smallestWithin(report: Report, headline: Headline, points: number): SweepPoint | undefined {
+  return report.points
+    .filter((point) => (headline.of(point) ?? Number.NEGATIVE_INFINITY) >= headline.float - points)
+    .toSorted((a, b) => a.packedBytes - b.packedBytes || headline.of(b)! - headline.of(a)!)[0];
+}
+
+/** Points that no other one beats in both size and headline, ascending in size. */
+export function paretoFront(report: Report, headline: Headline): SweepPoint[] {
+  const bySize = report.points
+    .filter((point) => headline.of(point) !== null)
+    .toSorted((a, b) => a.packedBytes - b.packedBytes || headline.of(b)! - headline.of(a)!);
+  const front: SweepPoint[] = [];
+  let best = Number.NEGATIVE_INFINITY;
+  for (const point of bySize)
+    if (headline.of(point)! > best) {
+      best = headline.of(point)!;
+      front.push(point);
+    }
+  return front;
+}
+
+/** Points that cannot be told from guessing: chance lies within or above their interval. */
+export function atChance(report: Report, headline: Headline): SweepPoint[] {
+  const { chance } = headline;
+  if (chance === null) return [];
+  return report.points.filter((point) => {
+    const range = headline.interval(point);
+    return range !== null && range[0] <= chance;
+  });
+}
+
+function varyingSettings(points: readonly SweepPoint[]): (keyof Variant)[] {
+  const names: (keyof Variant)[] = ['granularity', 'method', 'fit', 'levels', 'zero'];
+  return names.filter((name) => new Set(points.map((point) => point[name])).size > 1);
+}
+
+function settingText(name: keyof Variant, point: SweepPoint): string {
+  if (name === 'zero') return point.zero ? 'with zero' : 'no zero';
+  return String(point[name]);
+}
