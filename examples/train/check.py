@@ -3,7 +3,7 @@
     pip install numpy onnx onnxruntime
     python check.py [--data FOLDER] [--model FILE]
 
-An independent and deliberately naive experiment, to see that low bit widths hurt this network. Two grids, each
+An independent, deliberately naive experiment, to see that low bit widths hurt this network. Two grids, each
 spanning the +-max|w| of an output channel, nothing fitted: `midtread` has 2^k - 1 levels, one of them zero;
 `midrise` has 2^k levels and no zero.
 """

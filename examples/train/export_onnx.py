@@ -1,4 +1,4 @@
-"""Writes DigitNet as ONNX with `onnx.helper`, so that the graph says what network.py says and nothing else."""
+"""Writes DigitNet as ONNX with `onnx.helper`: the graph says what network.py says and nothing else."""
 
 from pathlib import Path
 
