@@ -1,26 +1,4 @@
-/** One image or input of a dataset: 8-bit RGB or grey pixels (row-major, channels last), or values ready to be fed. */
-export type Sample =
-  | {
-      readonly kind: 'pixels';
-      readonly pixels: Uint8Array;
-      readonly width: number;
-      readonly height: number;
-      readonly channels: 1 | 3;
-    }
-  | { readonly kind: 'values'; readonly values: Float32Array };
-
-/** Labelled or unlabelled inputs; see formats/datasets for the kinds of files. */
-export interface Dataset {
-  /** What the user wrote: `cifar10:test_batch.bin`. */
-  readonly spec: string;
-  readonly count: number;
-  /** Class indices, or undefined when there are no labels. */
-  readonly labels: Int32Array | undefined;
-  readonly classNames: readonly string[] | undefined;
-  /** Hex SHA-256 over the names, sizes and labels (files of a folder) or the bytes (single files). */
-  readonly fingerprint: string;
-  sample(index: number): Sample | Promise<Sample>;
-}
+export type { Dataset, Pixels, Sample } from '../formats/datasets/dataset.ts';
 
 /** From pixels to what the network is fed. Applied in this order; `preset` names: torch, tf, caffe, unit, raw. */
 export interface Preprocess {
