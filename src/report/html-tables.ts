@@ -76,7 +76,7 @@ export function pointsTable(report: Report, headline: Headline, series: readonly
   const head = [
     ...['series', 'bits'],
     ...(labelled ? ['top-1, %', '95 % interval', 'against float', 'top-5, %'] : []),
-    ...['same answer, %', 'KL, nats', 'logit SNR, dB', 'ρ', 'on disk', 'bits a weight', 'smaller', 'seconds'],
+    ...['same answer, %', 'KL, nats', 'logit SNR, dB', 'ρ', 'on disk', 'bits a weight', 'smaller', 'time, s'],
   ];
   const rows = series.flatMap((one, i) =>
     one.points.map((p) => {

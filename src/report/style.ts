@@ -79,7 +79,7 @@ code { font-family: ui-monospace, "Cascadia Mono", Menlo, Consolas, "DejaVu Sans
   body { font-size: 10pt; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   main { max-width: none; padding: 0; }
   .charts { grid-template-columns: 1fr 1fr; } .key input, .screen { display: none; }
-  figure, .tile, tr { break-inside: avoid; } h2 { break-after: avoid; } .scroll { overflow: visible; border-radius: 0; }
+  figure, .tile, tr, .heat { break-inside: avoid; } h2 { break-after: avoid; } .scroll { overflow: visible; border-radius: 0; }
   table { font-size: 7.5pt; } th, td { padding: .15rem .3rem; }
 }
 `;

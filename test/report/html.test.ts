@@ -1,0 +1,160 @@
+import { describe, expect, it } from 'vitest';
+import { reportHtml } from '../../src/report/html.ts';
+import { samplePoint, sampleReport, unlabelledReport } from './fixture.ts';
+import { elements, textOf } from './markup.ts';
+
+describe('report.html', () => {
+  const page = reportHtml(sampleReport());
+  const tree = elements(page);
+
+  it('is well-formed: every element closed in order, every id once', () => {
+    const ids = tree.flatMap(({ attributes }) => attributes.get('id') ?? []);
+    expect(ids.length).toBeGreaterThan(0);
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+
+  it('asks for nothing from anywhere', () => {
+    expect(page).not.toMatch(/https?:|\/\/[a-z]|@import|url\((?!#)/i);
+    for (const name of ['script', 'link', 'img', 'iframe', 'object', 'embed', 'use', 'image'])
+      expect(tree.filter((element) => element.name === name)).toEqual([]);
+    for (const { attributes } of tree)
+      for (const name of attributes.keys())
+        expect(name).not.toMatch(/^(src|href|xlink:href|on.*|srcset|action)$/);
+    const policy = tree.find(({ attributes }) => attributes.get('http-equiv') === 'Content-Security-Policy');
+    expect(policy!.attributes.get('content')).toBe("default-src 'none'; style-src 'unsafe-inline'");
+  });
+
+  it('draws a marker for every point of every series against bits', () => {
+    const chart = inside(page, 'bits');
+    expect(chart.match(/class="target"/g)).toHaveLength(48);
+    expect(chart.match(/class="curve"/g)).toHaveLength(6);
+    expect(chart.match(/class="band"/g)).toHaveLength(6);
+    expect(chart).toContain('float 91.73 %');
+    expect(chart).toContain('chance 10.00 %');
+  });
+
+  it('draws a higher accuracy higher', () => {
+    const heights = [...inside(page, 'bits').matchAll(/<circle cx="[\d.]+" cy="([\d.]+)"/g)]
+      .slice(40, 48)
+      .map((match) => Number(match[1]));
+    const rates = [10.0, 18.26, 83.19, 90.45, 91.22, 91.52, 91.66, 91.76];
+    for (let i = 1; i < rates.length; i++) expect(heights[i]!).toBeLessThan(heights[i - 1]!);
+    const unit = (heights[0]! - heights[2]!) / (rates[2]! - rates[0]!);
+    expect((heights[0]! - heights[7]!) / unit).toBeCloseTo(rates[7]! - rates[0]!, 0);
+  });
+
+  it('gives every chart a title, a description in words and the table beside it', () => {
+    const charts = tree.filter(({ attributes }) => attributes.get('class') === 'chart');
+    expect(charts).toHaveLength(4);
+    for (const { attributes } of charts) {
+      expect(attributes.get('role')).toBe('img');
+      for (const id of attributes.get('aria-labelledby')!.split(' '))
+        expect(tree.some((element) => element.attributes.get('id') === id)).toBe(true);
+    }
+    const rows = page.match(/<table class="points">[\s\S]*?<\/table>/)![0].match(/<tr class="k\d+">/g);
+    expect(rows).toHaveLength(48);
+  });
+
+  it('has a switch a series that a rule of the style sheet listens to', () => {
+    const boxes = tree.filter(({ name }) => name === 'input');
+    expect(boxes).toHaveLength(6);
+    for (const box of boxes) expect(page).toContain(`main:has(#${box.attributes.get('id')}:not(:checked))`);
+  });
+
+  it('tells schemes by colour and shape, granularities by dash and fill', () => {
+    const legend = [...page.matchAll(/<svg class="swatch series (c\d) (v\d)[\s\S]*?<path d="([^"]+)"/g)].map(
+      (match) => match.slice(1, 4),
+    );
+    expect(legend.map(([colour, dash]) => `${colour}${dash}`)).toEqual([
+      'c0v0',
+      'c0v1',
+      'c1v0',
+      'c1v1',
+      'c2v0',
+      'c2v1',
+    ]);
+    expect(new Set(legend.map(([, , shape]) => shape)).size).toBe(3);
+  });
+
+  it('follows the reader into the dark, onto a phone and to the printer', () => {
+    expect(page).toContain('prefers-color-scheme: dark');
+    expect(page).toContain('max-width: 40rem');
+    expect(page).toContain('@media print');
+    expect(page).toContain('width=device-width');
+  });
+
+  it('says how it was made', () => {
+    const text = textOf(page);
+    expect(text).toContain("bnn-quantize sweep resnet20.onnx --data 'cifar10:test batch.bin' -o report");
+    expect(text).toContain('stem.gate: the weight is an input of Mul');
+    expect(text).toContain('6af84e52190dd8b1462df47c5d7b895b90a77b0a1735e6b17c170aabcc9c60d5');
+  });
+
+  it('lets no name become markup', () => {
+    const attack = `"><script>alert(1)</script><img src=x onerror='alert(2)'>&amp;</title></style>\u0000\ud800`;
+    const report = sampleReport();
+    const hostile = reportHtml({
+      ...report,
+      tool: { ...report.tool, version: attack },
+      command: [attack],
+      created: attack,
+      machine: { ...report.machine, cpu: attack, platform: attack, node: attack },
+      model: {
+        ...report.model,
+        file: attack,
+        format: attack,
+        sha256: attack,
+        skipped: [{ name: attack, reason: attack }],
+      },
+      dataset: { ...report.dataset, spec: attack, fingerprint: attack },
+      points: [
+        {
+          ...samplePoint(attack, attack, 3, 80),
+          layers: [
+            { name: attack, scheme: attack, bits: 3, granularity: attack, count: 1, correlation: 1, mse: 0 },
+          ],
+        },
+        samplePoint('exp', 'tensor', 3, 70),
+      ],
+    });
+    const names = new Set(elements(hostile).map(({ name }) => name));
+    expect(names.has('script') || names.has('img')).toBe(false);
+    expect(hostile).not.toMatch(/<script|onerror='|\p{Surrogate}/u);
+    expect(hostile).not.toContain('\u0000');
+    expect(elements(hostile).filter(({ name }) => name === 'style')).toHaveLength(1);
+  });
+
+  it('holds for odd sweeps: one point, one width, no labels, nothing finished, nothing near float', () => {
+    const reports = [
+      sampleReport({ points: [samplePoint('exp', 'channel', 3, 83)] }),
+      sampleReport({
+        points: [samplePoint('exp', 'channel', 3, 83), samplePoint('linear', 'channel', 3, 80)],
+      }),
+      sampleReport({ points: [samplePoint('exp', 'channel', 1, 10)] }),
+      sampleReport({ points: [] }),
+      unlabelledReport(),
+    ];
+    for (const report of reports) {
+      const odd = reportHtml(report);
+      expect(() => elements(odd)).not.toThrow();
+      expect(odd).not.toMatch(/NaN|undefined|Infinity/);
+    }
+  });
+
+  it('weighs under 2 MB and takes no second for 64 points of 100 layers', () => {
+    const layers = Array.from({ length: 100 }, (_, i) => ({
+      ...{ name: `features.${i}.conv.weight`, scheme: 'exp', bits: 3, granularity: 'channel', count: 1000 },
+      ...{ correlation: 0.98765, mse: 0.012345 },
+    }));
+    const points = ['binary', 'linear', 'exp', 'ternary', 'pot', 'codebook', 'a', 'b'].flatMap((scheme) =>
+      [1, 2, 3, 4, 5, 6, 7, 8].map((bits) => ({ ...samplePoint(scheme, 'channel', bits, 80), layers })),
+    );
+    expect(Buffer.byteLength(reportHtml(sampleReport({ points })))).toBeLessThan(2_000_000);
+  });
+});
+
+/** The chart whose title has the id `<id>-title`. */
+function inside(page: string, id: string): string {
+  const from = page.lastIndexOf('<svg', page.indexOf(`id="${id}-title"`));
+  return page.slice(from, page.indexOf('</svg>', from));
+}
