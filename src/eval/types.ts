@@ -1,14 +1,22 @@
 export type { Dataset, Pixels, Sample } from '../formats/datasets/dataset.ts';
 
-/** From pixels to what the network is fed. Applied in this order; `preset` names: torch, tf, caffe, unit, raw. */
+/**
+ * From pixels to what the network is fed, in this order: resize, crop, size, then for every pixel p of the network's
+ * channel c: (p × scale − mean[c]) ÷ std[c]. In float32: the product is rounded to float32, then the difference, then
+ * the quotient, as NumPy and PyTorch do it; `scale` itself is float64, mean and std are rounded to float32.
+ */
 export interface Preprocess {
-  /** Shorter side is resized to this (bilinear, antialiased) before the crop; absent: no resize. */
+  /** Name of the preset that it is: torch, tf, caffe, unit or raw. */
+  readonly preset?: string;
+  /** Shorter side is resized to this (bilinear, antialiased), the other in proportion, rounded down. Absent: no resize. */
   readonly resize?: number;
-  /** Centre crop [height, width]; offset (size − crop) / 2 rounded down. Absent: to the network's input size. */
+  /** Centre crop [height, width]; offset (size − crop) / 2 rounded down. Absent: to the network's input size, unless `size` is there. */
   readonly crop?: readonly [number, number];
+  /** Then resized to exactly this [height, width], whatever that does to proportions. Absent: no second resize. */
+  readonly size?: readonly [number, number];
   readonly channelOrder: 'rgb' | 'bgr';
-  /** Pixel value × scale, − mean[c], ÷ std[c]. */
   readonly scale: number;
+  /** In the network's order of channels; one number stands for all of them. */
   readonly mean: readonly number[];
   readonly std: readonly number[];
   /** Added to a label to get the index of the output: 1 where class 0 is background. */
