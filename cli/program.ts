@@ -1,0 +1,81 @@
+import { Command, CommanderError } from 'commander';
+import { VERSION } from '../src/index.ts';
+import { inspectCommand } from './commands/inspect.ts';
+import { quantizeCommand } from './commands/quantize.ts';
+import { runCommand } from './commands/run.ts';
+import { scoreCommand } from './commands/score.ts';
+import { sweepCommand } from './commands/sweep.ts';
+import { verifyCommand } from './commands/verify.ts';
+import { EXIT, errorText, exitCodeOf } from './exit.ts';
+
+const DESCRIPTION = `Discretize the weights of a trained network to 1-8 bits without retraining, and see what each width costs.
+
+  <model>    an .onnx file or a .bnnq file written by this program, told apart by content
+  <dataset>  imagefolder:<dir> | csv:<labels.csv> | cifar10:<file.bin> | idx:<images>,<labels> | npz:<file>`;
+
+const EXAMPLES = `
+Examples:
+  $ bnn-quantize model.onnx --scheme exp --bits 3        write model.exp3.bnnq and show how well each layer fits
+  $ bnn-quantize score model.exp3.bnnq --data cifar10:test_batch.bin --against model.onnx
+  $ bnn-quantize sweep model.onnx --data cifar10:test_batch.bin --bits 1-8 -o report
+
+quantize is what happens when no command is named. Help on one command: bnn-quantize sweep --help
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a gate (--max-drop, --min-top1) not met, 130 interrupted.`;
+
+/** The whole command line. */
+export function program(): Command {
+  const root = new Command('bnn-quantize')
+    .description(DESCRIPTION)
+    .version(VERSION, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'show this help')
+    .helpCommand('help [command]', 'show the help of a command')
+    .addHelpText('after', EXAMPLES)
+    .showSuggestionAfterError()
+    .enablePositionalOptions();
+  for (const command of [
+    quantizeCommand(),
+    inspectCommand(),
+    scoreCommand(),
+    sweepCommand(),
+    runCommand(),
+    verifyCommand(),
+  ])
+    root.addCommand(command, { isDefault: command.name() === 'quantize' });
+  for (const command of [root, ...root.commands])
+    command.exitOverride().configureOutput({ outputError: (text, write) => write(usageText(text, command)) });
+  return root;
+}
+
+/** Runs the command line and sets the exit code of the process; never throws. */
+export async function run(argv: readonly string[]): Promise<void> {
+  endQuietlyOnClosedPipe();
+  const root = program();
+  try {
+    if (argv.length <= 2) root.help({ error: true });
+    await root.parseAsync(argv);
+  } catch (thrown) {
+    // commander has said its own piece
+    if (!(thrown instanceof CommanderError))
+      process.stderr.write(errorText(thrown, argv.includes('--debug')));
+    process.exitCode = exitCodeOf(thrown);
+  }
+}
+
+/** `error: unknown option '--bit'\n(Did you mean --bits?)` as one sentence that leads to the help. */
+function usageText(text: string, command: Command): string {
+  const sentence = text
+    .replace(/^error: /, '')
+    .trim()
+    .replace(/\s*\n\(Did you mean (.*)\?\)/, ', did you mean $1?');
+  const help = command.parent === null ? 'bnn-quantize --help' : `bnn-quantize ${command.name()} --help`;
+  return `bnn-quantize: ${sentence}\nSee "${help}".\n`;
+}
+
+/** `bnn-quantize inspect … | head`: when the reader has gone, there is nobody to complain to. */
+function endQuietlyOnClosedPipe(): void {
+  for (const stream of [process.stdout, process.stderr])
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EPIPE') process.exit(process.exitCode ?? EXIT.done);
+      throw error;
+    });
+}
