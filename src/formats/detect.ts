@@ -40,7 +40,8 @@ export function detect(bytes: Uint8Array): Detected {
     signature.every((byte, i) => bytes[offset + i] === byte);
   if (has(0, HDF5)) return { kind: 'keras-h5' };
   if (has(0, ZIP)) return { kind: 'zip' };
-  for (const [offset, signature, what] of FOREIGN) if (has(offset, signature)) return { kind: 'foreign', what };
+  for (const [offset, signature, what] of FOREIGN)
+    if (has(offset, signature)) return { kind: 'foreign', what };
   if (looksLikeSafetensors(bytes)) return { kind: 'safetensors' };
   if (isText(bytes)) {
     const json = /^\uFEFF?\s*[{[]/.test(textOf(bytes));

@@ -28,10 +28,13 @@ export function readFileBytes(path: string, maxBytes: number): Uint8Array {
     const fd = openSync(path, 'r');
     try {
       const stat = fstatSync(fd);
-      if (stat.isDirectory()) throw new BnnqError('io', `cannot read "${path}": it is a folder`, { file: path });
+      if (stat.isDirectory())
+        throw new BnnqError('io', `cannot read "${path}": it is a folder`, { file: path });
       if (!stat.isFile()) return plain(readFileSync(fd)); // a pipe has no length
       if (stat.size > maxBytes)
-        throw new BnnqError('limit', `"${path}" has ${stat.size} bytes, at most ${maxBytes} can be read`, { file: path });
+        throw new BnnqError('limit', `"${path}" has ${stat.size} bytes, at most ${maxBytes} can be read`, {
+          file: path,
+        });
       return readPart(fd, 0, stat.size);
     } finally {
       closeSync(fd);
@@ -85,7 +88,8 @@ export function writeFileAtomically(
   options: WriteOptions = {},
 ): number {
   const before = checkWritable(path, options);
-  if (before !== undefined && !before.isFile()) return withFile('write', path, () => writeTo(openSync(path, 'w'), chunks));
+  if (before !== undefined && !before.isFile())
+    return withFile('write', path, () => writeTo(openSync(path, 'w'), chunks));
   const target = before === undefined ? path : withFile('write', path, () => realpathSync(path));
   const temporary = join(dirname(target), `.bnnq-${randomBytes(6).toString('hex')}.tmp`);
   try {
@@ -108,13 +112,20 @@ export function writeFileAtomically(
 export function checkWritable(path: string, options: WriteOptions = {}): Stats | undefined {
   return withFile('write', path, () => {
     const stat = statSync(path, { throwIfNoEntry: false });
-    if (stat?.isDirectory()) throw new BnnqError('io', `cannot write "${path}": it is a folder`, { file: path });
+    if (stat?.isDirectory())
+      throw new BnnqError('io', `cannot write "${path}": it is a folder`, { file: path });
     if (stat?.isFile() && !options.force)
-      throw new BnnqError('exists', `"${path}" exists already; it is overwritten only with --force (force: true)`, {
+      throw new BnnqError(
+        'exists',
+        `"${path}" exists already; it is overwritten only with --force (force: true)`,
+        {
+          file: path,
+        },
+      );
+    if (stat === undefined && !statSync(dirname(path), { throwIfNoEntry: false })?.isDirectory())
+      throw new BnnqError('not-found', `cannot write "${path}": there is no folder "${dirname(path)}"`, {
         file: path,
       });
-    if (stat === undefined && !statSync(dirname(path), { throwIfNoEntry: false })?.isDirectory())
-      throw new BnnqError('not-found', `cannot write "${path}": there is no folder "${dirname(path)}"`, { file: path });
     return stat;
   });
 }
@@ -124,7 +135,8 @@ function writeTo(fd: number, chunks: Iterable<Uint8Array | string>): number {
   try {
     for (const chunk of chunks) {
       const bytes = typeof chunk === 'string' ? Buffer.from(chunk, 'utf8') : chunk;
-      for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at, Math.min(PIECE_BYTES, bytes.length - at));
+      for (let at = 0; at < bytes.length; )
+        at += writeSync(fd, bytes, at, Math.min(PIECE_BYTES, bytes.length - at));
       written += bytes.length;
     }
     if (fstatSync(fd).isFile()) fsyncSync(fd);
@@ -163,7 +175,12 @@ export function fileError(action: 'read' | 'write', path: string, thrown: unknow
   const code = (thrown as NodeJS.ErrnoException | null)?.code;
   if (typeof code !== 'string') return thrown instanceof BnnqError ? thrown : internal(action, path, thrown);
   const reason = REASONS[code] ?? `the system says ${code}`;
-  return new BnnqError(code === 'ENOENT' ? 'not-found' : 'io', `cannot ${action} "${path}": ${reason}`, { file: path }, thrown);
+  return new BnnqError(
+    code === 'ENOENT' ? 'not-found' : 'io',
+    `cannot ${action} "${path}": ${reason}`,
+    { file: path },
+    thrown,
+  );
 }
 
 function internal(action: string, path: string, thrown: unknown): BnnqError {

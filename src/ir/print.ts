@@ -3,7 +3,9 @@ import type { Dim, Graph, Model, Node, Value } from './graph.ts';
 /** How a node is called in messages: by name and operator, or by what it makes where it has no name. */
 export function nodeLabel(node: Node): string {
   const operator = node.domain === '' ? node.opType : `${node.domain}.${node.opType}`;
-  return node.name === '' ? `node of "${node.outputs[0] ?? ''}" (${operator})` : `node "${node.name}" (${operator})`;
+  return node.name === ''
+    ? `node of "${node.outputs[0] ?? ''}" (${operator})`
+    : `node "${node.name}" (${operator})`;
 }
 
 /** A shape as `[N,3,224,224]`; `?` where a dimension is unknown. */
@@ -22,7 +24,9 @@ export function printModel(model: Model): string {
   const opsets = [...model.opsets].map(([domain, version]) => `${domain || 'ai.onnx'} ${version}`);
   const lines = [`IR ${model.irVersion}, ${opsets.join(', ')}`, ...graphLines(model.graph, '')];
   for (const body of model.functions) {
-    lines.push(`function ${body.domain}.${body.name}(${body.inputs.join(', ')}) -> ${body.outputs.join(', ')}`);
+    lines.push(
+      `function ${body.domain}.${body.name}(${body.inputs.join(', ')}) -> ${body.outputs.join(', ')}`,
+    );
     lines.push(...body.nodes.map((node) => `  ${nodeLine(node)}`));
   }
   return `${lines.join('\n')}\n`;
@@ -37,8 +41,10 @@ function graphLines(graph: Graph, indent: string): string[] {
   for (const node of graph.nodes) {
     lines.push(indent + nodeLine(node));
     for (const [name, attribute] of node.attributes) {
-      const inner = attribute.type === 'GRAPH' ? [attribute.value] : attribute.type === 'GRAPHS' ? attribute.value : [];
-      for (const subgraph of inner) lines.push(`${indent}  ${name}:`, ...graphLines(subgraph, `${indent}    `));
+      const inner =
+        attribute.type === 'GRAPH' ? [attribute.value] : attribute.type === 'GRAPHS' ? attribute.value : [];
+      for (const subgraph of inner)
+        lines.push(`${indent}  ${name}:`, ...graphLines(subgraph, `${indent}    `));
     }
   }
   return [...lines, ...graph.outputs.map((value) => `${indent}output ${valueText(value)}`)];

@@ -17,14 +17,16 @@ function validateGraph(graph: Graph, outer: ReadonlySet<string>): BnnqError[] {
   const problems: BnnqError[] = [];
   const made = new Set<string>();
   const make = (name: string, by: string) => {
-    if (made.has(name)) problems.push(refuse(`value "${name}" is made twice, the second time by ${by}`, name));
+    if (made.has(name))
+      problems.push(refuse(`value "${name}" is made twice, the second time by ${by}`, name));
     made.add(name);
   };
   for (const input of graph.inputs) make(input.name, 'a graph input');
   for (const name of graph.initializers.keys()) make(name, 'an initializer');
   problems.push(...validateNodes(graph.nodes, made, outer, make));
   for (const { name } of graph.outputs)
-    if (!made.has(name) && !outer.has(name)) problems.push(refuse(`output "${name}" is made by nothing`, name));
+    if (!made.has(name) && !outer.has(name))
+      problems.push(refuse(`output "${name}" is made by nothing`, name));
   return problems;
 }
 
@@ -33,12 +35,15 @@ function validateFunction(body: FunctionBody): BnnqError[] {
   const made = new Set<string>(body.inputs);
   const make = (name: string, by: string) => {
     if (made.has(name))
-      problems.push(refuse(`function "${body.name}": value "${name}" is made twice, the second time by ${by}`, name));
+      problems.push(
+        refuse(`function "${body.name}": value "${name}" is made twice, the second time by ${by}`, name),
+      );
     made.add(name);
   };
   problems.push(...validateNodes(body.nodes, made, new Set(), make));
   for (const name of body.outputs)
-    if (!made.has(name)) problems.push(refuse(`function "${body.name}": output "${name}" is made by nothing`, name));
+    if (!made.has(name))
+      problems.push(refuse(`function "${body.name}": output "${name}" is made by nothing`, name));
   return problems;
 }
 

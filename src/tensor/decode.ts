@@ -7,7 +7,10 @@ type ArrayOverBuffer = {
   new (buffer: ArrayBufferLike, byteOffset: number, length: number): NumericArray;
 };
 
-const COMPLEX: Partial<Record<DataType, ArrayOverBuffer>> = { COMPLEX64: Float32Array, COMPLEX128: Float64Array };
+const COMPLEX: Partial<Record<DataType, ArrayOverBuffer>> = {
+  COMPLEX64: Float32Array,
+  COMPLEX128: Float64Array,
+};
 const SIGNED: ReadonlySet<DataType> = new Set(['INT4', 'INT2']);
 
 /**
@@ -32,11 +35,15 @@ export function decodeTensor(dtype: DataType, shape: readonly number[], bytes: U
 
 /** A typed array over `bytes`: a view where they are aligned, else a copy. */
 export function viewOf<T>(
-  Class: { readonly BYTES_PER_ELEMENT: number; new (buffer: ArrayBufferLike, byteOffset: number, length: number): T },
+  Class: {
+    readonly BYTES_PER_ELEMENT: number;
+    new (buffer: ArrayBufferLike, byteOffset: number, length: number): T;
+  },
   bytes: Uint8Array,
 ): T {
   const length = bytes.length / Class.BYTES_PER_ELEMENT;
-  if (bytes.byteOffset % Class.BYTES_PER_ELEMENT === 0) return new Class(bytes.buffer, bytes.byteOffset, length);
+  if (bytes.byteOffset % Class.BYTES_PER_ELEMENT === 0)
+    return new Class(bytes.buffer, bytes.byteOffset, length);
   const copy = new Uint8Array(bytes.length);
   copy.set(bytes);
   return new Class(copy.buffer, 0, length);

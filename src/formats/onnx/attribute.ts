@@ -34,7 +34,10 @@ export function readAttribute(
   const need = (number: number): Field => {
     const field = last(number);
     if (field === undefined)
-      throw new BnnqError('malformed', `onnx: ${node}: attribute "${name}" has no value`, { node, offset: span.start });
+      throw new BnnqError('malformed', `onnx: ${node}: attribute "${name}" has no value`, {
+        node,
+        offset: span.start,
+      });
     return field;
   };
 
@@ -43,7 +46,7 @@ export function readAttribute(
     readTensorProto(read.message(field), context, () => `${node}: attribute "${name}"`);
   const typeField = last(ATTRIBUTE.type);
   const type = typeField === undefined ? guessType(byNumber) : read.int(typeField);
-  const valueOf = (): Attribute => {
+  const decode = (): Attribute => {
     if (text(ATTRIBUTE.refAttrName) !== '') return { type: 'REF', value: text(ATTRIBUTE.refAttrName) };
     switch (type) {
       // proto3 leaves a scalar that is zero or empty out
@@ -72,12 +75,15 @@ export function readAttribute(
       case AttributeType.TENSORS:
         return { type: 'TENSORS', value: all(ATTRIBUTE.tensors).map(tensor) };
       case AttributeType.GRAPHS:
-        return { type: 'GRAPHS', value: all(ATTRIBUTE.graphs).map((field) => readGraph(read.message(field))) };
+        return {
+          type: 'GRAPHS',
+          value: all(ATTRIBUTE.graphs).map((field) => readGraph(read.message(field))),
+        };
       default:
         return { type: 'OTHER', value: null };
     }
   };
-  return { name, attribute: valueOf() };
+  return { name, attribute: decode() };
 }
 
 const BY_FIELD: readonly (readonly [number, number])[] = [

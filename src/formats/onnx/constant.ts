@@ -1,7 +1,7 @@
+import { BnnqError } from '../../errors.ts';
 import type { Attribute, Initializer, Node } from '../../ir/graph.ts';
 import { byteLengthOf, type DataType } from '../../tensor/dtype.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
-import { BnnqError } from '../../errors.ts';
 
 /**
  * The initializer that a Constant node stands for, under the name of its output; undefined for other nodes and for a
@@ -29,9 +29,12 @@ export function liftConstant(node: Node): Initializer | undefined {
 }
 
 const LIFTS: Record<string, (attribute: Attribute) => Tensor | undefined> = {
-  value_float: (a) => (a.type === 'FLOAT' ? { dtype: 'FLOAT', shape: [], data: Float32Array.of(a.value) } : undefined),
+  value_float: (a) =>
+    a.type === 'FLOAT' ? { dtype: 'FLOAT', shape: [], data: Float32Array.of(a.value) } : undefined,
   value_floats: (a) =>
-    a.type === 'FLOATS' ? { dtype: 'FLOAT', shape: [a.value.length], data: Float32Array.from(a.value) } : undefined,
+    a.type === 'FLOATS'
+      ? { dtype: 'FLOAT', shape: [a.value.length], data: Float32Array.from(a.value) }
+      : undefined,
   value_int: (a) => (a.type === 'INT' ? { dtype: 'INT64', shape: [], data: int64s([a.value]) } : undefined),
   value_ints: (a) =>
     a.type === 'INTS' ? { dtype: 'INT64', shape: [a.value.length], data: int64s(a.value) } : undefined,
@@ -58,7 +61,11 @@ function sparse(name: string): Initializer {
     shape: [],
     byteLength: 0,
     read() {
-      throw new BnnqError('unsupported', `onnx: constant "${name}" is a sparse tensor, which cannot be read`, { tensor: name });
+      throw new BnnqError(
+        'unsupported',
+        `onnx: constant "${name}" is a sparse tensor, which cannot be read`,
+        { tensor: name },
+      );
     },
   };
 }

@@ -27,6 +27,11 @@ export function spanOf(initializer: Initializer | undefined): Span | undefined {
   return (initializer as Partial<StoredTensor> | undefined)?.span;
 }
 
+/** Whether an initializer's elements are outside the file. */
+export function isExternal(initializer: Initializer): boolean {
+  return (initializer as Partial<StoredTensor>).isExternal === true;
+}
+
 /**
  * Whether the model differs from the file in values of initializers only, so that it can be written by changing those
  * tensors in the file's bytes.
@@ -34,12 +39,15 @@ export function spanOf(initializer: Initializer | undefined): Span | undefined {
 export function isPatchable(model: Model, container: OnnxContainer): boolean {
   const { graph } = model;
   const before = container.graph;
-  if (graph.nodes !== before.nodes || graph.inputs !== before.inputs || graph.outputs !== before.outputs) return false;
+  if (graph.nodes !== before.nodes || graph.inputs !== before.inputs || graph.outputs !== before.outputs)
+    return false;
   if (graph.initializers.size !== before.initializers.size) return false;
   for (const [name, initializer] of graph.initializers) {
     const original = before.initializers.get(name);
     if (original === undefined) return false;
-    if (initializer !== original && spanOf(original) === undefined) return false;
+    if (initializer === original) continue;
+    if (spanOf(original) === undefined || initializer.dtype !== original.dtype) return false;
+    if (initializer.shape.join() !== original.shape.join()) return false;
   }
   return true;
 }

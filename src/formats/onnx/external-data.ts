@@ -1,6 +1,6 @@
-import onnxProto from 'onnx-proto';
 import { realpathSync, statSync } from 'node:fs';
 import { isAbsolute, join, relative, sep } from 'node:path';
+import onnxProto from 'onnx-proto';
 import { BnnqError } from '../../errors.ts';
 import { readFileRange } from '../file.ts';
 import { decodeLeaf, type Span } from './wire.ts';
@@ -39,7 +39,10 @@ function wholeNumber(pairs: ReadonlyMap<string, string>, key: string, where: str
   if (text === undefined) return undefined;
   const value = Number(text);
   if (!/^\d+$/.test(text) || !Number.isSafeInteger(value))
-    throw new BnnqError('malformed', `${where}: the ${key} of its external data is "${text}", expected a whole number`);
+    throw new BnnqError(
+      'malformed',
+      `${where}: the ${key} of its external data is "${text}", expected a whole number`,
+    );
   return value;
 }
 
@@ -51,10 +54,16 @@ function wholeNumber(pairs: ReadonlyMap<string, string>, key: string, where: str
 export function externalFiles(directory: string | undefined): ExternalReader {
   return ({ location, offset, length }, needed, where) => {
     if (directory === undefined)
-      throw new BnnqError('not-found', `${where}: its data is in the file "${location}", and the model's folder is not known`);
+      throw new BnnqError(
+        'not-found',
+        `${where}: its data is in the file "${location}", and the model's folder is not known`,
+      );
     const path = safePath(directory, location, where);
     if (length !== undefined && length !== needed)
-      throw new BnnqError('malformed', `${where}: its external data has ${length} bytes, its shape needs ${needed}`);
+      throw new BnnqError(
+        'malformed',
+        `${where}: its external data has ${length} bytes, its shape needs ${needed}`,
+      );
     const { size } = statSync(path);
     if (offset + needed > size)
       throw new BnnqError(
@@ -64,7 +73,10 @@ export function externalFiles(directory: string | undefined): ExternalReader {
     return () => {
       const bytes = readFileRange(path, offset, needed);
       if (bytes.length !== needed)
-        throw new BnnqError('malformed', `${where}: external data file "${location}" became shorter while it was read`);
+        throw new BnnqError(
+          'malformed',
+          `${where}: external data file "${location}" became shorter while it was read`,
+        );
       return bytes;
     };
   };
@@ -84,7 +96,12 @@ function safePath(directory: string, location: string, where: string): string {
     real = realpathSync(path);
     folder = realpathSync(directory);
   } catch (thrown) {
-    throw new BnnqError('not-found', `${where}: external data file "${location}" is missing`, { file: path }, thrown);
+    throw new BnnqError(
+      'not-found',
+      `${where}: external data file "${location}" is missing`,
+      { file: path },
+      thrown,
+    );
   }
   const inside = relative(folder, real);
   if (inside === '..' || inside.startsWith(`..${sep}`) || isAbsolute(inside))

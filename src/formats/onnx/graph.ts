@@ -14,7 +14,9 @@ import { decodeLeaf, FieldReader, fieldsOf, type Span, toNumber } from './wire.t
 /** Reads a GraphProto: Constant nodes are lifted, nodes sorted, initializers taken out of the inputs. */
 export function readGraph(span: Span, context: TensorContext, depth = 0): Graph {
   if (depth > MAX_GRAPH_DEPTH)
-    throw new BnnqError('limit', `onnx: subgraphs are nested more than ${MAX_GRAPH_DEPTH} deep`, { offset: span.start });
+    throw new BnnqError('limit', `onnx: subgraphs are nested more than ${MAX_GRAPH_DEPTH} deep`, {
+      offset: span.start,
+    });
   const read = new FieldReader(span.bytes, 'the graph');
   const initializers = new Map<string, Initializer>();
   const nodes: Node[] = [];
@@ -25,7 +27,9 @@ export function readGraph(span: Span, context: TensorContext, depth = 0): Graph 
   const add = (initializer: Initializer) => {
     if (initializers.has(initializer.name))
       context.problems.push(
-        new BnnqError('malformed', `onnx: initializer "${initializer.name}" is there twice`, { tensor: initializer.name }),
+        new BnnqError('malformed', `onnx: initializer "${initializer.name}" is there twice`, {
+          tensor: initializer.name,
+        }),
       );
     initializers.set(initializer.name, initializer);
   };
@@ -62,7 +66,9 @@ export function sortedNodes(nodes: readonly Node[], context: TensorContext): rea
   if (cycle !== undefined) {
     const labels = cycle.slice(0, 3).map(nodeLabel).join(', ') + (cycle.length > 3 ? ', …' : '');
     context.problems.push(
-      new BnnqError('malformed', `onnx: the graph has a cycle of ${cycle.length} nodes: ${labels}`, { node: cycle[0]!.name }),
+      new BnnqError('malformed', `onnx: the graph has a cycle of ${cycle.length} nodes: ${labels}`, {
+        node: cycle[0]!.name,
+      }),
     );
   }
   return sorted;
@@ -89,14 +95,19 @@ export function readNode(span: Span, context: TensorContext, depth: number): Nod
   const node: Node = { name, opType, domain, inputs, outputs, attributes };
   const label = nodeLabel(node);
   if (opType === '')
-    context.problems.push(new BnnqError('malformed', `onnx: ${label} has no operator`, { node: name, offset: span.start }));
+    context.problems.push(
+      new BnnqError('malformed', `onnx: ${label} has no operator`, { node: name, offset: span.start }),
+    );
   for (const attributeSpan of attributeSpans) {
     const { name: key, attribute } = readAttribute(attributeSpan, context, label, (inner) =>
       readGraph(inner, context, depth + 1),
     );
     if (attributes.has(key))
       context.problems.push(
-        new BnnqError('malformed', `onnx: ${label} has the attribute "${key}" twice`, { node: name, offset: span.start }),
+        new BnnqError('malformed', `onnx: ${label} has the attribute "${key}" twice`, {
+          node: name,
+          offset: span.start,
+        }),
       );
     attributes.set(key, attribute);
   }

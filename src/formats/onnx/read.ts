@@ -57,7 +57,10 @@ export function readOnnx(bytes: Uint8Array, options: OnnxOptions = {}): Model {
   if (graphSpan === undefined) throw new BnnqError('malformed', `onnx: ${what} holds no graph`);
   if (opsets.size === 0) {
     if (irVersion >= IR_VERSION_WITH_OPSETS || irVersion < 1)
-      throw new BnnqError('malformed', `onnx: ${what} names no operator set; it is cut off, or not an ONNX model`);
+      throw new BnnqError(
+        'malformed',
+        `onnx: ${what} names no operator set; it is cut off, or not an ONNX model`,
+      );
     opsets.set('', 1);
   }
   const graph = readGraph(graphSpan, context);

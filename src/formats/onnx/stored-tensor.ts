@@ -40,7 +40,13 @@ export function readTensorProto(
   const given = name ?? parts.name;
   const place = { tensor: given, offset: span.start };
   const dtype = dataTypeOf(parts.dataType);
-  const shell = { name: given, dtype: dtype ?? 'FLOAT', shape: parts.dims, span, isExternal: parts.isExternal };
+  const shell = {
+    name: given,
+    dtype: dtype ?? 'FLOAT',
+    shape: parts.dims,
+    span,
+    isExternal: parts.isExternal,
+  };
   let tensor: StoredTensor;
   try {
     if (dtype === undefined)
@@ -77,9 +83,13 @@ export function readSparseTensor(span: Span, context: TensorContext, name?: stri
     shape,
     byteLength: span.end - span.start,
     read() {
-      throw new BnnqError('unsupported', `onnx: initializer "${given}" is a sparse tensor, which cannot be read`, {
-        tensor: given,
-      });
+      throw new BnnqError(
+        'unsupported',
+        `onnx: initializer "${given}" is a sparse tensor, which cannot be read`,
+        {
+          tensor: given,
+        },
+      );
     },
   };
 }
@@ -131,7 +141,10 @@ function checkShape(dims: readonly number[], where: string): void {
   if (negative !== undefined)
     throw new BnnqError('malformed', `${where}: ${shape} has the negative dimension ${negative}`);
   if (dims.length > MAX_RANK)
-    throw new BnnqError('limit', `${where}: ${shape} has ${dims.length} dimensions, at most ${MAX_RANK} are read`);
+    throw new BnnqError(
+      'limit',
+      `${where}: ${shape} has ${dims.length} dimensions, at most ${MAX_RANK} are read`,
+    );
   if (dims.some((dim) => dim > MAX_ELEMENTS) || sizeOf(dims) > MAX_ELEMENTS)
     throw new BnnqError('limit', `${where}: ${shape} has more than ${MAX_ELEMENTS} elements`);
 }
@@ -150,7 +163,10 @@ function locate(
   const refuse = (text: string): never => {
     throw new BnnqError('malformed', `${where}: ${text}`);
   };
-  const stored = (fetch: () => Uint8Array) => ({ byteLength, read: () => decodeTensor(dtype, dims, fetch()) });
+  const stored = (fetch: () => Uint8Array) => ({
+    byteLength,
+    read: () => decodeTensor(dtype, dims, fetch()),
+  });
 
   if (parts.isSegment) throw new BnnqError('unsupported', `${where}: it is stored in segments`);
   if (parts.isExternal) {
@@ -158,7 +174,9 @@ function locate(
     return stored(external(readExternalEntries(parts.externalEntries, where), byteLength, where));
   }
 
-  const filled = [...parts.typed].filter(([number, list]) => number === TENSOR.stringData || !list.every(isEmpty));
+  const filled = [...parts.typed].filter(
+    ([number, list]) => number === TENSOR.stringData || !list.every(isEmpty),
+  );
   const names = filled.map(([number]) => TYPED_FIELDS.get(number)!.name);
   if (raw !== undefined && !isEmpty(raw)) names.unshift('raw_data');
   if (names.length > 1) refuse(`its elements are in both ${names.join(' and ')}`);
@@ -176,7 +194,12 @@ function locate(
       try {
         return typedBytes(bytes, form, dtype, list);
       } catch (thrown) {
-        throw new BnnqError('malformed', `${where}: ${form.name} is damaged: ${messageOf(thrown)}`, {}, thrown);
+        throw new BnnqError(
+          'malformed',
+          `${where}: ${form.name} is damaged: ${messageOf(thrown)}`,
+          {},
+          thrown,
+        );
       }
     });
   }

@@ -49,7 +49,12 @@ export function countValues(bytes: Uint8Array, form: TypedField, list: readonly 
  * The numbers of a typed field in the layout of `raw_data`: a view of the file for floats and doubles in one packed run.
  * @throws RangeError or Error of protobufjs for a varint of more than ten bytes
  */
-export function typedBytes(bytes: Uint8Array, form: TypedField, dtype: DataType, list: readonly Field[]): Uint8Array {
+export function typedBytes(
+  bytes: Uint8Array,
+  form: TypedField,
+  dtype: DataType,
+  list: readonly Field[],
+): Uint8Array {
   const runs = list.map((field) => bytes.subarray(field.start, field.end));
   if (form.width !== 0) return runs.length === 1 ? runs[0]! : new Uint8Array(Buffer.concat(runs));
   const words = new Int32Array(2 * countValues(bytes, form, list));

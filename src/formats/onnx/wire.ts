@@ -73,7 +73,12 @@ export function fieldsOf(span: Span, what: string): Field[] {
 
 function broken(what: string, offset: number, thrown: unknown): BnnqError {
   const reason = thrown instanceof RangeError ? 'a value runs over its end' : (thrown as Error).message;
-  return new BnnqError('malformed', `onnx: ${what} is damaged or cut off at byte ${offset}: ${reason}`, { offset }, thrown);
+  return new BnnqError(
+    'malformed',
+    `onnx: ${what} is damaged or cut off at byte ${offset}: ${reason}`,
+    { offset },
+    thrown,
+  );
 }
 
 /** Reads values of fields of one message; every method checks the wire type. */
@@ -142,7 +147,11 @@ export class FieldReader {
 
   #expect(field: Field, wire: number): void {
     if (field.wire !== wire)
-      throw broken(this.what, field.head, new Error(`field ${field.number} has wire type ${field.wire}, expected ${wire}`));
+      throw broken(
+        this.what,
+        field.head,
+        new Error(`field ${field.number} has wire type ${field.wire}, expected ${wire}`),
+      );
   }
 }
 
@@ -158,4 +167,26 @@ export function decodeLeaf<T>(span: Span, what: string, decode: (reader: protobu
 /** A 64-bit integer of protobufjs as a number, rounded once beyond 2^53. */
 export function toNumber(value: { low: number; high: number } | number): number {
   return typeof value === 'number' ? value : value.high * 2 ** 32 + (value.low >>> 0);
+}
+
+/** Tag and length of a length-delimited field, then its payload. */
+export function delimited(number: number, payload: readonly Uint8Array[]): Uint8Array[] {
+  const length = payload.reduce((sum, chunk) => sum + chunk.length, 0);
+  return [
+    protobuf.Writer.create()
+      .uint32((number << 3) | 2)
+      .uint32(length)
+      .finish(),
+    ...payload,
+  ];
+}
+
+export function concat(chunks: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return bytes;
 }

@@ -1,0 +1,25 @@
+import type { Model } from '../ir/graph.ts';
+import type { FileKind } from './detect.ts';
+import { readOnnx } from './onnx/read.ts';
+import { readPacked } from './packed/read.ts';
+
+export interface FormatOptions {
+  /** Name for messages and provenance. */
+  readonly file?: string;
+  /** Folder of data that the file refers to. */
+  readonly directory?: string;
+  /** Check hashes where the format has them; default true. */
+  readonly verify?: boolean;
+}
+
+/** A model format: what it looks like and how it is read. A new one is a file and a line here. */
+export interface ModelFormat {
+  readonly kind: FileKind;
+  readonly name: string;
+  read(bytes: Uint8Array, options: FormatOptions): Model | Promise<Model>;
+}
+
+export const MODEL_FORMATS: readonly ModelFormat[] = [
+  { kind: 'onnx', name: 'ONNX', read: readOnnx },
+  { kind: 'safetensors', name: 'packed (.bnnq)', read: readPacked },
+];
