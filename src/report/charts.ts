@@ -10,7 +10,7 @@ const WIDTH = 520;
 const HEIGHT = 390;
 const LEFT = 50;
 const RIGHT = 14;
-const TOP = 34;
+const TOP = 40;
 const BOTTOM = 52;
 
 /** How much of the vertical axis a chart shows: all of it, or what lies near the float model. */
@@ -94,11 +94,8 @@ export function accuracyVsSize(
     axis: 'size on disk (logarithmic)',
     ticks: sizeTicks(low!, high!),
     headline,
-    content: [
-      element('path', { class: 'front', d: shortPath(steps(front) ?? '') }),
-      ...groups,
-      frontLabels(plane, report, headline, front),
-    ].join(''),
+    content: [element('path', { class: 'front', d: shortPath(steps(front) ?? '') }), ...groups].join(''),
+    names: frontLabels(plane, report, headline, front),
   });
 }
 
@@ -125,9 +122,14 @@ export function swatch(series: Series, index: number): string {
 
 function verticalScale(report: Report, headline: Headline, zoom: Zoom): Scale {
   const range = [HEIGHT - BOTTOM, TOP];
-  if (zoom === 'all') return scaleLinear([0, 100], range);
+  if (zoom === 'all') return scaleLinear([0, 102], range);
   const values = report.points.map((point) => headline.interval(point)?.[1] ?? headline.of(point) ?? 0);
   return scaleLinear([headline.float - 5, Math.max(headline.float, ...values) + 0.4], range);
+}
+
+/** Whether a close-up of what is near the float model would show anything. */
+export function anyNearFloat(report: Report, headline: Headline): boolean {
+  return inside(report.points, headline, verticalScale(report, headline, 'near-float')).length > 0;
 }
 
 /** The points that a vertical scale shows. */
@@ -145,6 +147,8 @@ interface ChartParts {
   readonly ticks: readonly { at: number; text: string }[];
   readonly headline: Headline;
   readonly content: string;
+  /** Text over the content, not clipped. */
+  readonly names?: string;
 }
 
 function chart(plane: Plane, parts: ChartParts): string {
@@ -196,6 +200,7 @@ function chart(plane: Plane, parts: ChartParts): string {
       'start',
     ),
     element('g', { 'clip-path': `url(#${id}-clip)` }, parts.content),
+    parts.names ?? '',
   );
 }
 

@@ -16,7 +16,7 @@ export function bestTable(report: Report, headline: Headline, series: readonly S
     const cells = [
       `<td class="text">${html(series.find(({ points }) => points.includes(point))!.label)}</td>`,
       `<td>${value.toFixed(2)}</td>`,
-      `<td>${range === null ? '–' : interval(range)}</td>`,
+      ...(headline.name === 'top-1' ? [`<td>${range === null ? '–' : interval(range)}</td>`] : []),
       `<td>${signed(value - headline.float)}</td>`,
       `<td>${bytes(point.packedBytes)}</td>`,
       `<td>${times(report.model.byteLength / point.packedBytes)}</td>`,
@@ -27,7 +27,7 @@ export function bestTable(report: Report, headline: Headline, series: readonly S
     'bits',
     'best series',
     `${headline.name}, %`,
-    '95 % interval',
+    ...(headline.name === 'top-1' ? ['95 % interval'] : []),
     'against float',
     'size on disk',
     'smaller',

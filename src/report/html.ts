@@ -1,5 +1,5 @@
 import type { Report } from '../eval/types.ts';
-import { accuracyVsBits, accuracyVsSize, swatch } from './charts.ts';
+import { accuracyVsBits, accuracyVsSize, anyNearFloat, swatch } from './charts.ts';
 import { html } from './escape.ts';
 import { bytes, interval, percent, plural, signed, times } from './format.ts';
 import { bestTable, layerTables, matrix, pointsTable, provenance } from './html-tables.ts';
@@ -111,16 +111,31 @@ function charts(report: Report, headline: Headline, series: readonly Series[]): 
   const figure = (caption: string, svg: string): string =>
     `<figure><figcaption>${html(caption)}</figcaption>${svg}</figure>`;
   const band = headline.name === 'top-1' ? ' Shaded: Wilson 95 % intervals.' : '';
+  const figures = [
+    figure('Against bits', accuracyVsBits(report, headline, series, 'all', 'bits')),
+    figure('Against size on disk', accuracyVsSize(report, headline, series, 'all', 'size')),
+  ];
+  if (anyNearFloat(report, headline)) {
+    const near = ', within 5 points of float';
+    figures.splice(
+      1,
+      0,
+      figure(`Against bits${near}`, accuracyVsBits(report, headline, series, 'near-float', 'bits-near')),
+    );
+    figures.push(
+      figure(
+        `Against size on disk${near}`,
+        accuracyVsSize(report, headline, series, 'near-float', 'size-near'),
+      ),
+    );
+  }
   return `<section>
 <h2>What each bit width costs</h2>
 <fieldset><legend>Series<span class="screen"> (untick to hide one everywhere)</span></legend>${keys.join('')}</fieldset>
 <div class="charts">
-${figure('Against bits', accuracyVsBits(report, headline, series, 'all', 'bits'))}
-${figure('Against bits, within 5 points of float', accuracyVsBits(report, headline, series, 'near-float', 'bits-near'))}
-${figure('Against size on disk', accuracyVsSize(report, headline, series, 'all', 'size'))}
-${figure('Against size on disk, within 5 points of float', accuracyVsSize(report, headline, series, 'near-float', 'size-near'))}
+${figures.join('\n')}
 </div>
-<p class="hint">${band} The thin line in the lower charts joins the points that no other one beats in both size and accuracy; the numbers at it are bits a weight.<span class="screen"> Point at a marker for its numbers.</span></p>
+<p class="hint">${band} By size, the thin line joins the points that no other one beats in both size and accuracy; the numbers at it are bits a weight.<span class="screen"> Point at a marker for its numbers.</span></p>
 </section>`;
 }
 
