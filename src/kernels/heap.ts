@@ -34,7 +34,7 @@ export class LinearHeap implements Heap {
     this.#memory = memory;
     this.#end = memory.buffer.byteLength;
     // Offset 0 is never handed out.
-    const first = roundUp(Math.max(start, 1));
+    const first = alignedBytes(Math.max(start, 1));
     if (first < this.#end) this.#free.push({ offset: first, length: this.#end - first });
   }
 
@@ -54,7 +54,7 @@ export class LinearHeap implements Heap {
     if (!Number.isInteger(byteLength) || byteLength < 0) {
       throw new RangeError(`heap: expected a whole number of bytes, got ${byteLength}`);
     }
-    const length = Math.max(roundUp(byteLength), HEAP_ALIGNMENT);
+    const length = Math.max(alignedBytes(byteLength), HEAP_ALIGNMENT);
     let best = this.#bestFit(length);
     if (best < 0) {
       this.#grow(length);
@@ -141,6 +141,7 @@ export class LinearHeap implements Heap {
   }
 }
 
-function roundUp(byteLength: number): number {
+/** The next multiple of `HEAP_ALIGNMENT`. */
+export function alignedBytes(byteLength: number): number {
   return Math.ceil(byteLength / HEAP_ALIGNMENT) * HEAP_ALIGNMENT;
 }

@@ -1,0 +1,183 @@
+/*
+ * Codes to floats, in the layout that `multiply` wants. In memory codes come in groups of 4 rows × 32 columns, one
+ * 32-bit word for each row and bit-plane; byte j of a word holds bit j of each of the group's eight fours of columns
+ * (see planes.ts). So one word splatted to four lanes and masked tests 16 columns in their order.
+ */
+
+/** 4 rows of 32 floats. */
+const FLOATS: usize = memory.data(512, 16);
+/** 4 rows of 32 codes. */
+const CODES: usize = memory.data(128, 16);
+
+/**
+ * Decodes `rows` rows of k codes to panels of 4 rows, [k][4]. Up to 31·16 bytes beyond the last panel are overwritten.
+ *
+ * @param words ceil(rows / 4) panels of ceil(k / 32) groups of 4 rows of `bits` words
+ * @param tables level tables of the first row; to 4 bits a table is byte 0 of every level, then byte 1, 2 and 3, and
+ *   16 bytes beyond the last table may be read; from 5 bits on it is 2^bits floats
+ * @param rowTables bytes from the tables of a row to those of the next; 0 when shared
+ * @param groupSize columns to a table
+ */
+export function decodePanels(
+  words: usize, bits: i32, k: i32, rows: i32, tables: usize, rowTables: usize, groupSize: i32, out: usize,
+): void {
+  const panelWords = (<usize>((k + 31) >> 5) * <usize>bits) << 4;
+  const bySwizzle = bits <= 4 && ((groupSize & 31) == 0 || groupSize >= k);
+  for (let row = 0; row < rows; row += 4) {
+    const have = rows - row;
+    const t1 = tables + (have > 1 ? rowTables : 0);
+    const t2 = t1 + (have > 2 ? rowTables : 0);
+    const t3 = t2 + (have > 3 ? rowTables : 0);
+    if (bySwizzle) decodeBySwizzle(words, bits, k, tables, t1, t2, t3, groupSize, out);
+    else decodeByLookup(words, bits, k, tables, t1, t2, t3, groupSize, out);
+    words += panelWords;
+    tables += rowTables << 2;
+    out += (<usize>k) << 4;
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function lowMask(): v128 {
+  return i8x16(1, 1, 1, 1, 2, 2, 2, 2, 4, 4, 4, 4, 8, 8, 8, 8);
+}
+
+// @ts-ignore: decorator
+@inline
+function highMask(): v128 {
+  return i8x16(16, 16, 16, 16, 32, 32, 32, 32, 64, 64, 64, 64, -128, -128, -128, -128);
+}
+
+/** Up to 16 levels: the four bytes of a level are looked up by byte shuffles. */
+function decodeBySwizzle(
+  words: usize, bits: i32, k: i32, t0: usize, t1: usize, t2: usize, t3: usize, groupSize: i32, out: usize,
+): void {
+  const levels: usize = 1 << bits;
+  const tableBytes = levels << 2;
+  let left = groupSize;
+  for (let column = 0; column < k; column += 32) {
+    expandRow(words, bits, t0, levels, FLOATS);
+    words += (<usize>bits) << 2;
+    expandRow(words, bits, t1, levels, FLOATS + 128);
+    words += (<usize>bits) << 2;
+    expandRow(words, bits, t2, levels, FLOATS + 256);
+    words += (<usize>bits) << 2;
+    expandRow(words, bits, t3, levels, FLOATS + 384);
+    words += (<usize>bits) << 2;
+    const count = min(k - column, 32);
+    for (let f = FLOATS, end = FLOATS + ((<usize>count) << 2); f < end; f += 16) {
+      const r0 = v128.load(f);
+      const r1 = v128.load(f, 128);
+      const r2 = v128.load(f, 256);
+      const r3 = v128.load(f, 384);
+      const low01 = i32x4.shuffle(r0, r1, 0, 4, 1, 5);
+      const low23 = i32x4.shuffle(r2, r3, 0, 4, 1, 5);
+      const high01 = i32x4.shuffle(r0, r1, 2, 6, 3, 7);
+      const high23 = i32x4.shuffle(r2, r3, 2, 6, 3, 7);
+      v128.store(out, i64x2.shuffle(low01, low23, 0, 2));
+      v128.store(out, i64x2.shuffle(low01, low23, 1, 3), 16);
+      v128.store(out, i64x2.shuffle(high01, high23, 0, 2), 32);
+      v128.store(out, i64x2.shuffle(high01, high23, 1, 3), 48);
+      out += 64;
+    }
+    left -= 32;
+    if (left <= 0) {
+      left = groupSize;
+      t0 += tableBytes;
+      t1 += tableBytes;
+      t2 += tableBytes;
+      t3 += tableBytes;
+    }
+  }
+}
+
+/** 32 columns of one row: codes from the planes, then their levels in order. */
+// @ts-ignore: decorator
+@inline
+function expandRow(words: usize, bits: i32, table: usize, levels: usize, out: usize): void {
+  let low = i8x16.splat(0);
+  let high = i8x16.splat(0);
+  for (let w = words + ((<usize>(bits - 1)) << 2); w >= words; w -= 4) {
+    const plane = v128.load32_splat(w);
+    low = i8x16.sub(i8x16.add(low, low), i8x16.eq(v128.and(plane, lowMask()), lowMask()));
+    high = i8x16.sub(i8x16.add(high, high), i8x16.eq(v128.and(plane, highMask()), highMask()));
+  }
+  const bytes0 = v128.load(table);
+  const bytes1 = v128.load(table + levels);
+  const bytes2 = v128.load(table + levels * 2);
+  const bytes3 = v128.load(table + levels * 3);
+  storeLevels(low, bytes0, bytes1, bytes2, bytes3, out);
+  storeLevels(high, bytes0, bytes1, bytes2, bytes3, out + 64);
+}
+
+// @ts-ignore: decorator
+@inline
+function storeLevels(codes: v128, bytes0: v128, bytes1: v128, bytes2: v128, bytes3: v128, out: usize): void {
+  const b0 = i8x16.swizzle(bytes0, codes);
+  const b1 = i8x16.swizzle(bytes1, codes);
+  const b2 = i8x16.swizzle(bytes2, codes);
+  const b3 = i8x16.swizzle(bytes3, codes);
+  const low01 = i8x16.shuffle(b0, b1, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+  const low23 = i8x16.shuffle(b2, b3, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+  const high01 = i8x16.shuffle(b0, b1, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+  const high23 = i8x16.shuffle(b2, b3, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+  v128.store(out, i16x8.shuffle(low01, low23, 0, 8, 1, 9, 2, 10, 3, 11));
+  v128.store(out, i16x8.shuffle(low01, low23, 4, 12, 5, 13, 6, 14, 7, 15), 16);
+  v128.store(out, i16x8.shuffle(high01, high23, 0, 8, 1, 9, 2, 10, 3, 11), 32);
+  v128.store(out, i16x8.shuffle(high01, high23, 4, 12, 5, 13, 6, 14, 7, 15), 48);
+}
+
+/** Any number of levels, and tables that change anywhere. */
+function decodeByLookup(
+  words: usize, bits: i32, k: i32, t0: usize, t1: usize, t2: usize, t3: usize, groupSize: i32, out: usize,
+): void {
+  const planar = bits <= 4;
+  const tableBytes: usize = 4 << bits;
+  let left = groupSize;
+  for (let column = 0; column < k; column += 32) {
+    for (let codes = CODES; codes < CODES + 128; codes += 32) {
+      let low = i8x16.splat(0);
+      let high = i8x16.splat(0);
+      for (let w = words + ((<usize>(bits - 1)) << 2); w >= words; w -= 4) {
+        const plane = v128.load32_splat(w);
+        low = i8x16.sub(i8x16.add(low, low), i8x16.eq(v128.and(plane, lowMask()), lowMask()));
+        high = i8x16.sub(i8x16.add(high, high), i8x16.eq(v128.and(plane, highMask()), highMask()));
+      }
+      v128.store(codes, low);
+      v128.store(codes, high, 16);
+      words += (<usize>bits) << 2;
+    }
+    for (let c = CODES, end = CODES + <usize>min(k - column, 32); c < end; c++) {
+      if (planar) {
+        store<u32>(out, planarLevel(t0, bits, load<u8>(c)));
+        store<u32>(out, planarLevel(t1, bits, load<u8>(c, 32)), 4);
+        store<u32>(out, planarLevel(t2, bits, load<u8>(c, 64)), 8);
+        store<u32>(out, planarLevel(t3, bits, load<u8>(c, 96)), 12);
+      } else {
+        store<u32>(out, load<u32>(t0 + ((<usize>load<u8>(c)) << 2)));
+        store<u32>(out, load<u32>(t1 + ((<usize>load<u8>(c, 32)) << 2)), 4);
+        store<u32>(out, load<u32>(t2 + ((<usize>load<u8>(c, 64)) << 2)), 8);
+        store<u32>(out, load<u32>(t3 + ((<usize>load<u8>(c, 96)) << 2)), 12);
+      }
+      out += 16;
+      if (--left == 0) {
+        left = groupSize;
+        t0 += tableBytes;
+        t1 += tableBytes;
+        t2 += tableBytes;
+        t3 += tableBytes;
+      }
+    }
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function planarLevel(table: usize, bits: i32, code: usize): u32 {
+  const levels: usize = 1 << bits;
+  const at = table + code;
+  return (
+    <u32>load<u8>(at) | ((<u32>load<u8>(at + levels)) << 8) |
+    ((<u32>load<u8>(at + levels * 2)) << 16) | ((<u32>load<u8>(at + levels * 3)) << 24)
+  );
+}

@@ -1,0 +1,54 @@
+/** Copies `planes` planes of height × width into planes of paddedHeight × paddedWidth, zero around. */
+export function padPlanes(
+  x: usize, planes: i32, height: i32, width: i32, out: usize,
+  padTop: i32, padLeft: i32, paddedHeight: i32, paddedWidth: i32,
+): void {
+  const rowBytes = (<usize>width) << 2;
+  const pitch = (<usize>paddedWidth) << 2;
+  const leftBytes = (<usize>padLeft) << 2;
+  // From the end of a row to the start of the next.
+  const betweenBytes = pitch - rowBytes;
+  const topBytes = <usize>padTop * pitch + leftBytes;
+  const bottomBytes = <usize>(paddedHeight - padTop - height) * pitch + betweenBytes - leftBytes;
+  for (let i = 0; i < planes; i++) {
+    out = zeroFloats(out, topBytes);
+    for (let r = 0; r < height; r++) {
+      copyFloats(out, x, rowBytes);
+      out += rowBytes;
+      x += rowBytes;
+      if (r + 1 < height) out = zeroFloats(out, betweenBytes);
+    }
+    out = zeroFloats(out, bottomBytes);
+  }
+}
+
+/** Copies rows of `rowBytes` that lie one after the other to rows `pitch` bytes apart. */
+export function spreadRows(from: usize, rows: i32, rowBytes: usize, to: usize, pitch: usize): void {
+  for (let r = 0; r < rows; r++) {
+    copyFloats(to, from, rowBytes);
+    from += rowBytes;
+    to += pitch;
+  }
+}
+
+// Loops, because V8 calls out for memory.copy and memory.fill, which costs more than a short row (measured: 30 ns a call).
+
+/** Zeroes whole floats and returns the end. */
+export function zeroFloats(to: usize, bytes: usize): usize {
+  const end = to + bytes;
+  for (const vectors = to + (bytes & ~15); to < vectors; to += 16) v128.store(to, i32x4.splat(0));
+  for (; to < end; to += 4) store<u32>(to, 0);
+  return end;
+}
+
+function copyFloats(to: usize, from: usize, bytes: usize): void {
+  const end = to + bytes;
+  for (const vectors = to + (bytes & ~15); to < vectors; to += 16) {
+    v128.store(to, v128.load(from));
+    from += 16;
+  }
+  for (; to < end; to += 4) {
+    store<u32>(to, load<u32>(from));
+    from += 4;
+  }
+}
