@@ -9,6 +9,8 @@ export interface ImageInput {
   readonly channels: 1 | 3;
   readonly height: number;
   readonly width: number;
+  /** Shape of one picture in the input. */
+  readonly dims: readonly number[];
 }
 
 /** Types that pictures and values can be fed as. */
@@ -40,19 +42,20 @@ export function imageInputOf(
 ): ImageInput {
   const shape = input.shape ?? [];
   const [height, width] = preprocess.size ?? preprocess.crop ?? [];
-  const sized = (
-    layout: ImageInput['layout'],
-    channels: 1 | 3,
-    h: Dim | undefined,
-    w: Dim | undefined,
-  ): ImageInput => {
-    const image = { layout, channels, height: numberOr(h, height), width: numberOr(w, width) };
-    if (image.height === undefined || image.width === undefined)
+  const sized = (layout: ImageInput['layout'], channels: 1 | 3, h?: Dim, w?: Dim): ImageInput => {
+    const rows = typeof h === 'number' && h > 0 ? h : height;
+    const columns = typeof w === 'number' && w > 0 ? w : width;
+    if (rows === undefined || columns === undefined)
       throw new BnnqError(
         'mismatch',
-        `input "${input.name}" has the shape [${shape.join(',')}] of no fixed size: give "crop" or "size" in the preprocessing`,
+        `input "${input.name}" has the shape ${shown(shape)} of no fixed size: give "crop" or "size" in the preprocessing`,
       );
-    return image as ImageInput;
+    const dims = {
+      nchw: [channels, rows, columns],
+      nhwc: [rows, columns, channels],
+      flat: shape.length === 2 ? [rows * columns] : [rows, columns],
+    }[layout];
+    return { layout, channels, height: rows, width: columns, dims };
   };
   if (shape.length === 4) {
     if (isChannels(shape[1])) return sized('nchw', shape[1], shape[2], shape[3]);
@@ -63,18 +66,34 @@ export function imageInputOf(
   }
   if (shape.length === 3) return sized('flat', 1, shape[1], shape[2]);
   const [h, w] = [height ?? picture.height, width ?? picture.width];
-  if (shape.length === 2 && picture.channels === 1 && shape[1] === h * w)
-    return { layout: 'flat', channels: 1, height: h, width: w };
+  if (shape.length === 2 && picture.channels === 1 && shape[1] === h * w) return sized('flat', 1, h, w);
   throw new BnnqError(
     'mismatch',
-    `input "${input.name}" has the shape [${shape.map((dim) => dim ?? '?').join(',')}], pictures of ${picture.width} × ${picture.height} × ${picture.channels} are fed as [N,C,H,W] or [N,H,W,C] with 1 or 3 channels`,
+    `input "${input.name}" has the shape ${shown(shape)}, pictures of ${picture.width} × ${picture.height} × ${picture.channels} are fed as [N,C,H,W] or [N,H,W,C] with 1 or 3 channels`,
   );
+}
+
+/**
+ * Shape of one sample of `count` values in the input: its dimensions behind the batch, one unknown among them found
+ * from the count. @throws mismatch
+ */
+export function valueDimsOf(input: Value, count: number): number[] {
+  const dims = (input.shape ?? [null, count]).slice(1);
+  const known = dims.filter((dim) => typeof dim === 'number' && dim > 0) as number[];
+  const rest = count / known.reduce((product, dim) => product * dim, 1);
+  const unknown = dims.length - known.length;
+  if (unknown > 1 || !Number.isInteger(rest) || (unknown === 0 && rest !== 1))
+    throw new BnnqError(
+      'mismatch',
+      `input "${input.name}" has the shape ${shown(input.shape ?? [])}, the dataset has ${count} values a sample`,
+    );
+  return dims.map((dim) => (typeof dim === 'number' && dim > 0 ? dim : rest));
 }
 
 function isChannels(dim: Dim | undefined): dim is 1 | 3 {
   return dim === 1 || dim === 3;
 }
 
-function numberOr(dim: Dim | undefined, other: number | undefined): number | undefined {
-  return typeof dim === 'number' && dim > 0 ? dim : other;
+function shown(shape: readonly Dim[]): string {
+  return `[${shape.map((dim) => dim ?? '?').join(',')}]`;
 }

@@ -1,7 +1,7 @@
 import { BnnqError } from '../errors.ts';
 import type { Pixels, Sample } from '../formats/datasets/dataset.ts';
 import { numberToFloat16 } from '../tensor/float16.ts';
-import { arrayClassOf, type NumericArray } from '../tensor/tensor.ts';
+import { arrayClassOf, type NumericArray, sizeOf } from '../tensor/tensor.ts';
 import type { FeedType, ImageInput } from './input.ts';
 import { resizeBilinear } from './resize.ts';
 import type { Preprocess } from './types.ts';
@@ -13,7 +13,8 @@ import type { Preprocess } from './types.ts';
 export interface Feeder {
   /** Bytes that one sample is kept as. */
   readonly byteLength: number;
-  /** Elements of the input one sample takes. */
+  /** Shape of one sample in the input, and its number of elements. */
+  readonly dims: readonly number[];
   readonly elements: number;
   readonly dtype: FeedType;
   /** @throws mismatch naming the sample: too small for the crop, another number of values */
@@ -31,6 +32,7 @@ export function pictureFeeder(preprocess: Preprocess, input: ImageInput, dtype: 
   return {
     dtype,
     byteLength: size * channels,
+    dims: input.dims,
     elements: size * channels,
     pack: (sample, name) => {
       if (sample.kind === 'values')
@@ -49,23 +51,20 @@ export function pictureFeeder(preprocess: Preprocess, input: ImageInput, dtype: 
   };
 }
 
-/** For values: fed as they are, whatever shape the network gives them. */
-export function valueFeeder(count: number, expected: number | undefined, dtype: FeedType): Feeder {
-  if (expected !== undefined && expected !== count)
-    throw new BnnqError(
-      'mismatch',
-      `the dataset has ${count} values a sample, the network's input takes ${expected}`,
-    );
+/** For values: fed as they are, `dims` of them a sample. */
+export function valueFeeder(dims: readonly number[], dtype: FeedType): Feeder {
+  const count = sizeOf(dims);
   const convert = converter(dtype);
   return {
     dtype,
     byteLength: 4 * count,
+    dims,
     elements: count,
     pack(sample, name) {
       if (sample.kind === 'pixels' || sample.values.length !== count)
         throw new BnnqError(
           'mismatch',
-          `${name}: expected ${count} values as the first sample has, got ${sample.kind === 'pixels' ? 'a picture' : sample.values.length}`,
+          `${name}: expected ${count} values, got ${sample.kind === 'pixels' ? 'a picture' : sample.values.length}`,
         );
       return new Uint8Array(sample.values.buffer, sample.values.byteOffset, sample.values.byteLength);
     },

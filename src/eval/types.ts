@@ -26,7 +26,9 @@ export interface Preprocess {
 /** Rates in percent, intervals Wilson 95 %. Without labels the accuracy fields are null. Without a float model to compare with, agreement and the rest are null. */
 export interface Scores {
   readonly count: number;
+  /** Share of images whose label has the largest value, of equal values the one of the lowest index; an image with a NaN among its values is wrong. */
   readonly top1: number | null;
+  /** Null, too, where the network gives class indices only. */
   readonly top5: number | null;
   readonly top1Interval: readonly [number, number] | null;
   readonly top5Interval: readonly [number, number] | null;
@@ -34,8 +36,11 @@ export interface Scores {
   readonly agreement: number | null;
   /** Mean KL(float ‖ quantized) of the softmax outputs, nats. */
   readonly klDivergence: number | null;
-  /** 10·log10(Σ float² / Σ (float − quantized)²) over all logits, decibels. */
+  /** 10·log10(Σ float² / Σ (float − quantized)²) over all logits (or probabilities), decibels; null, too, where nothing differs. */
   readonly logitSnrDb: number | null;
+  /** Images with an infinity or a NaN among their values, left out of klDivergence and logitSnrDb; absent when there are none. */
+  readonly notFinite?: number;
+  /** Time that the runs took (decoding included), summed over threads. */
   readonly seconds: number;
 }
 

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { imageInputOf } from '../../src/eval/input.ts';
+import { imageInputOf, valueDimsOf } from '../../src/eval/input.ts';
 import { channelTables, pictureFeeder, valueFeeder, withChannels } from '../../src/eval/preprocess.ts';
 import { PRESETS } from '../../src/eval/presets.ts';
 import { checkPreprocess, readPreprocess } from '../../src/eval/read-preprocess.ts';
@@ -106,7 +106,11 @@ describe('pictureFeeder', () => {
     layout: 'nchw' | 'nhwc',
     sample: Pixels & { kind: 'pixels' },
   ): number[] {
-    const feeder = pictureFeeder(preprocess, { layout, channels: 3, height: 2, width: 2 }, 'FLOAT');
+    const feeder = pictureFeeder(
+      preprocess,
+      { layout, channels: 3, height: 2, width: 2, dims: layout === 'nchw' ? [3, 2, 2] : [2, 2, 3] },
+      'FLOAT',
+    );
     const data = new Float32Array(2 * feeder.elements);
     feeder.write(feeder.pack(sample, 'a.png'), data, feeder.elements);
     expect(data.subarray(0, feeder.elements).every((value) => value === 0)).toBe(true);
@@ -145,21 +149,34 @@ describe('pictureFeeder', () => {
   });
 
   function cropOf(image: Pixels, height: number, width: number): Pixels {
-    const feeder = pictureFeeder(raw, { layout: 'nhwc', channels: 3, height, width }, 'UINT8');
+    const feeder = pictureFeeder(
+      raw,
+      { layout: 'nhwc', channels: 3, height, width, dims: [height, width, 3] },
+      'UINT8',
+    );
     return { pixels: feeder.pack({ kind: 'pixels', ...image }, ''), height, width, channels: 3 };
   }
 });
 
 describe('valueFeeder', () => {
   it('feeds values as they are and refuses another number of them', () => {
-    const feeder = valueFeeder(2, 2, 'DOUBLE');
+    const feeder = valueFeeder([2], 'DOUBLE');
     const data = new Float64Array(2);
     feeder.write(feeder.pack({ kind: 'values', values: Float32Array.of(1.5, -2) }, 'image 0'), data, 0);
     expect([...data]).toEqual([1.5, -2]);
     expect(() => feeder.pack({ kind: 'values', values: new Float32Array(3) }, 'image 7')).toThrow(
-      'image 7: expected 2 values as the first sample has, got 3',
+      'image 7: expected 2 values, got 3',
     );
-    expect(() => valueFeeder(2, 5, 'FLOAT')).toThrow("has 2 values a sample, the network's input takes 5");
+  });
+
+  it('finds the one dimension that the input leaves open, or says that the numbers do not fit', () => {
+    expect(valueDimsOf({ name: 'x', shape: ['N', 640] }, 640)).toEqual([640]);
+    expect(valueDimsOf({ name: 'x', shape: ['N', 30, 'T', 4] }, 240)).toEqual([30, 2, 4]);
+    expect(valueDimsOf({ name: 'x' }, 7)).toEqual([7]);
+    expect(() => valueDimsOf({ name: 'x', shape: ['N', 5] }, 2)).toThrow(
+      'shape [N,5], the dataset has 2 values a sample',
+    );
+    expect(() => valueDimsOf({ name: 'x', shape: ['N', 'a', 'b'] }, 2)).toThrow('shape [N,a,b]');
   });
 });
 
@@ -167,12 +184,12 @@ describe('imageInputOf', () => {
   const rgb = { width: 9, height: 8, channels: 3 };
   const grey = { width: 9, height: 8, channels: 1 };
   it.each([
-    [['N', 3, 32, 30], rgb, { layout: 'nchw', channels: 3, height: 32, width: 30 }],
-    [[1, 224, 200, 3], rgb, { layout: 'nhwc', channels: 3, height: 224, width: 200 }],
-    [['N', 1, 28, 28], rgb, { layout: 'nchw', channels: 1, height: 28, width: 28 }],
-    [[null, null, 28, 28], grey, { layout: 'nchw', channels: 1, height: 28, width: 28 }],
-    [['N', 28, 27], grey, { layout: 'flat', channels: 1, height: 28, width: 27 }],
-    [['N', 72], grey, { layout: 'flat', channels: 1, height: 8, width: 9 }],
+    [['N', 3, 32, 30], rgb, { layout: 'nchw', channels: 3, height: 32, width: 30, dims: [3, 32, 30] }],
+    [[1, 224, 200, 3], rgb, { layout: 'nhwc', channels: 3, height: 224, width: 200, dims: [224, 200, 3] }],
+    [['N', 1, 28, 28], rgb, { layout: 'nchw', channels: 1, height: 28, width: 28, dims: [1, 28, 28] }],
+    [[null, null, 28, 28], grey, { layout: 'nchw', channels: 1, height: 28, width: 28, dims: [1, 28, 28] }],
+    [['N', 28, 27], grey, { layout: 'flat', channels: 1, height: 28, width: 27, dims: [28, 27] }],
+    [['N', 72], grey, { layout: 'flat', channels: 1, height: 8, width: 9, dims: [72] }],
   ] as const)('sees a picture in %j', (shape, sample, expected) => {
     expect(imageInputOf({ name: 'x', shape }, {}, sample)).toEqual(expected);
   });

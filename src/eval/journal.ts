@@ -1,0 +1,62 @@
+import { closeSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileError } from '../formats/file.ts';
+
+/** Name of the file in the output folder. */
+export const JOURNAL_NAME = 'points.jsonl';
+
+/**
+ * What a sweep has finished, a line of JSON each: `{"key":…,"value":…}`. Appended and synced at once, so that an
+ * interruption, a crash or a power cut loses the work of one point at most. A torn last line is cut off when the file is
+ * opened again; lines that are not understood are left alone and ignored.
+ */
+export class Journal {
+  readonly path: string;
+  readonly #known = new Map<string, unknown>();
+  readonly #fd: number;
+
+  /** Opens the journal of a folder, which is made where it is missing. @throws io, not-found */
+  constructor(folder: string) {
+    this.path = join(folder, JOURNAL_NAME);
+    try {
+      mkdirSync(folder, { recursive: true });
+      this.#fd = openSync(this.path, 'a+');
+      const text = readFileSync(this.path, 'utf8');
+      const end = text.lastIndexOf('\n') + 1;
+      if (end < text.length) ftruncateSync(this.#fd, Buffer.byteLength(text.slice(0, end)));
+      for (const line of text.slice(0, end).split('\n')) this.#remember(line);
+    } catch (thrown) {
+      throw fileError('write', this.path, thrown);
+    }
+  }
+
+  /** What was kept under the key by this or an earlier run. */
+  get(key: string): unknown {
+    return this.#known.get(key);
+  }
+
+  /** @throws io (disk full) */
+  append(key: string, value: unknown): void {
+    const line = JSON.stringify({ key, value });
+    try {
+      writeSync(this.#fd, `${line}\n`);
+      fsyncSync(this.#fd);
+    } catch (thrown) {
+      throw fileError('write', this.path, thrown);
+    }
+    this.#remember(line);
+  }
+
+  close(): void {
+    closeSync(this.#fd);
+  }
+
+  #remember(line: string): void {
+    try {
+      const entry = JSON.parse(line) as { key?: unknown; value?: unknown };
+      if (typeof entry.key === 'string') this.#known.set(entry.key, entry.value);
+    } catch {
+      // Not ours, or damaged: its point is computed again.
+    }
+  }
+}

@@ -1,0 +1,120 @@
+import { BnnqError } from '../errors.ts';
+import { type NumericArray, type Tensor, zeros } from '../tensor/tensor.ts';
+import { emptyScores, type ImageScores, type OutputKind, scoreImage } from './metrics.ts';
+import type { Network, Outputs } from './network.ts';
+import type { PackedSamples } from './packed-samples.ts';
+import type { Feeder } from './preprocess.ts';
+
+/**
+ * Elements of the input that a batch should have: enough to spread the cost of a run over many small images, few enough
+ * that activations stay in the cache. 16 CIFAR images, one of ImageNet.
+ */
+const BATCH_ELEMENTS = 49_152;
+
+/** Images a batch for an input that does not fix it. */
+export function batchSizeFor(elements: number): number {
+  return Math.max(1, Math.min(64, Math.round(BATCH_ELEMENTS / elements)));
+}
+
+/** Values of the output for all images of the dataset, row-major [image, width]. */
+export interface OutputTable {
+  readonly values: Float32Array;
+  readonly width: number;
+  readonly kind: OutputKind;
+}
+
+export interface ImageRun {
+  readonly network: Network;
+  readonly feeder: Feeder;
+  readonly samples: PackedSamples;
+  /** Images of the dataset, `from` up to but without `to`. */
+  readonly from: number;
+  readonly to: number;
+  /** Index of the right output by image of the dataset, or undefined without labels. */
+  readonly labels: Int32Array | undefined;
+  /** What the reference network gave. */
+  readonly reference: OutputTable | undefined;
+  /** Where to write the own values. */
+  readonly keep: OutputTable | undefined;
+  /** Images a batch, where the input does not fix it; see `batchSizeFor`. */
+  readonly batch: number | undefined;
+  /** Called after every batch with the images that it had; throws to stop. May return a promise to let others run. */
+  onBatch(images: number): void | Promise<void>;
+}
+
+/**
+ * Runs the network on a range of images and scores each. The scores of an image do not depend on the batch that it was
+ * in. The next batch is read while the current one runs.
+ */
+export async function runImages(run: ImageRun): Promise<ImageScores> {
+  const { network, feeder, from, to } = run;
+  let batch =
+    network.fixedBatch ?? Math.min(run.batch ?? batchSizeFor(feeder.elements), Math.max(1, to - from));
+  let feed = feedOf(network, feeder, batch);
+  let scores: ImageScores | undefined;
+  let next = take(run.samples, from, Math.min(to, from + batch));
+  for (let start = from; start < to; ) {
+    const packed = await next;
+    const end = start + packed.length;
+    // Asked for before the run, so that the system reads the files meanwhile.
+    next = take(run.samples, end, Math.min(to, end + batch));
+    // Where the last batch is short, what is left of the one before is run again and not looked at.
+    for (const [i, bytes] of packed.entries())
+      feeder.write(bytes, feed.data as NumericArray, i * feeder.elements);
+    const outputs = batched(network, feed, batch);
+    if (outputs === undefined) {
+      batch = 1;
+      feed = feedOf(network, feeder, 1);
+      next = take(run.samples, start, start + 1);
+      continue;
+    }
+    const { kind } = outputs;
+    scores ??= emptyScores(to - from, kind, run.labels !== undefined, run.reference?.kind);
+    for (let image = start; image < end; image++) {
+      const values = outputs.valuesOf(image - start);
+      run.keep?.values.set(values, image * run.keep.width);
+      const reference = run.reference && { kind: run.reference.kind, values: rowOf(run.reference, image) };
+      scoreImage(scores, image - from, { kind, values }, run.labels?.[image], reference);
+    }
+    start = end;
+    await run.onBatch(packed.length);
+  }
+  if (scores === undefined) throw new BnnqError('internal', `no images from ${from} to ${to}`);
+  return scores;
+}
+
+/** A run of a batch; undefined where the graph only looks as if it took any batch (a Reshape to [1, -1], say). */
+function batched(network: Network, feed: Tensor, batch: number): Outputs | undefined {
+  const free = network.fixedBatch === undefined && batch > 1;
+  let outputs: Outputs;
+  try {
+    outputs = network.run(feed);
+  } catch (thrown) {
+    if (free) return undefined; // with one image it works, or says the same
+    throw thrown;
+  }
+  if (outputs.batch === batch) return outputs;
+  if (free) return undefined;
+  throw new BnnqError(
+    'mismatch',
+    `output "${network.output}" has ${outputs.batch} rows for a batch of ${batch} images, expected one each`,
+  );
+}
+
+/** An input of zeros for that many images. */
+export function feedOf(network: Network, feeder: Feeder, batch: number): Tensor {
+  const declared = network.input.shape ?? [];
+  const shape = declared.length === 0 ? [batch, feeder.elements] : [batch, ...feeder.dims];
+  return zeros(feeder.dtype, shape);
+}
+
+function rowOf(table: OutputTable, image: number): Float32Array {
+  return table.values.subarray(image * table.width, (image + 1) * table.width);
+}
+
+/** Packed samples `from` … `to` − 1. A failure shows when the promise is awaited, not before. */
+function take(samples: PackedSamples, from: number, to: number): Promise<Uint8Array[]> {
+  const packed = Promise.all(Array.from({ length: Math.max(0, to - from) }, (_, i) => samples.get(from + i)));
+  packed.catch(() => undefined);
+  return packed;
+}
