@@ -30,6 +30,15 @@ export function notes(report: Report, headline: Headline, series: readonly Serie
     sentences.push(
       'The data have no labels: agreement is the share of inputs that get the answer of the float model.',
     );
+  const broken = series.flatMap((line) =>
+    line.points
+      .filter((point) => (point.notFinite ?? 0) > 0)
+      .map((point) => `${pointLabel(line, point)} on ${plural(point.notFinite!, 'image')}`),
+  );
+  if (broken.length > 0)
+    sentences.push(
+      `Outputs were infinite or not a number, and are left out of KL and signal-to-noise: ${broken.join('; ')}.`,
+    );
   if (report.model.skipped.length > 0)
     sentences.push(
       `${plural(report.model.skipped.length, 'weight')} stayed in float; inspect says which, and why.`,
