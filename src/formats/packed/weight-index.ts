@@ -103,6 +103,7 @@ export function describeWeight(entry: WeightEntry, shared: SharedSettings, where
   if (!isLayout(layout, shape))
     refuse(`${of} the layout ${JSON.stringify(entry.layout)}, its shape is [${shape.join(',')}]`);
   const { rows, columns } = rowsAndColumns(layout);
+  if (rows * columns === 0) refuse(`${of} no elements: shape [${shape.join(',')}]`);
   const groupSize = groupSizeOf(granularity, rows, columns);
   if (groupSize === undefined) refuse(`${of} the granularity "${granularity}"`);
   const description = {
