@@ -1,0 +1,89 @@
+import type { Attribute, Node } from '../ir/graph.ts';
+import { numberAttribute, withAttributes } from './constant-values.ts';
+import type { GraphEditor } from './graph-editor.ts';
+
+/**
+ * Operators of the domain `bnnq`: what the passes make of a layer and what follows it, for the runtime alone. They are
+ * never written to a file.
+ *
+ * | operator | inputs                             | value                                                       |
+ * | -------- | ---------------------------------- | ----------------------------------------------------------- |
+ * | Conv     | X, W, scale?, bias?, addend?       | clamp(conv(X, W)·scale[c] + bias[c] + addend), c = axis 1    |
+ * | Linear   | X, W, scale?, bias?, addend?       | clamp(X·W′·scale[c] + bias[c] + addend), c = the last axis   |
+ * | Affine   | X, scale, shift                    | clamp(X·scale[c] + shift[c]), c = axis 1                     |
+ *
+ * Attributes: those of the ONNX operator (for Linear `transB`: W is [N,K] with 1, [K,N] with 0), and `low` and `high`
+ * of the clamp. Every step is rounded to float32, in this order: what the fused operator gives is the definition. The
+ * weights themselves are not touched, so that codes stay codes and the quantizer's view of a layer stays the trained
+ * one. An addend that is not of the output's shape is broadcast.
+ */
+export const FUSED_DOMAIN = 'bnnq';
+
+export type FusedNode = Node & { readonly domain: typeof FUSED_DOMAIN };
+
+/** Positions of the inputs of Conv and Linear. */
+export const SCALE = 2;
+export const BIAS = 3;
+export const ADDEND = 4;
+
+/**
+ * The node as one of the operators above: as it is, or translated from Conv, Gemm, MatMul. Undefined where that cannot
+ * be said without knowing shapes that are not constants.
+ */
+export function asFused(editor: GraphEditor, node: Node): Node | undefined {
+  if (node.domain === FUSED_DOMAIN) return node;
+  if (node.domain !== '') return undefined;
+  const [x = '', w = '', c = ''] = node.inputs;
+  if (node.opType === 'Conv') return fused(node, 'Conv', [x, w, '', c, ''], node.attributes);
+  const weight = editor.constant(w);
+  if (weight?.shape.length !== 2) return undefined;
+  if (node.opType === 'MatMul') return fused(node, 'Linear', [x, w, '', '', ''], new Map());
+  if (node.opType !== 'Gemm') return undefined;
+  if (numberAttribute(node, 'transA', 0) !== 0 || numberAttribute(node, 'alpha', 1) !== 1) return undefined;
+  const transB = numberAttribute(node, 'transB', 0);
+  const rows = weight.shape[transB === 0 ? 1 : 0]!;
+  if (c !== '') {
+    const bias = editor.constant(c);
+    const isRow =
+      bias !== undefined && bias.shape.at(-1) === rows && bias.shape.slice(0, -1).every((d) => d === 1);
+    if (!isRow || numberAttribute(node, 'beta', 1) !== 1) return undefined;
+  }
+  return fused(node, 'Linear', [x, w, '', c, ''], new Map([['transB', { type: 'INT', value: transB }]]));
+}
+
+function fused(
+  node: Node,
+  opType: string,
+  inputs: readonly string[],
+  attributes: ReadonlyMap<string, Attribute>,
+): Node {
+  return { ...node, domain: FUSED_DOMAIN, opType, inputs, attributes };
+}
+
+/** Whether more can be added behind the sum: no addend and no clamp yet. */
+export function isOpen(node: Node): boolean {
+  return (node.inputs[ADDEND] ?? '') === '' && !isClamped(node);
+}
+
+export function isClamped(node: Node): boolean {
+  return node.attributes.has('low') || node.attributes.has('high');
+}
+
+/** The node with a clamp. */
+export function withClamp(node: Node, low: number, high: number): Node {
+  return {
+    ...node,
+    attributes: withAttributes(node.attributes, {
+      low: { type: 'FLOAT', value: low },
+      high: { type: 'FLOAT', value: high },
+    }),
+  };
+}
+
+/** Number of output channels of a Conv or Linear whose weight is constant. */
+export function outputChannels(editor: GraphEditor, node: Node): number | undefined {
+  const weight = editor.constant(node.inputs[1]);
+  if (weight === undefined) return undefined;
+  if (node.opType === 'Conv') return weight.shape[0];
+  return weight.shape[numberAttribute(node, 'transB', 0) === 0 ? 1 : 0];
+}

@@ -1,0 +1,208 @@
+import { BnnqError } from '../../errors.ts';
+import type { BinaryName, UnaryName } from '../../kernels/contract.ts';
+import type { DataType } from '../../tensor/dtype.ts';
+import { sizeOf, type Tensor } from '../../tensor/tensor.ts';
+import { broadcast, broadcastShape, eachRun } from '../broadcast.ts';
+import type { Call, Operator } from '../call.ts';
+import { sameShape, shapeText } from '../shapes.ts';
+
+/**
+ * Building blocks of the operators that work element by element. FLOAT goes to a kernel where there is one, everything
+ * else through a plain loop over numbers (float64, rounded or wrapped by the array that it is stored in) or, for the
+ * 64-bit integers, over bigints.
+ */
+
+export type Unary = (x: number) => number;
+export type Binary = (a: number, b: number) => number;
+export type BigUnary = (x: bigint) => bigint;
+export type BigBinary = (a: bigint, b: bigint) => bigint;
+
+export function isBig(dtype: DataType): boolean {
+  return dtype === 'INT64' || dtype === 'UINT64';
+}
+
+/** The larger of two bigints (Math.max takes none). */
+export function bigMax(a: bigint, b: bigint): bigint {
+  if (a > b) return a;
+  return b;
+}
+
+/** The smaller of two bigints. */
+export function bigMin(a: bigint, b: bigint): bigint {
+  if (a < b) return a;
+  return b;
+}
+
+/** An operator y = f(x) of one input, of the input's type. */
+export function unary(kernel: UnaryName | undefined, f: Unary, big?: BigUnary): Operator {
+  return (call) => {
+    const x = call.input(0);
+    const y = call.inPlace(0);
+    if (kernel !== undefined && x.dtype === 'FLOAT')
+      call.kernels.unary(kernel, x.data as Float32Array, y.data as Float32Array);
+    else mapInto(x, y, f, big);
+    return y;
+  };
+}
+
+/** y[i] = f(x[i]), in plain loops. */
+export function mapInto(x: Tensor, y: Tensor, f: Unary, big?: BigUnary): void {
+  if (isBig(x.dtype)) {
+    if (big === undefined) throw new BnnqError('unsupported', `elements of type ${x.dtype}`);
+    const from = x.data as BigInt64Array;
+    const to = y.data as BigInt64Array;
+    for (let i = 0; i < to.length; i++) to[i] = big(from[i]!);
+    return;
+  }
+  const from = x.data as Float32Array;
+  const to = y.data as Float32Array;
+  for (let i = 0; i < to.length; i++) to[i] = f(from[i]!);
+}
+
+/** How operand b lies along the output of a binary kernel; undefined when it fits no kernel. */
+interface ChannelPattern {
+  readonly outer: number;
+  readonly channels: number;
+  readonly inner: number;
+}
+
+function channelPattern(shape: readonly number[], b: readonly number[]): ChannelPattern | undefined {
+  const { dims, strides } = broadcast(shape, [shape, b]);
+  const steps = strides[1]!;
+  const used = steps.flatMap((step, axis) => (step === 0 ? [] : [axis]));
+  if (used.length === 0) return { outer: 1, channels: 1, inner: sizeOf(dims) };
+  const axis = used[0]!;
+  if (used.length > 1 || steps[axis] !== 1) return undefined;
+  return {
+    outer: sizeOf(dims.slice(0, axis)),
+    channels: dims[axis]!,
+    inner: sizeOf(dims.slice(axis + 1)),
+  };
+}
+
+/** What `binaryTensors` computes: a kernel for FLOAT, a function for the other types, one for 64-bit integers. */
+export interface BinaryFunctions {
+  readonly kernel?: BinaryName | undefined;
+  readonly f: Binary;
+  readonly big?: BigBinary | undefined;
+  /** For INT32 and UINT32 where float64 would not be exact. */
+  readonly word?: Binary | undefined;
+}
+
+/** y = f(a, b), the operands of one type broadcast to the shape of y, which is of their type and may be one of them. */
+export function binaryInto(call: Call, functions: BinaryFunctions, a: Tensor, b: Tensor, y: Tensor): void {
+  const { kernel } = functions;
+  if (kernel === undefined || a.dtype !== 'FLOAT') {
+    combine(functions, a, b, y);
+    return;
+  }
+  const { shape } = y;
+  const swapped = !sameShape(a.shape, shape) && sameShape(b.shape, shape);
+  const full = swapped ? b : a;
+  const part = swapped ? a : b;
+  const pattern = sameShape(full.shape, shape)
+    ? call.memo([shape.length, ...shape, ...part.shape], () => channelPattern(shape, part.shape))
+    : undefined;
+  const to = y.data as Float32Array;
+  if (pattern === undefined) {
+    call.kernels.binary(kernel, expanded(a, shape), expanded(b, shape), to, 1, to.length, 1);
+    return;
+  }
+  const { outer, channels, inner } = pattern;
+  const x = full.data as Float32Array;
+  call.kernels.binary(kernel, x, part.data as Float32Array, to, outer, channels, inner, swapped);
+}
+
+/** The elements repeated to a larger shape. */
+function expanded(tensor: Tensor, shape: readonly number[]): Float32Array {
+  const from = tensor.data as Float32Array;
+  if (sameShape(tensor.shape, shape)) return from;
+  const plan = broadcast(shape, [tensor.shape]);
+  const to = new Float32Array(sizeOf(shape));
+  const step = plan.strides[0]!.at(-1)!;
+  const length = plan.dims.at(-1)!;
+  eachRun(plan, (at, [start]) => {
+    for (let i = 0; i < length; i++) to[at + i] = from[start! + i * step]!;
+  });
+  return to;
+}
+
+/** y = f(a, b) with broadcasting, in plain loops; y may be of another type (comparisons). */
+export function combine(functions: BinaryFunctions, a: Tensor, b: Tensor, y: Tensor): void {
+  const plan = broadcast(y.shape, [a.shape, b.shape]);
+  const length = plan.dims.at(-1)!;
+  const stepA = plan.strides[0]!.at(-1)!;
+  const stepB = plan.strides[1]!.at(-1)!;
+  if (isBig(a.dtype)) {
+    const { big } = functions;
+    if (big === undefined) throw new BnnqError('unsupported', `elements of type ${a.dtype}`);
+    const left = a.data as BigInt64Array;
+    const right = b.data as BigInt64Array;
+    const to = y.data as BigInt64Array;
+    eachRun(plan, (at, [p, q]) => {
+      for (let i = 0; i < length; i++) to[at + i] = big(left[p! + i * stepA]!, right[q! + i * stepB]!);
+    });
+    return;
+  }
+  const isWord = a.dtype === 'INT32' || a.dtype === 'UINT32';
+  const f = isWord && functions.word !== undefined ? functions.word : functions.f;
+  const left = a.data as Float32Array;
+  const right = b.data as Float32Array;
+  const to = y.data as Float32Array;
+  eachRun(plan, (at, [p, q]) => {
+    for (let i = 0; i < length; i++) to[at + i] = f(left[p! + i * stepA]!, right[q! + i * stepB]!);
+  });
+}
+
+/** Throws unless both operands are of one type. */
+export function expectSameType(a: Tensor, b: Tensor): void {
+  if (a.dtype !== b.dtype)
+    throw new BnnqError('mismatch', `operands are of types ${a.dtype} and ${b.dtype}, expected one type`);
+}
+
+/** An operator of two inputs of one type with broadcasting. */
+export function binary(functions: BinaryFunctions): Operator {
+  return (call) => {
+    const a = call.input(0);
+    const b = call.input(1);
+    expectSameType(a, b);
+    const shape = sameShape(a.shape, b.shape) ? a.shape : broadcastShape(a.shape, b.shape);
+    const y = sameShape(a.shape, shape)
+      ? call.inPlace(0)
+      : sameShape(b.shape, shape)
+        ? call.inPlace(1)
+        : call.allocate(a.dtype, shape);
+    binaryInto(call, functions, a, b, y);
+    return y;
+  };
+}
+
+/** An operator of any number of inputs of one type with broadcasting, combined from the left. */
+export function variadic(functions: BinaryFunctions): Operator {
+  return (call) => {
+    const first = call.input(0);
+    const others = call.inputs.slice(1).map((_, i) => call.input(i + 1));
+    for (const other of others) expectSameType(first, other);
+    const y = call.allocate(first.dtype, broadcastShape(...[first, ...others].map((x) => x.shape)));
+    if (others.length === 0)
+      mapInto(
+        first,
+        y,
+        (value) => value,
+        (value) => value,
+      );
+    others.forEach((other, i) => {
+      binaryInto(call, functions, i === 0 ? first : y, other, y);
+    });
+    return y;
+  };
+}
+
+/** Throws unless the tensor is of one of the types. */
+export function expectType(tensor: Tensor, ...types: DataType[]): void {
+  if (!types.includes(tensor.dtype))
+    throw new BnnqError(
+      'mismatch',
+      `tensor of type ${tensor.dtype} and shape ${shapeText(tensor.shape)}, expected ${types.join(' or ')}`,
+    );
+}

@@ -1,0 +1,85 @@
+import { BnnqError } from '../../errors.ts';
+import type { Tensor } from '../../tensor/tensor.ts';
+import type { Call, Operator } from '../call.ts';
+import { axisOf, numbersOf, stridesOf } from '../shapes.ts';
+import { isBig } from './elementwise.ts';
+import { allocateAny, copyRun, elementsOf } from './movement.ts';
+import type { OperatorTable } from './operator-table.ts';
+import { eachIndex } from './window.ts';
+
+/** Where output position `at` of an axis reads from, or -1 for the constant. */
+function sourceOf(at: number, length: number, mode: string): number {
+  if (at >= 0 && at < length) return at;
+  if (mode === 'constant') return -1;
+  if (mode === 'edge') return at < 0 ? 0 : length - 1;
+  if (mode === 'wrap') return ((at % length) + length) % length;
+  if (mode !== 'reflect') throw new BnnqError('unsupported', `padding mode "${mode}"`);
+  if (length === 1) return 0;
+  const period = 2 * (length - 1);
+  const folded = ((at % period) + period) % period;
+  return folded < length ? folded : period - folded;
+}
+
+/** `pads` holds the elements added before every axis, then those after; negative ones crop. */
+function pad(call: Call, pads: readonly number[], value: unknown): Tensor {
+  const x = call.input(0);
+  const rank = x.shape.length;
+  const mode = call.text('mode', 'constant');
+  const shape = x.shape.map((dim, i) => dim + pads[i]! + pads[rank + i]!);
+  const y = allocateAny(call, x.dtype, shape);
+  const from = elementsOf(x);
+  const to = elementsOf(y);
+  const fill = (value ?? (isBig(x.dtype) ? 0n : 0)) as number;
+  const strides = stridesOf(x.shape);
+  const sources = shape.map((dim, i) =>
+    Array.from({ length: dim }, (_, at) => sourceOf(at - pads[i]!, x.shape[i]!, mode)),
+  );
+  const last = rank - 1;
+  const row = shape[last] ?? 1;
+  const line = sources[last] ?? [0];
+  // The part of a row that is a plain copy.
+  const start = Math.min(Math.max(pads[last] ?? 0, 0), row);
+  const skipped = Math.max(-(pads[last] ?? 0), 0);
+  const copied = Math.max(0, Math.min((x.shape[last] ?? 1) - skipped, row - start));
+  eachIndex(shape.slice(0, Math.max(last, 0)), (at, index) => {
+    let base = 0;
+    for (let axis = 0; axis < last; axis++) {
+      const source = sources[axis]![at[axis]!]!;
+      if (source < 0) {
+        to.fill(fill, index * row, (index + 1) * row);
+        return;
+      }
+      base += source * strides[axis]!;
+    }
+    const begin = index * row;
+    copyRun(from, base + skipped, to, begin + start, copied);
+    for (let i = 0; i < row; i++) {
+      if (i === start && copied > 0) {
+        i += copied - 1;
+        continue;
+      }
+      const source = line[i]!;
+      to[begin + i] = source < 0 ? fill : from[base + source]!;
+    }
+  });
+  return y;
+}
+
+const padByAttributes: Operator = (call) => pad(call, call.ints('pads') ?? [], call.float('value', 0));
+
+const padByInputs: Operator = (call) => {
+  const rank = call.input(0).shape.length;
+  const given = numbersOf(call.input(1));
+  const axesInput = call.optional(3);
+  const value = call.optional(2)?.data[0];
+  if (axesInput === undefined) return pad(call, given, value);
+  const axes = numbersOf(axesInput).map((axis) => axisOf(axis, rank));
+  const pads = new Array<number>(2 * rank).fill(0);
+  axes.forEach((axis, i) => {
+    pads[axis] = given[i]!;
+    pads[rank + axis] = given[axes.length + i]!;
+  });
+  return pad(call, pads, value);
+};
+
+export const PADDINGS: OperatorTable = { Pad: { 2: padByAttributes, 11: padByInputs } };

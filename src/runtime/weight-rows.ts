@@ -1,0 +1,79 @@
+import type { QuantizedTensor, RowLayout } from '../ir/quantized-tensor.ts';
+import type { PreparedWeights, WeightRows } from '../kernels/contract.ts';
+import { sizeOf, type Tensor } from '../tensor/tensor.ts';
+import { codedRows } from './coded-rows.ts';
+import { ConstantTensor } from './constants.ts';
+import { widen } from './widen.ts';
+
+/** Whether the codes of a weight lie in rows of its first axis: convolutions [M,C,h,w], matrices [N,K]. */
+function hasFirstAxisRows(q: QuantizedTensor): boolean {
+  return (
+    q.rows * q.columns === sizeOf(q.shape) &&
+    q.rows === q.shape[0] &&
+    isIdentity(q.layout.perm) &&
+    q.layout.rowAxes > 0
+  );
+}
+
+/** Whether the codes of a matrix [K,N] lie in N rows of K columns. */
+function hasColumnRows(q: QuantizedTensor): boolean {
+  return q.shape.length === 2 && q.rows === q.shape[1] && isTransposed(q.layout);
+}
+
+function isIdentity(perm: readonly number[]): boolean {
+  return perm.every((axis, i) => axis === i);
+}
+
+/** Rows are the last axes of the split, columns the first ones, each in their order. */
+function isTransposed({ perm, rowAxes }: RowLayout): boolean {
+  const columnAxes = perm.length - rowAxes;
+  return perm.every((axis, i) => axis === (i < rowAxes ? columnAxes + i : i - rowAxes));
+}
+
+/** The elements as floats, where they are needed as such only for a moment. */
+export function transientFloats(tensor: Tensor): Float32Array {
+  const source = tensor instanceof ConstantTensor ? widen(tensor.initializer.read()) : tensor;
+  return source.data as Float32Array;
+}
+
+/** The rows of a weight whose first axis is the output: its codes if it is discretized, else its floats. */
+export function rowsOfFirstAxis(weight: Tensor): WeightRows {
+  const q = weight instanceof ConstantTensor ? weight.initializer.quantized : undefined;
+  if (q !== undefined && hasFirstAxisRows(q)) return codedRows(q);
+  return { kind: 'float', values: transientFloats(weight) };
+}
+
+/** The rows of a matrix [K,N] whose second axis is the output. */
+export function rowsOfColumns(weight: Tensor): WeightRows {
+  const q = weight instanceof ConstantTensor ? weight.initializer.quantized : undefined;
+  if (q !== undefined && hasColumnRows(q)) return codedRows(q);
+  const [k, n] = weight.shape as [number, number];
+  return { kind: 'float', values: transposeMatrix(transientFloats(weight), k, n) };
+}
+
+/** [columns, rows] of [rows, columns]. */
+export function transposeMatrix(values: Float32Array, rows: number, columns: number): Float32Array {
+  const transposed = new Float32Array(values.length);
+  for (let r = 0, at = 0; r < rows; r++)
+    for (let c = 0; c < columns; c++) transposed[c * rows + r] = values[at++]!;
+  return transposed;
+}
+
+/** Weights of a constant are prepared once and kept; those of a computed operand for this one call. */
+export function withWeights(
+  weight: Tensor,
+  key: string,
+  make: () => PreparedWeights,
+  use: (weights: PreparedWeights) => void,
+): void {
+  if (weight instanceof ConstantTensor) {
+    use(weight.prepare(key, make));
+    return;
+  }
+  const weights = make();
+  try {
+    use(weights);
+  } finally {
+    weights.release();
+  }
+}
