@@ -1,224 +1,145 @@
 /*
- * Depthwise convolution: each output channel reads one input channel. Every plane is copied into a zero-padded one,
- * then four outputs of a row at a time are summed over the taps in row-major order.
+ * Depthwise convolution: each output channel reads one input channel. Every input plane is copied into a zero-padded
+ * one, in which the columns of a row are sorted by their remainder modulo the stride; so the inputs of successive
+ * outputs lie side by side for each tap, whatever the stride. The sum of an output takes its taps in row-major order.
  */
-import { spreadRows, zeroFloats } from '../gemm/pad.as.ts';
+import { copyFloats, zeroFloats } from '../gemm/pad.as.ts';
+import { planeByFours, planeByRows } from './plane.as.ts';
+import { plane3x3, plane3x3Stride2 } from './plane3x3.as.ts';
 
 /**
  * y [images, channels · multiplier, outHeight, outWidth] from x [images, channels, inHeight, inWidth].
  *
  * @param weights panels of 4 rows, [taps][4]
  * @param offsets byte offset of each tap in the padded plane (i32)
- * @param padded one plane of paddedHeight × paddedWidth, with 64 bytes to spare behind it
+ * @param phaseWidth columns of a padded row that share a remainder; a padded row is strideWidth · phaseWidth floats
+ * @param padded two padded planes of `paddedBytes`, each with 64 bytes to spare behind it
+ * @param sums outHeight rows of outWidth + 4 floats
+ * @param kind one of the constants below
  * @param scale @param bias @param addend may be 0
  */
 export function depthwise(
-  x: usize, weights: usize, offsets: usize, taps: i32, padded: usize, y: usize,
-  images: i32, channels: i32, multiplier: i32, inHeight: i32, inWidth: i32,
-  outHeight: i32, outWidth: i32, padTop: i32, padLeft: i32, paddedHeight: i32, paddedWidth: i32,
-  strideHeight: i32, strideWidth: i32, isThreeByThree: bool,
+  x: usize, weights: usize, offsets: usize, taps: i32, padded: usize, paddedBytes: usize, sums: usize, y: usize,
+  images: i32, channels: i32, multiplier: i32, inHeight: i32, inWidth: i32, outHeight: i32, outWidth: i32,
+  padTop: i32, padLeft: i32, phaseWidth: i32, strideHeight: i32, strideWidth: i32, kind: i32,
   scale: usize, bias: usize, addend: usize, low: f32, high: f32,
 ): void {
-  const inBytes = (<usize>(inHeight * inWidth)) << 2;
-  const pitch = (<usize>paddedWidth) << 2;
-  const addendOffset: usize = addend ? addend - y : 0;
+  const phaseBytes = (<usize>phaseWidth) << 2;
+  const pitch = phaseBytes * <usize>strideWidth;
   const rowStep = pitch * <usize>strideHeight;
-  const inRowBytes = (<usize>inWidth) << 2;
-  const inside = padded + <usize>padTop * pitch + ((<usize>padLeft) << 2);
-  zeroFloats(padded, <usize>paddedHeight * pitch);
-  for (let n = 0; n < images; n++) {
-    for (let c = 0; c < channels; c++) {
-      spreadRows(x, inHeight, inRowBytes, inside, pitch);
-      x += inBytes;
-      for (let m = 0; m < multiplier; m++) {
-        const channel = c * multiplier + m;
-        const w = weights + (((<usize>(channel >> 2) * <usize>taps << 2) + <usize>(channel & 3)) << 2);
-        const at = (<usize>channel) << 2;
-        const factor: f32 = scale ? load<f32>(scale + at) : 1;
-        const shift: f32 = bias ? load<f32>(bias + at) : 0;
-        setEpilogue(scale != 0, factor, bias != 0, shift, addendOffset, addend != 0, low, high);
-        let row = padded;
-        for (let oy = 0; oy < outHeight; oy++) {
-          const out = y + ((<usize>(oy * outWidth)) << 2);
-          if (isThreeByThree && strideWidth == 1) row3(row, pitch, w, out, outWidth);
-          else if (isThreeByThree && strideWidth == 2) row3Stride2(row, pitch, w, out, outWidth);
-          else rowOfAny(row, offsets, taps, w, out, outWidth, strideWidth);
-          row += rowStep;
-        }
-        y += (<usize>(outHeight * outWidth)) << 2;
+  const addendOffset = addend - y;
+  const rowBytes = (<usize>outWidth) << 2;
+  // Rows go straight to y, unless they are still to be added to something or are narrower than a vector.
+  const direct = addend == 0 && outWidth >= 4;
+  const outStep = direct ? rowBytes : rowBytes + 16;
+  const sumLow: f32 = addend ? -f32.MAX_VALUE * 2 : low;
+  const sumHigh: f32 = addend ? f32.MAX_VALUE * 2 : high;
+  const inside = <usize>padTop * pitch;
+  const inBytes = (<usize>(inHeight * inWidth)) << 2;
+  const planes = images * channels;
+  zeroFloats(padded, paddedBytes * 2);
+  sortPlane(x, inHeight, inWidth, padded + inside, padLeft, strideWidth, phaseBytes);
+  for (let p = 0; p < planes; p++) {
+    // The next plane is copied before this one is read, so that this one has left the store buffer.
+    const plane = padded + <usize>(p & 1) * paddedBytes;
+    x += inBytes;
+    if (p + 1 < planes) {
+      const next = padded + <usize>(~p & 1) * paddedBytes;
+      sortPlane(x, inHeight, inWidth, next + inside, padLeft, strideWidth, phaseBytes);
+    }
+    for (let m = 0; m < multiplier; m++) {
+      const channel = (p % channels) * multiplier + m;
+      const w = weights + ((<usize>((channel >> 2) * taps * 4 + (channel & 3))) << 2);
+      const at = (<usize>channel) << 2;
+      // Times 1 and plus −0 change nothing, so a missing scale or bias needs no case of its own.
+      const f: f32 = scale ? load<f32>(scale + at) : 1;
+      const g: f32 = bias ? load<f32>(bias + at) : -0.0;
+      const out = direct ? y : sums;
+      if (kind == PLAIN_3X3) {
+        plane3x3(plane, pitch, w, out, outStep, outHeight, outWidth, f, g, sumLow, sumHigh);
+      } else if (kind == PLAIN_3X3_STRIDE_2) {
+        plane3x3Stride2(
+          plane, pitch, rowStep, phaseBytes, w, out, outStep, outHeight, outWidth, f, g, sumLow, sumHigh,
+        );
+      } else if (outHeight >= 4) {
+        planeByFours(plane, rowStep, offsets, taps, w, out, outStep, outHeight, outWidth, f, g, sumLow, sumHigh);
+      } else {
+        planeByRows(plane, rowStep, offsets, taps, w, out, outStep, outHeight, outWidth, f, g, sumLow, sumHigh);
       }
+      if (!direct) {
+        for (let r = 0; r < outHeight; r++) {
+          const to = y + <usize>r * rowBytes;
+          addRow(sums + <usize>r * outStep, outWidth, to, addend ? to + addendOffset : 0, low, high);
+        }
+      }
+      y += rowBytes * <usize>outHeight;
     }
   }
 }
 
-// The epilogue of the channel at hand.
-let hasScale: bool = false;
-let hasBias: bool = false;
-let hasAddend: bool = false;
-let theScale: f32 = 1;
-let theBias: f32 = 0;
-let toAddend: usize = 0;
-let lowest: f32 = 0;
-let highest: f32 = 0;
+// Kinds of kernel; the same numbers in simd.ts.
 
-function setEpilogue(
-  withScale: bool, scale: f32, withBias: bool, bias: f32, addend: usize, withAddend: bool, low: f32, high: f32,
+/** 3 × 3, no dilation, stride 1 × 1, two output rows or more. */
+const PLAIN_3X3 = 1;
+/** 3 × 3, no dilation, stride any × 2. */
+const PLAIN_3X3_STRIDE_2 = 2;
+
+/** Copies a plane into the padded one, the columns of each row sorted. */
+function sortPlane(
+  x: usize, height: i32, width: i32, to: usize, padLeft: i32, stride: i32, phaseBytes: usize,
 ): void {
-  hasScale = withScale;
-  theScale = scale;
-  hasBias = withBias;
-  theBias = bias;
-  toAddend = addend;
-  hasAddend = withAddend;
-  lowest = low;
-  highest = high;
-}
-
-/** Finishes 4 sums and stores the first `count` of them. */
-// @ts-ignore: decorator
-@inline
-function finish(sum: v128, out: usize, count: i32): void {
-  let v = sum;
-  if (hasScale) v = f32x4.mul(v, f32x4.splat(theScale));
-  if (hasBias) v = f32x4.add(v, f32x4.splat(theBias));
-  if (count >= 4) {
-    if (hasAddend) v = f32x4.add(v, v128.load(out + toAddend));
-    v128.store(out, f32x4.pmin(f32x4.pmax(v, f32x4.splat(lowest)), f32x4.splat(highest)));
-  } else finishFew(v, out, count);
-}
-
-function finishFew(sums: v128, out: usize, count: i32): void {
-  v128.store(FEW, sums);
-  for (let i: usize = 0, end = (<usize>count) << 2; i < end; i += 4) {
-    let v = load<f32>(FEW + i);
-    if (hasAddend) v += load<f32>(out + i + toAddend);
-    if (v < lowest) v = lowest;
-    if (highest < v) v = highest;
-    store<f32>(out + i, v);
-  }
-}
-const FEW: usize = memory.data(16, 16);
-
-function row3(row: usize, pitch: usize, w: usize, out: usize, width: i32): void {
-  const w0 = v128.load32_splat(w);
-  const w1 = v128.load32_splat(w, 16);
-  const w2 = v128.load32_splat(w, 32);
-  const w3 = v128.load32_splat(w, 48);
-  const w4 = v128.load32_splat(w, 64);
-  const w5 = v128.load32_splat(w, 80);
-  const w6 = v128.load32_splat(w, 96);
-  const w7 = v128.load32_splat(w, 112);
-  const w8 = v128.load32_splat(w, 128);
-  let r0 = row;
-  let r1 = row + pitch;
-  let r2 = r1 + pitch;
-  const zero = f32x4.splat(0);
-  for (let left = width; left > 0; left -= 4) {
-    let c = f32x4.add(zero, f32x4.mul(w0, v128.load(r0)));
-    c = f32x4.add(c, f32x4.mul(w1, v128.load(r0, 4)));
-    c = f32x4.add(c, f32x4.mul(w2, v128.load(r0, 8)));
-    c = f32x4.add(c, f32x4.mul(w3, v128.load(r1)));
-    c = f32x4.add(c, f32x4.mul(w4, v128.load(r1, 4)));
-    c = f32x4.add(c, f32x4.mul(w5, v128.load(r1, 8)));
-    c = f32x4.add(c, f32x4.mul(w6, v128.load(r2)));
-    c = f32x4.add(c, f32x4.mul(w7, v128.load(r2, 4)));
-    c = f32x4.add(c, f32x4.mul(w8, v128.load(r2, 8)));
-    finish(c, out, left);
-    r0 += 16;
-    r1 += 16;
-    r2 += 16;
-    out += 16;
+  for (let r = 0; r < height; r++) {
+    sortColumns(x, width, to, padLeft, stride, phaseBytes);
+    x += (<usize>width) << 2;
+    to += phaseBytes * <usize>stride;
   }
 }
 
-/** x[0], x[2], x[4], x[6]. */
-// @ts-ignore: decorator
-@inline
-function everySecond(x: usize): v128 {
-  return i32x4.shuffle(v128.load(x), v128.load(x, 16), 0, 2, 4, 6);
-}
-
-function row3Stride2(row: usize, pitch: usize, w: usize, out: usize, width: i32): void {
-  const w0 = v128.load32_splat(w);
-  const w1 = v128.load32_splat(w, 16);
-  const w2 = v128.load32_splat(w, 32);
-  const w3 = v128.load32_splat(w, 48);
-  const w4 = v128.load32_splat(w, 64);
-  const w5 = v128.load32_splat(w, 80);
-  const w6 = v128.load32_splat(w, 96);
-  const w7 = v128.load32_splat(w, 112);
-  const w8 = v128.load32_splat(w, 128);
-  let r0 = row;
-  let r1 = row + pitch;
-  let r2 = r1 + pitch;
-  const zero = f32x4.splat(0);
-  for (let left = width; left > 0; left -= 4) {
-    let c = f32x4.add(zero, f32x4.mul(w0, everySecond(r0)));
-    c = f32x4.add(c, f32x4.mul(w1, everySecond(r0 + 4)));
-    c = f32x4.add(c, f32x4.mul(w2, everySecond(r0 + 8)));
-    c = f32x4.add(c, f32x4.mul(w3, everySecond(r1)));
-    c = f32x4.add(c, f32x4.mul(w4, everySecond(r1 + 4)));
-    c = f32x4.add(c, f32x4.mul(w5, everySecond(r1 + 8)));
-    c = f32x4.add(c, f32x4.mul(w6, everySecond(r2)));
-    c = f32x4.add(c, f32x4.mul(w7, everySecond(r2 + 4)));
-    c = f32x4.add(c, f32x4.mul(w8, everySecond(r2 + 8)));
-    finish(c, out, left);
-    r0 += 32;
-    r1 += 32;
-    r2 += 32;
-    out += 16;
+/** Writes column i of a row to position (padLeft + i) / stride of the phase (padLeft + i) % stride. */
+function sortColumns(x: usize, width: i32, to: usize, padLeft: i32, stride: i32, phaseBytes: usize): void {
+  if (stride == 1) {
+    copyFloats(to + ((<usize>padLeft) << 2), x, (<usize>width) << 2);
+    return;
   }
-}
-
-/** 4 successive outputs' inputs for one tap. */
-// @ts-ignore: decorator
-@inline
-function gather(x: usize, stride: i32): v128 {
-  if (stride == 1) return v128.load(x);
-  if (stride == 2) return everySecond(x);
-  const step = (<usize>stride) << 2;
-  let v = v128.load32_zero(x);
-  v = v128.load_lane<f32>(x + step, v, 1);
-  v = v128.load_lane<f32>(x + step * 2, v, 2);
-  return v128.load_lane<f32>(x + step * 3, v, 3);
-}
-
-/** Any kernel, stride and dilation; 16 outputs at a time, then 4. */
-function rowOfAny(row: usize, offsets: usize, taps: i32, w: usize, out: usize, width: i32, stride: i32): void {
-  const step = (<usize>stride) << 4;
-  const offsetsEnd = offsets + ((<usize>taps) << 2);
-  let left = width;
-  for (; left >= 16; left -= 16) {
-    let c0 = f32x4.splat(0);
-    let c1 = f32x4.splat(0);
-    let c2 = f32x4.splat(0);
-    let c3 = f32x4.splat(0);
-    let wp = w;
-    for (let o = offsets; o < offsetsEnd; o += 4) {
-      const s = v128.load32_splat(wp);
-      const x = row + load<usize>(o);
-      c0 = f32x4.add(c0, f32x4.mul(s, gather(x, stride)));
-      c1 = f32x4.add(c1, f32x4.mul(s, gather(x + step, stride)));
-      c2 = f32x4.add(c2, f32x4.mul(s, gather(x + step * 2, stride)));
-      c3 = f32x4.add(c3, f32x4.mul(s, gather(x + step * 3, stride)));
-      wp += 16;
+  let i = 0;
+  if (stride == 2) {
+    let even = to + ((<usize>((padLeft + 1) >> 1)) << 2);
+    let odd = to + phaseBytes + ((<usize>(padLeft >> 1)) << 2);
+    if (padLeft & 1) {
+      // Column 0 has an odd place.
+      const swap = even;
+      even = odd;
+      odd = swap;
     }
-    finish(c0, out, 4);
-    finish(c1, out + 16, 4);
-    finish(c2, out + 32, 4);
-    finish(c3, out + 48, 4);
-    row += step * 4;
-    out += 64;
-  }
-  for (; left > 0; left -= 4) {
-    let c = f32x4.splat(0);
-    let wp = w;
-    for (let o = offsets; o < offsetsEnd; o += 4) {
-      c = f32x4.add(c, f32x4.mul(v128.load32_splat(wp), gather(row + load<usize>(o), stride)));
-      wp += 16;
+    for (; i + 8 <= width; i += 8) {
+      const v0 = v128.load(x);
+      const v1 = v128.load(x, 16);
+      v128.store(even, i32x4.shuffle(v0, v1, 0, 2, 4, 6));
+      v128.store(odd, i32x4.shuffle(v0, v1, 1, 3, 5, 7));
+      x += 32;
+      even += 16;
+      odd += 16;
     }
-    finish(c, out, left);
-    row += step;
-    out += 16;
+  }
+  let phase = (padLeft + i) % stride;
+  let place = to + ((<usize>((padLeft + i) / stride)) << 2);
+  for (; i < width; i++) {
+    store<f32>(place + <usize>phase * phaseBytes, load<f32>(x));
+    x += 4;
+    if (++phase == stride) {
+      phase = 0;
+      place += 4;
+    }
+  }
+}
+
+/** to = clamp(row + addend), or clamp(row) where `addend` is 0; in ascending order, so that addend may be to. */
+function addRow(row: usize, width: i32, to: usize, addend: usize, low: f32, high: f32): void {
+  for (let i: usize = 0, end = (<usize>width) << 2; i < end; i += 4) {
+    let v = load<f32>(row + i);
+    if (addend != 0) v += load<f32>(addend + i);
+    if (v < low) v = low;
+    if (high < v) v = high;
+    store<f32>(to + i, v);
   }
 }

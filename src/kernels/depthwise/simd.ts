@@ -23,24 +23,36 @@ export function depthwiseSimd(
   if (batch * outChannels * outHeight * outWidth === 0) return;
   const { paddedHeight, paddedWidth } = paddedSize(shape);
   const taps = kernelHeight * kernelWidth;
-  const isThreeByThree =
-    kernelHeight === 3 && kernelWidth === 3 && dilationHeight === 1 && dilationWidth === 1;
+  const isPlain3x3 = kernelHeight === 3 && kernelWidth === 3 && dilationHeight === 1 && dilationWidth === 1;
+  const kind =
+    isPlain3x3 && strideWidth === 2
+      ? 2
+      : isPlain3x3 && strideHeight * strideWidth === 1 && outHeight > 1
+        ? 1
+        : 0;
+  /** Padded columns that share a remainder modulo the stride; they lie together. */
+  const phaseWidth = Math.ceil(paddedWidth / strideWidth);
+  const pitch = phaseWidth * strideWidth;
 
   const offsetsBytes = alignedBytes(taps * 4);
+  const sumsBytes = alignedBytes(outHeight * (outWidth + 4) * 4);
   const decodedBytes = alignedBytes(weights.scratchBytes(outChannels));
-  // The last vector of a row reads up to 3 outputs and 3 floats too far.
-  const paddedBytes = alignedBytes((paddedHeight * paddedWidth + 4 * strideWidth + 4) * 4);
+  // Vectors read a little too far in narrow planes.
+  const paddedBytes = alignedBytes(paddedHeight * pitch * 4 + 64);
   workspace.call(
     y,
     [x, epilogue.scale, epilogue.bias, epilogue.addend],
-    offsetsBytes + decodedBytes + paddedBytes,
+    offsetsBytes + sumsBytes + decodedBytes + 2 * paddedBytes,
     (yAt, offsets, [xAt, scale, bias, addend]) => {
-      const decoded = offsets + offsetsBytes;
+      const sums = offsets + offsetsBytes;
+      const decoded = sums + sumsBytes;
       const table = new Int32Array(workspace.heap.buffer, offsets, taps);
       for (let t = 0; t < taps; t++) {
         const ky = Math.floor(t / kernelWidth);
         const kx = t - ky * kernelWidth;
-        table[t] = 4 * (ky * dilationHeight * paddedWidth + kx * dilationWidth);
+        const column = kx * dilationWidth;
+        const place = (column % strideWidth) * phaseWidth + Math.floor(column / strideWidth);
+        table[t] = 4 * (ky * dilationHeight * pitch + place);
       }
       workspace.exports.depthwise(
         xAt!,
@@ -48,6 +60,8 @@ export function depthwiseSimd(
         offsets,
         taps,
         decoded + decodedBytes,
+        paddedBytes,
+        sums,
         yAt,
         batch,
         inChannels,
@@ -58,11 +72,10 @@ export function depthwiseSimd(
         outWidth,
         shape.padTop,
         shape.padLeft,
-        paddedHeight,
-        paddedWidth,
+        phaseWidth,
         strideHeight,
         strideWidth,
-        isThreeByThree ? 1 : 0,
+        kind,
         scale!,
         bias!,
         addend!,

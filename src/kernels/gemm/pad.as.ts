@@ -22,15 +22,6 @@ export function padPlanes(
   }
 }
 
-/** Copies rows of `rowBytes` that lie one after the other to rows `pitch` bytes apart. */
-export function spreadRows(from: usize, rows: i32, rowBytes: usize, to: usize, pitch: usize): void {
-  for (let r = 0; r < rows; r++) {
-    copyFloats(to, from, rowBytes);
-    from += rowBytes;
-    to += pitch;
-  }
-}
-
 // Loops, because V8 calls out for memory.copy and memory.fill, which costs more than a short row (measured: 30 ns a call).
 
 /** Zeroes whole floats and returns the end. */
@@ -41,14 +32,13 @@ export function zeroFloats(to: usize, bytes: usize): usize {
   return end;
 }
 
-function copyFloats(to: usize, from: usize, bytes: usize): void {
-  const end = to + bytes;
-  for (const vectors = to + (bytes & ~15); to < vectors; to += 16) {
-    v128.store(to, v128.load(from));
-    from += 16;
+/** Copies whole floats; the last vector overlaps the one before rather than leave single floats. */
+export function copyFloats(to: usize, from: usize, bytes: usize): void {
+  if (bytes >= 16) {
+    const last = bytes - 16;
+    for (let i: usize = 0; i < last; i += 16) v128.store(to + i, v128.load(from + i));
+    v128.store(to + last, v128.load(from + last));
+    return;
   }
-  for (; to < end; to += 4) {
-    store<u32>(to, load<u32>(from));
-    from += 4;
-  }
+  for (let i: usize = 0; i < bytes; i += 4) store<u32>(to + i, load<u32>(from + i));
 }
