@@ -1,0 +1,41 @@
+import { greedyBases } from './fit/greedy-bases.ts';
+import { jointBases } from './fit/joint-bases.ts';
+import { LARGEST_LEVEL } from './fit/scale.ts';
+import type { FittedTable, Scheme } from './scheme.ts';
+
+/**
+ * A sum of k binary weights: w ≈ Σ α_i·b_i, b_i = ±1. Bases are stored in ascending order, so that the top bit of a code
+ * is that of the largest.
+ */
+export const binary: Scheme = {
+  name: 'binary',
+  summary: 'sums of k bases ±α_i, found together; --bases greedy: one after the other',
+  bits: { from: 1, to: 8 },
+  fits: ['correlation'],
+  choices: ['bases'],
+  rule: () => 'bases',
+  fit(values, { bits, bases }) {
+    const moments = values.magnitudes();
+    if (bases === 'joint') return { params: finite(jointBases(moments, bits)) };
+    return greedyTable(greedyBases(moments, bits));
+  },
+};
+
+/** Greedy codes are the successive signs of what is left, and so follow cells of their own. */
+function greedyTable({ bases, bounds }: ReturnType<typeof greedyBases>): FittedTable {
+  const bits = bases.length;
+  const order = Array.from(bases.keys()).sort((one, other) => bases[one]! - bases[other]!);
+  const params = finite(Float64Array.from(order, (i) => bases[i]!));
+  if (bounds.length === 0) return { params };
+  // Cell k of the magnitudes has the signs of the bits of k, first base after the sign highest, 1 for plus.
+  const plus = Uint8Array.from({ length: bounds.length + 1 }, (_, cell) =>
+    order.reduce((code, i, bit) => (i > 0 && !((cell >> (bits - 1 - i)) & 1) ? code | (1 << bit) : code), 0),
+  );
+  return { params, cells: { bounds, plus, minus: plus.map((code) => code ^ (2 ** bits - 1)) } };
+}
+
+/** Scaled down where the largest level, the sum, would be beyond float32. */
+function finite(bases: Float64Array): Float64Array {
+  const largest = bases.reduce((sum, base) => sum + base, 0);
+  return largest > LARGEST_LEVEL ? bases.map((base) => base * (LARGEST_LEVEL / largest)) : bases;
+}
