@@ -23,7 +23,7 @@ function validateGraph(graph: Graph, outer: ReadonlySet<string>): BnnqError[] {
   };
   for (const input of graph.inputs) make(input.name, 'a graph input');
   for (const name of graph.initializers.keys()) make(name, 'an initializer');
-  problems.push(...validateNodes(graph.nodes, made, outer, make));
+  validateNodes(graph.nodes, made, outer, make, problems);
   for (const { name } of graph.outputs)
     if (!made.has(name) && !outer.has(name))
       problems.push(refuse(`output "${name}" is made by nothing`, name));
@@ -40,7 +40,7 @@ function validateFunction(body: FunctionBody): BnnqError[] {
       );
     made.add(name);
   };
-  problems.push(...validateNodes(body.nodes, made, new Set(), make));
+  validateNodes(body.nodes, made, new Set(), make, problems);
   for (const name of body.outputs)
     if (!made.has(name))
       problems.push(refuse(`function "${body.name}": output "${name}" is made by nothing`, name));
@@ -52,13 +52,13 @@ function validateNodes(
   made: ReadonlySet<string>,
   outer: ReadonlySet<string>,
   make: (name: string, by: string) => void,
-): BnnqError[] {
-  const problems: BnnqError[] = [];
+  problems: BnnqError[],
+): void {
   const { nodes: sorted, cycle } = sortNodes(nodes);
   if (cycle !== undefined) {
     const labels = cycle.slice(0, 3).map(nodeLabel).join(', ') + (cycle.length > 3 ? ', …' : '');
     problems.push(refuse(`${cycle.length} nodes form a cycle: ${labels}`, undefined, cycle[0]));
-    return problems;
+    return;
   }
   if (sorted !== nodes) problems.push(refuse('the nodes are not in topological order'));
   for (const node of sorted) {
@@ -72,7 +72,6 @@ function validateNodes(
     }
     for (const name of node.outputs) if (name !== '') make(name, nodeLabel(node));
   }
-  return problems;
 }
 
 function refuse(text: string, tensor?: string, node?: Node): BnnqError {
