@@ -1,14 +1,13 @@
 import type { Kernels, PreparedWeights } from './contract.ts';
 import { conv2dSimd } from './conv2d/simd.ts';
 import { depthwiseSimd, isDepthwise } from './depthwise/simd.ts';
-import { affineReference } from './elementwise/affine-reference.ts';
-import { binaryReference } from './elementwise/binary-reference.ts';
-import { unaryReference } from './elementwise/unary-reference.ts';
+import { affineSimd, binarySimd } from './elementwise/binary-simd.ts';
+import { unarySimd } from './elementwise/unary-simd.ts';
 import { PanelWeights } from './gemm/panels.ts';
 import { linearSimd } from './linear/simd.ts';
 import { matmulSimd } from './matmul/simd.ts';
-import { averagePool2dReference, maxPool2dReference } from './pool/reference.ts';
-import { softmaxReference } from './softmax/reference.ts';
+import { averagePool2dSimd, maxPool2dSimd } from './pool/simd.ts';
+import { softmaxSimd } from './softmax/simd.ts';
 import { Workspace } from './wasm/workspace.ts';
 
 /** The fast set of kernels: WebAssembly SIMD128, the same bits as the reference. */
@@ -31,12 +30,12 @@ export function createSimdKernels(): Kernels {
       linearSimd(workspace, x, ownPanels(weights), y, batch, epilogue);
     },
     matmul: (a, b, y, m, k, n) => matmulSimd(workspace, a, b, y, m, k, n),
-    unary: unaryReference,
-    binary: binaryReference,
-    affine: affineReference,
-    maxPool2d: maxPool2dReference,
-    averagePool2d: averagePool2dReference,
-    softmax: softmaxReference,
+    unary: (name, x, y, alpha, beta) => unarySimd(workspace, name, x, y, alpha, beta),
+    binary: (...rest) => binarySimd(workspace, ...rest),
+    affine: (...rest) => affineSimd(workspace, ...rest),
+    maxPool2d: (x, y, shape) => maxPool2dSimd(workspace, x, y, shape),
+    averagePool2d: (...rest) => averagePool2dSimd(workspace, ...rest),
+    softmax: (...rest) => softmaxSimd(workspace, ...rest),
     dispose: () => workspace.dispose(),
   };
 }

@@ -32,8 +32,8 @@ export function depthwise(
   // Rows go straight to y, unless they are still to be added to something or are narrower than a vector.
   const direct = addend == 0 && outWidth >= 4;
   const outStep = direct ? rowBytes : rowBytes + 16;
-  const sumLow: f32 = addend ? -f32.MAX_VALUE * 2 : low;
-  const sumHigh: f32 = addend ? f32.MAX_VALUE * 2 : high;
+  const sumLow: f32 = addend ? <f32>-Infinity : low;
+  const sumHigh: f32 = addend ? <f32>Infinity : high;
   const inside = <usize>padTop * pitch;
   const inBytes = (<usize>(inHeight * inWidth)) << 2;
   const planes = images * channels;
@@ -77,7 +77,7 @@ export function depthwise(
   }
 }
 
-// Kinds of kernel; the same numbers in simd.ts.
+// Kinds of kernel; the same numbers in plan.ts.
 
 /** 3 × 3, no dilation, stride 1 × 1, two output rows or more. */
 const PLAIN_3X3 = 1;

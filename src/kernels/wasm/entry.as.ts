@@ -1,10 +1,14 @@
 /** Everything that the binary exports. */
 export { decodePanels } from '../decode/decode.as.ts';
 export { depthwise } from '../depthwise/depthwise.as.ts';
+export { affine, binary } from '../elementwise/binary.as.ts';
+export { unaryScalar, unaryVector } from '../elementwise/unary.as.ts';
 export { multiply } from '../gemm/multiply.as.ts';
 export { packPatches, packRows } from '../gemm/pack.as.ts';
 export { padPlanes } from '../gemm/pad.as.ts';
 export { finishVector, multiplyVector } from '../linear/multiply-vector.as.ts';
+export { divideByCounts, maxPool } from '../pool/pool.as.ts';
+export { softmax } from '../softmax/softmax.as.ts';
 
 /** First byte that the compiler's own data does not use. */
 export function heapBase(): usize {

@@ -13,7 +13,14 @@ type WasmFunction =
   | 'multiplyVector'
   | 'finishVector'
   | 'decodePanels'
-  | 'depthwise';
+  | 'depthwise'
+  | 'unaryVector'
+  | 'unaryScalar'
+  | 'binary'
+  | 'affine'
+  | 'maxPool'
+  | 'divideByCounts'
+  | 'softmax';
 
 let bytes: Uint8Array | undefined;
 let compiled: object | undefined;

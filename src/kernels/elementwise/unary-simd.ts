@@ -1,0 +1,56 @@
+import type { UnaryName } from '../contract.ts';
+import type { Workspace } from '../wasm/workspace.ts';
+import { UNARY_DEFAULTS } from './unary-reference.ts';
+
+/** Codes of `unaryVector` (unary.as.ts); `relu` is a clip. */
+const VECTOR_CODES: Partial<Record<UnaryName, number>> = {
+  relu: 0,
+  clip: 0,
+  leakyRelu: 1,
+  neg: 2,
+  abs: 3,
+  sqrt: 4,
+  reciprocal: 5,
+  floor: 6,
+  ceil: 7,
+  round: 8,
+  sign: 9,
+  hardSigmoid: 10,
+  hardSwish: 11,
+};
+
+/** Codes of `unaryScalar` (unary.as.ts). */
+const SCALAR_CODES: Partial<Record<UnaryName, number>> = {
+  exp: 0,
+  log: 1,
+  sigmoid: 2,
+  tanh: 3,
+  erf: 4,
+  softplus: 5,
+  elu: 6,
+  selu: 7,
+  gelu: 8,
+  sin: 9,
+  cos: 10,
+};
+
+/** y[i] = f(x[i]), as `unaryReference`. */
+export function unarySimd(
+  workspace: Workspace,
+  name: UnaryName,
+  x: Float32Array,
+  y: Float32Array,
+  alpha?: number,
+  beta?: number,
+): void {
+  const [defaultAlpha, defaultBeta] =
+    name === 'relu' ? [0, Number.POSITIVE_INFINITY] : (UNARY_DEFAULTS[name] ?? [0, 0]);
+  const a = name === 'relu' ? 0 : (alpha ?? defaultAlpha);
+  const b = name === 'relu' ? Number.POSITIVE_INFINITY : (beta ?? defaultBeta);
+  const vectorCode = VECTOR_CODES[name];
+  const { exports } = workspace;
+  workspace.call(y, [x], 0, (yAt, _scratch, [xAt]) => {
+    if (vectorCode !== undefined) exports.unaryVector(vectorCode, xAt!, yAt, x.length, a, b);
+    else exports.unaryScalar(SCALAR_CODES[name]!, xAt!, yAt, x.length, a, b);
+  });
+}
