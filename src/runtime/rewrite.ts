@@ -8,6 +8,7 @@ import { fuseResidual } from '../passes/fuse-residual.ts';
 import { liftWeightViews } from '../passes/lift-weight-views.ts';
 import { runPasses } from '../passes/pass.ts';
 import { removeIdentity } from '../passes/remove-identity.ts';
+import { resolveCastLike } from '../passes/resolve-cast-like.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { Call } from './call.ts';
 import { ConstantTensor } from './constants.ts';
@@ -26,6 +27,7 @@ export function rewriteForExecution(model: Model, kernels: Kernels, keep: readon
   const kept = keep.filter((name) => !outputs.some((output) => output.name === name));
   const watched = [...outputs, ...kept.map((name) => ({ name }))];
   const { model: rewritten } = runPasses({ ...model, graph: { ...model.graph, outputs: watched } }, [
+    resolveCastLike,
     removeIdentity,
     liftWeightViews,
     foldConstants(evaluateWith(model, kernels)),

@@ -12,7 +12,7 @@ import type { OperatorTable } from './operator-table.ts';
  */
 function castTo(call: Call, x: Tensor, target: DataType): Tensor {
   if (target === 'STRING' || x.dtype === 'STRING') return castStrings(call, x, target);
-  if (target.startsWith('FLOAT8') || target === 'FLOAT4E2M1' || x.dtype.startsWith('FLOAT8'))
+  if (isTiny(target) || isTiny(x.dtype))
     throw new BnnqError('unsupported', `cast from ${x.dtype} to ${target}`);
   const held = target === 'FLOAT16' || target === 'BFLOAT16' ? 'FLOAT' : target;
   if (held === x.dtype && held === target) return call.view(x, x.shape);
@@ -31,6 +31,11 @@ function castTo(call: Call, x: Tensor, target: DataType): Tensor {
   if (target === 'FLOAT16') mapInto(y, y, roundToFloat16);
   if (target === 'BFLOAT16') mapInto(y, y, roundToBfloat16);
   return y;
+}
+
+/** 8-bit and 4-bit floats. */
+function isTiny(dtype: DataType): boolean {
+  return dtype.startsWith('FLOAT8') || dtype.startsWith('FLOAT4');
 }
 
 /** 4-bit integers are held in bytes, which do not wrap by themselves. */

@@ -23,7 +23,8 @@ function sourcePosition(x: number, axis: AxisScale): number {
       return (inLength / 2) * (1 - adjustment) + (x + 0.5) / scale - 0.5;
     }
     case 'align_corners':
-      return outLength > 1 ? (x * (inLength - 1)) / (outLength - 1) : 0;
+      // The unrounded length of the output, as in the tests of the standard (where scales make it fractional).
+      return outLength > 1 ? (x * (inLength - 1)) / (inLength * scale - 1) : 0;
     case 'asymmetric':
       return x / scale;
     case 'tf_half_pixel_for_nn':
