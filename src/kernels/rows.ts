@@ -69,7 +69,8 @@ export class HeapRows implements PreparedWeights {
       this.#offset = heap.allocate(this.byteLength);
       new Float32Array(heap.buffer, this.#offset, values.length).set(values);
     } else {
-      const { planes, levels, ...coded } = rows;
+      const { planes: given, levels, ...coded } = rows;
+      const planes = given.subarray(0, rows.bits * rowCount * rows.rowBytes);
       this.#coded = coded;
       this.#planesLength = Math.ceil(planes.length / 4) * 4;
       this.byteLength = this.#planesLength + levels.byteLength;

@@ -1,0 +1,46 @@
+import { describe, expect, it } from 'vitest';
+import { createReferenceKernels } from '../../src/kernels/reference.ts';
+import { createSimdKernels } from '../../src/kernels/simd.ts';
+import { conv2d } from './operations/conv2d.ts';
+import { affine, binary, softmax, unary } from './operations/elementwise.ts';
+import { linear, matmul } from './operations/linear.ts';
+import { averagePool2d, maxPool2d } from './operations/pool.ts';
+import { expectSameBits } from './support/bits.ts';
+import type { Operation } from './support/operation.ts';
+import { Random } from './support/random.ts';
+
+/** Every kernel of the contract; one that is missing here fails the first test. */
+const OPERATIONS: readonly Operation[] = [
+  conv2d,
+  linear,
+  matmul,
+  unary,
+  binary,
+  affine,
+  maxPool2d,
+  averagePool2d,
+  softmax,
+];
+
+describe('the SIMD kernels', () => {
+  it('are all in this suite', () => {
+    const others = ['prepareConv2d', 'prepareLinear', 'dispose'];
+    const kernels = Object.entries(createReferenceKernels())
+      .filter(([name, value]) => typeof value === 'function' && !others.includes(name))
+      .map(([name]) => name);
+    expect(OPERATIONS.map(({ name }) => name).sort()).toEqual(kernels.sort());
+  });
+
+  for (const operation of OPERATIONS) {
+    it(`give the bits of the reference: ${operation.name}`, () => {
+      const reference = createReferenceKernels();
+      const simd = createSimdKernels();
+      let count = 0;
+      for (const { what, run } of operation.cases(new Random(20))) {
+        expectSameBits(run(simd), run(reference), what);
+        count++;
+      }
+      expect(count).toBeGreaterThan(10);
+    });
+  }
+});
