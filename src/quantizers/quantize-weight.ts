@@ -23,8 +23,9 @@ export interface WeightFit {
   readonly correlation: number;
   /** 10·log10(Σ w² / Σ (w − ŵ)²), decibels; Infinity where they are equal. */
   readonly snrDb: number;
-  /** Σ w². */
+  /** Σ w², and Σ ŵ². */
   readonly energy: number;
+  readonly power: number;
 }
 
 /**
@@ -131,5 +132,6 @@ function measuresOf({ energy, cross, power, error }: Sums, count: number): Omit<
     correlation: error === 0 ? 1 : energy > 0 && power > 0 ? cross / Math.sqrt(energy * power) : 0,
     snrDb: error === 0 ? Number.POSITIVE_INFINITY : 10 * Math.log10(energy / error),
     energy,
+    power,
   };
 }
