@@ -2,7 +2,18 @@ import type { Report } from '../eval/types.ts';
 
 /** Keys in the order in which they are written, by the name of the object that they belong to. */
 const ORDER: Readonly<Record<string, readonly string[]>> = {
-  report: ['schema', 'tool', 'command', 'created', 'machine', 'model', 'dataset', 'float', 'points'],
+  report: [
+    'schema',
+    'tool',
+    'command',
+    'created',
+    'machine',
+    'model',
+    'dataset',
+    'float',
+    'points',
+    'failures',
+  ],
   tool: ['name', 'version'],
   machine: ['cpu', 'cores', 'platform', 'node'],
   model: ['file', 'sha256', 'byteLength', 'format', 'parameters', 'quantizedWeights', 'skipped'],
@@ -25,6 +36,7 @@ const ORDER: Readonly<Record<string, readonly string[]>> = {
     ],
     ...['correlation', 'packedBytes', 'packed', 'bitsPerWeight', 'seconds', 'layers'],
   ],
+  failures: ['scheme', 'bits', 'granularity', 'method', 'fit', 'levels', 'zero', 'message'],
   packed: ['codes', 'levels', 'other', 'graph', 'header'],
   layers: ['name', 'scheme', 'bits', 'granularity', 'count', 'correlation', 'mse'],
 };

@@ -4,7 +4,10 @@ import { atChance, bitWidths, type Headline, pointLabel, type Series } from './s
 
 /** What a reader must know to read the numbers right, as plain sentences without names that a file could have chosen. */
 export function notes(report: Report, headline: Headline, series: readonly Series[]): string[] {
-  const sentences: string[] = [];
+  const sentences = (report.failures ?? []).map(
+    ({ scheme, bits, granularity, message }) =>
+      `Could not be scored: ${scheme}, ${granularity}, ${plural(bits, 'bit')}: ${message}`,
+  );
   const guessing = atChance(report, headline);
   if (headline.chance !== null && guessing.length > 0) {
     const names = series.flatMap((line) =>

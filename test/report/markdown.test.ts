@@ -49,6 +49,16 @@ describe('report.md', () => {
     expect(matrix[6]![4]).toBe('**90.45 (−1.3)**');
   });
 
+  it('lists what could not be scored, and outputs that were not finite', () => {
+    const report = sampleReport();
+    const { scheme, bits, granularity, method, fit, levels, zero } = report.points[3]!;
+    const failure = { scheme, bits, granularity, method, fit, levels, zero, message: 'the *reason*' };
+    const points = [{ ...samplePoint('exp', 'tensor', 2, 20), notFinite: 12 }];
+    const failed = reportMarkdown({ ...report, points, failures: [failure] });
+    expect(failed).toContain('- Could not be scored: binary, tensor, 4 bits: the \\*reason\\*');
+    expect(failed).toContain('exp · 2 bits on 12 images');
+  });
+
   it('reports agreement where there are no labels', () => {
     const unlabelled = reportMarkdown(unlabelledReport());
     expect(unlabelled).toContain('agreement, % (against float)');
