@@ -29,7 +29,7 @@ const HDF5 = latin1('\x89HDF\r\n\x1a\n');
 const ZIP = latin1('PK\x03\x04');
 
 /** Longest prefix that `detect` looks at. */
-const PREFIX_BYTES = 4096;
+export const PREFIX_BYTES = 4096;
 
 /**
  * Tells what a file is. ONNX has no signature: what begins like a protobuf message with a field of ModelProto, and is

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import {
   closeSync,
   fstatSync,
@@ -18,6 +18,8 @@ import { BnnqError } from '../errors.ts';
 
 /** One read or write of more than 2^31-1 bytes is refused by the system; large files go in pieces of this size. */
 const PIECE_BYTES = 2 ** 28;
+
+const HASH_BYTES = 2 ** 22;
 
 /**
  * Reads a whole file into one buffer, without any copy of it.
@@ -52,6 +54,52 @@ export function readFileRange(path: string, offset: number, length: number): Uin
       closeSync(fd);
     }
   });
+}
+
+/** A file that is read by parts, now and later. */
+export class FileSource {
+  readonly path: string;
+  readonly length: number;
+  readonly isRegular: boolean;
+  readonly #identity: string;
+
+  /** @throws not-found, io */
+  constructor(path: string) {
+    this.path = path;
+    const stat = withFile('read', path, () => statSync(path));
+    this.length = stat.size;
+    this.isRegular = stat.isFile();
+    this.#identity = identityOf(stat);
+  }
+
+  /**
+   * The bytes from `offset` on.
+   * @throws io where the file was changed since this was made: later parts would not fit what was read before
+   */
+  read(offset: number, length: number): Uint8Array {
+    return withFile('read', this.path, () => {
+      const fd = openSync(this.path, 'r');
+      try {
+        const bytes = identityOf(fstatSync(fd)) === this.#identity ? readPart(fd, offset, length) : undefined;
+        if (bytes?.length === length) return bytes;
+        throw new BnnqError('io', `"${this.path}" was changed while it was in use`, { file: this.path });
+      } finally {
+        closeSync(fd);
+      }
+    });
+  }
+
+  /** SHA-256 of the whole file, hex. */
+  sha256(): string {
+    const hash = createHash('sha256');
+    for (let at = 0; at < this.length; at += HASH_BYTES)
+      hash.update(this.read(at, Math.min(HASH_BYTES, this.length - at)));
+    return hash.digest('hex');
+  }
+}
+
+function identityOf({ dev, ino, size, mtimeMs }: Stats): string {
+  return [dev, ino, size, mtimeMs].join();
 }
 
 function readPart(fd: number, offset: number, length: number): Uint8Array {

@@ -17,3 +17,12 @@ export const MAX_ELEMENTS: number = 2 ** 40;
 
 /** Bytes of a safetensors header: the bound of the reference implementation (safetensors/src/tensor.rs). */
 export const MAX_HEADER_BYTES = 100_000_000;
+
+/**
+ * An ONNX file longer than this is not held in memory: its large tensors stay on disk until they are read, so that
+ * discretizing a model takes less memory than the model. Below, one read of everything is simpler and faster.
+ */
+export const MAX_RESIDENT_BYTES: number = 64 * 2 ** 20;
+
+/** Elements of a tensor that stay on disk have at least this many bytes; smaller ones are not worth a read each. */
+export const MIN_CUT_BYTES = 65536;

@@ -1,24 +1,32 @@
 import { dirname } from 'node:path';
-import { BnnqError } from '../errors.ts';
+import { BnnqError, messageOf } from '../errors.ts';
 import type { Model } from '../ir/graph.ts';
-import { type Detected, detect } from './detect.ts';
-import { readFileBytes } from './file.ts';
-import { MAX_MODEL_BYTES } from './limits.ts';
-import { type FormatOptions, MODEL_FORMATS } from './registry.ts';
+import { type Detected, detect, PREFIX_BYTES } from './detect.ts';
+import { FileSource, readFileBytes } from './file.ts';
+import { MAX_MODEL_BYTES, MAX_RESIDENT_BYTES } from './limits.ts';
+import { type FormatOptions, MODEL_FORMATS, type ModelFormat } from './registry.ts';
 
 export interface ReadModelOptions {
   /** Check hashes where the format has them; default true. */
   readonly verify?: boolean;
+  /** Longer files keep their large tensors on disk, if the format allows it; default 64 MiB. */
+  readonly maxResidentBytes?: number;
 }
 
 /**
- * Reads a model: .onnx or .bnnq, told by content and not by name. Weights stay views of the file's bytes until they are
- * used.
+ * Reads a model: .onnx or .bnnq, told by content and not by name. Weights are not decoded before they are used; those of
+ * a large ONNX file are not even loaded, and the file must stay as it is.
  * @throws not-found, io, malformed, unsupported, limit: one sentence with file, tensor and numbers
  */
 export async function readModel(path: string, options: ReadModelOptions = {}): Promise<Model> {
-  const bytes = readFileBytes(path, MAX_MODEL_BYTES);
-  return readModelBytes(bytes, { ...options, file: path, directory: dirname(path) });
+  const { maxResidentBytes = MAX_RESIDENT_BYTES, ...rest } = options;
+  const named: FormatOptions = { ...rest, file: path, directory: dirname(path) };
+  const source = new FileSource(path);
+  if (source.isRegular && source.length > maxResidentBytes && source.length <= MAX_MODEL_BYTES) {
+    const { readFile } = formatOf(source.read(0, Math.min(source.length, PREFIX_BYTES)), named);
+    if (readFile !== undefined) return sentence(() => readFile(source, named), named);
+  }
+  return readModelBytes(readFileBytes(path, MAX_MODEL_BYTES), named);
 }
 
 /**
@@ -26,18 +34,34 @@ export async function readModel(path: string, options: ReadModelOptions = {}): P
  * @param options `file` names it in messages, `directory` is the folder of external data
  */
 export async function readModelBytes(bytes: Uint8Array, options: FormatOptions = {}): Promise<Model> {
-  const what = options.file === undefined ? 'the model' : `"${options.file}"`;
-  const at = options.file === undefined ? {} : { file: options.file };
+  const format = formatOf(bytes, options);
+  return sentence(() => format.read(bytes, options), options);
+}
+
+/** The format of a file that begins with these bytes. */
+function formatOf(bytes: Uint8Array, options: FormatOptions): ModelFormat {
+  const { what, at } = namesOf(options);
   if (bytes.length === 0) throw new BnnqError('malformed', `${what} is empty`, at);
   const detected = detect(bytes);
   const format = MODEL_FORMATS.find(({ kind }) => kind === detected.kind);
   if (format === undefined) throw new BnnqError('unsupported', `${what} ${refusal(detected)}`, at);
+  return format;
+}
+
+/** Runs a reader; whatever it throws comes out as one error that names the file. */
+async function sentence(read: () => Model | Promise<Model>, options: FormatOptions): Promise<Model> {
+  const { what, at } = namesOf(options);
   try {
-    return await format.read(bytes, options);
+    return await read();
   } catch (thrown) {
-    if (!(thrown instanceof BnnqError)) throw unexpected(what, at, thrown);
-    throw new BnnqError(thrown.code, thrown.message, { ...at, ...thrown.at }, thrown.cause);
+    if (thrown instanceof BnnqError)
+      throw new BnnqError(thrown.code, thrown.message, { ...at, ...thrown.at }, thrown.cause);
+    throw new BnnqError('internal', `${what} cannot be read: ${messageOf(thrown)}`, at, thrown);
   }
+}
+
+function namesOf({ file }: FormatOptions): { what: string; at: { file?: string } } {
+  return file === undefined ? { what: 'the model', at: {} } : { what: `"${file}"`, at: { file } };
 }
 
 const NOT_YET = 'Keras import is not there yet; convert the model to ONNX, for example with tf2onnx';
@@ -47,9 +71,4 @@ function refusal({ kind, what }: Detected): string {
   if (kind === 'zip') return `is a zip file, such as .keras: ${NOT_YET}`;
   if (kind === 'tfjs-json') return `is a TensorFlow.js model: ${NOT_YET}`;
   return `is ${what ?? 'not a model that is known here'}; expected an ONNX model or a packed model (.bnnq)`;
-}
-
-function unexpected(what: string, at: { file?: string }, thrown: unknown): BnnqError {
-  const message = thrown instanceof Error ? thrown.message : String(thrown);
-  return new BnnqError('internal', `${what} cannot be read: ${message}`, at, thrown);
 }

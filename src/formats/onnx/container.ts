@@ -9,6 +9,7 @@ import type { Span } from './wire.ts';
  */
 export interface OnnxContainer {
   readonly kind: 'onnx';
+  /** The file; where it is large, without the elements of large tensors (see outline.ts). */
   readonly bytes: Uint8Array;
   /** The graph as it was read. */
   readonly graph: Graph;
@@ -27,9 +28,9 @@ export function spanOf(initializer: Initializer | undefined): Span | undefined {
   return (initializer as Partial<StoredTensor> | undefined)?.span;
 }
 
-/** Whether an initializer's elements are outside the file. */
-export function isExternal(initializer: Initializer): boolean {
-  return (initializer as Partial<StoredTensor>).isExternal === true;
+/** Whether an initializer's elements are not in the container's bytes. */
+export function isOutside(initializer: Initializer): boolean {
+  return (initializer as Partial<StoredTensor>).isOutside === true;
 }
 
 /**

@@ -13,7 +13,7 @@ export interface MetadataEntry {
 }
 
 /** What is embedded where: message kind by field. Only paths that lead to a TensorProto. */
-const PATHS: Record<string, Readonly<Record<number, string>>> = {
+export const PATHS: Record<string, Readonly<Record<number, string>>> = {
   model: { [MODEL.graph]: 'graph', [MODEL.functions]: 'function', [MODEL.trainingInfo]: 'training' },
   training: { 1: 'graph', 2: 'graph' },
   graph: { [GRAPH.node]: 'node', [GRAPH.initializer]: 'tensor', [GRAPH.sparseInitializer]: 'sparse' },

@@ -3,13 +3,15 @@ import onnxProto from 'onnx-proto';
 import { BnnqError, throwIfAny } from '../../errors.ts';
 import type { Attribute, FunctionBody, Model } from '../../ir/graph.ts';
 import { validateModel } from '../../ir/validate.ts';
+import type { FileSource } from '../file.ts';
 import { readAttribute } from './attribute.ts';
 import type { OnnxContainer } from './container.ts';
 import { type ExternalReader, externalFiles } from './external-data.ts';
 import { domainName, readGraph, readNode, sortedNodes } from './graph.ts';
+import { outlineOnnx } from './outline.ts';
 import { FUNCTION, MODEL } from './schema.ts';
 import type { StoredTensor, TensorContext } from './stored-tensor.ts';
-import { decodeLeaf, FieldReader, fieldsOf, type Span, toNumber, wholeOf } from './wire.ts';
+import { type Cut, decodeLeaf, FieldReader, fieldsOf, type Span, toNumber, wholeOf } from './wire.ts';
 
 /** Files of IR version 1 and 2 may leave the operator set out; it is then 1 (onnx/docs/IR.md). */
 const IR_VERSION_WITH_OPSETS = 3;
@@ -21,6 +23,10 @@ export interface OnnxOptions {
   readonly directory?: string;
   /** Where external data is instead of files of that folder. */
   readonly external?: ExternalReader;
+  /** Payloads that were left out of the bytes. */
+  readonly cuts?: ReadonlyMap<number, Cut>;
+  /** Length and SHA-256 of the file, where the bytes are not all of it. */
+  readonly whole?: { readonly byteLength: number; readonly sha256: string };
 }
 
 /**
@@ -31,7 +37,7 @@ export function readOnnx(bytes: Uint8Array, options: OnnxOptions = {}): Model {
   const what = options.file === undefined ? 'the model' : `"${options.file}"`;
   const external = options.external ?? externalFiles(options.directory);
   const tensors: StoredTensor[] = [];
-  const context: TensorContext = { problems: [], external, tensors };
+  const context: TensorContext = { problems: [], external, tensors, cuts: options.cuts ?? new Map() };
   const read = new FieldReader(bytes, what);
   let irVersion = 0;
   let producer = '';
@@ -76,13 +82,22 @@ export function readOnnx(bytes: Uint8Array, options: OnnxOptions = {}): Model {
     source: {
       format: 'onnx',
       ...(options.file === undefined ? {} : { file: options.file }),
-      sha256: createHash('sha256').update(bytes).digest('hex'),
-      byteLength: bytes.length,
+      ...(options.whole ?? {
+        sha256: createHash('sha256').update(bytes).digest('hex'),
+        byteLength: bytes.length,
+      }),
       container,
     },
   };
   throwIfAny([...context.problems, ...(context.problems.length === 0 ? validateModel(model) : [])]);
   return model;
+}
+
+/** Reads an ONNX model whose large tensors stay in the file until they are read. The file must not be changed meanwhile. */
+export function readOnnxFile(source: FileSource, options: OnnxOptions = {}): Model {
+  const what = options.file === undefined ? 'the model' : `"${options.file}"`;
+  const { bytes, cuts } = outlineOnnx(source, what);
+  return readOnnx(bytes, { ...options, cuts, whole: { byteLength: source.length, sha256: source.sha256() } });
 }
 
 function readOpset(span: Span, opsets: Map<string, number>): void {

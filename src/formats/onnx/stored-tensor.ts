@@ -6,8 +6,16 @@ import { sizeOf, type Tensor } from '../../tensor/tensor.ts';
 import { MAX_ELEMENTS, MAX_RANK } from '../limits.ts';
 import { type ExternalReader, readExternalEntries } from './external-data.ts';
 import { EXTERNAL, SPARSE_TENSOR, TENSOR } from './schema.ts';
-import { countValues, TYPED_FIELDS, typedBytes, valuesOf } from './typed-data.ts';
-import { type Field, FieldReader, fieldsOf, type Span } from './wire.ts';
+import {
+  countValues,
+  type Payload,
+  payloadBytes,
+  payloadLength,
+  TYPED_FIELDS,
+  typedBytes,
+  valuesOf,
+} from './typed-data.ts';
+import { type Cut, type Field, FieldReader, fieldsOf, type Span } from './wire.ts';
 
 /** What a model's tensors are read with. */
 export interface TensorContext {
@@ -16,12 +24,15 @@ export interface TensorContext {
   readonly external: ExternalReader;
   /** Every TensorProto met, in the order of the file. */
   readonly tensors: StoredTensor[];
+  /** Payloads that are not in the bytes, by the offset of the empty field that stands for them. */
+  readonly cuts: ReadonlyMap<number, Cut>;
 }
 
 /** A TensorProto of the file: an initializer of the IR that knows where it lies. */
 export interface StoredTensor extends Initializer {
   readonly span: Span;
-  readonly isExternal: boolean;
+  /** Whether its elements are elsewhere than in the bytes that `span` points into. */
+  readonly isOutside: boolean;
 }
 
 /**
@@ -35,7 +46,7 @@ export function readTensorProto(
   label: (ownName: string) => string,
   name?: string,
 ): StoredTensor {
-  const parts = partsOf(span);
+  const parts = partsOf(span, context.cuts);
   const where = `onnx: ${label(parts.name)}`;
   const given = name ?? parts.name;
   const place = { tensor: given, offset: span.start };
@@ -45,7 +56,7 @@ export function readTensorProto(
     dtype: dtype ?? 'FLOAT',
     shape: parts.dims,
     span,
-    isExternal: parts.isExternal,
+    isOutside: parts.isOutside,
   };
   let tensor: StoredTensor;
   try {
@@ -99,14 +110,15 @@ interface TensorParts {
   name: string;
   dims: number[];
   dataType: number;
-  raw?: Field;
-  typed: Map<number, Field[]>;
+  raw?: Payload;
+  typed: Map<number, Payload[]>;
   externalEntries: Span[];
   isExternal: boolean;
+  isOutside: boolean;
   isSegment: boolean;
 }
 
-function partsOf(span: Span): TensorParts {
+function partsOf(span: Span, cuts: ReadonlyMap<number, Cut>): TensorParts {
   const read = new FieldReader(span.bytes, 'a tensor');
   const parts: TensorParts = {
     bytes: span.bytes,
@@ -116,22 +128,27 @@ function partsOf(span: Span): TensorParts {
     typed: new Map(),
     externalEntries: [],
     isExternal: false,
+    isOutside: false,
     isSegment: false,
   };
   for (const field of fieldsOf(span, 'a tensor')) {
+    const cut = field.end === field.start ? cuts.get(field.start) : undefined;
+    const payload: Payload = cut === undefined ? field : { ...field, cut };
+    if (cut !== undefined) parts.isOutside = true;
     if (field.number === TENSOR.dims) read.ints(field, parts.dims);
     else if (field.number === TENSOR.dataType) parts.dataType = read.int(field);
     else if (field.number === TENSOR.name) parts.name = read.string(field);
     else if (field.number === TENSOR.segment) parts.isSegment = true;
-    else if (field.number === TENSOR.rawData) parts.raw = field;
+    else if (field.number === TENSOR.rawData) parts.raw = payload;
     else if (field.number === TENSOR.externalData) parts.externalEntries.push(read.message(field));
     else if (field.number === TENSOR.dataLocation) parts.isExternal = read.int(field) === EXTERNAL;
     else if (TYPED_FIELDS.has(field.number)) {
       const list = parts.typed.get(field.number);
-      if (list === undefined) parts.typed.set(field.number, [field]);
-      else list.push(field);
+      if (list === undefined) parts.typed.set(field.number, [payload]);
+      else list.push(payload);
     }
   }
+  if (parts.isExternal) parts.isOutside = true;
   return parts;
 }
 
@@ -208,14 +225,13 @@ function locate(
     return strings(bytes, dims, []);
   }
   if (raw === undefined && size > 0) refuse(`it has no data, ${shape} needs ${byteLength} bytes`);
-  const elements = raw === undefined ? new Uint8Array(0) : bytes.subarray(raw.start, raw.end);
-  if (elements.length !== byteLength)
-    refuse(`raw_data has ${elements.length} bytes, ${shape} needs ${byteLength}`);
-  return stored(() => elements);
+  const length = raw === undefined ? 0 : payloadLength(raw);
+  if (length !== byteLength) refuse(`raw_data has ${length} bytes, ${shape} needs ${byteLength}`);
+  return stored(() => (raw === undefined ? new Uint8Array(0) : payloadBytes(bytes, raw)));
 }
 
-function isEmpty(field: Field): boolean {
-  return field.end === field.start;
+function isEmpty(payload: Payload): boolean {
+  return payloadLength(payload) === 0;
 }
 
 function strings(bytes: Uint8Array, shape: readonly number[], list: readonly Field[]) {

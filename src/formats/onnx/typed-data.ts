@@ -1,6 +1,6 @@
 import { byteLengthOf, DATA_TYPES, type DataType } from '../../tensor/dtype.ts';
 import { TENSOR } from './schema.ts';
-import { type Field, readerOf } from './wire.ts';
+import { type Cut, type Field, readerOf } from './wire.ts';
 
 /** A typed field of TensorProto: how its values are encoded and which element types it may hold. */
 export interface TypedField {
@@ -31,12 +31,26 @@ export function valuesOf(dtype: DataType, size: number): number {
   return bits > 0 && bits < 8 ? byteLengthOf(dtype, size) : size;
 }
 
+/** A run of a typed field, or the payload of raw_data: in the bytes at hand or cut out of them. */
+export interface Payload extends Field {
+  readonly cut?: Cut;
+}
+
+export function payloadLength({ start, end, cut }: Payload): number {
+  return cut?.length ?? end - start;
+}
+
+export function payloadBytes(bytes: Uint8Array, { start, end, cut }: Payload): Uint8Array {
+  return cut?.fetch() ?? bytes.subarray(start, end);
+}
+
 /** Number of values in the runs (packed) and single values of a typed field; not whole where a run is cut off. */
-export function countValues(bytes: Uint8Array, form: TypedField, list: readonly Field[]): number {
+export function countValues(bytes: Uint8Array, form: TypedField, list: readonly Payload[]): number {
   if (form.width === undefined) return list.length;
   let count = 0;
-  for (const { start, end } of list) {
-    if (form.width > 0) count += (end - start) / form.width;
+  for (const payload of list) {
+    const { start, end } = payload;
+    if (form.width > 0) count += payloadLength(payload) / form.width;
     else {
       for (let i = start; i < end; i++) if (bytes[i]! < 128) count++; // the last byte of a varint
       if (end > start && bytes[end - 1]! >= 128) count += 0.5;
@@ -53,10 +67,12 @@ export function typedBytes(
   bytes: Uint8Array,
   form: TypedField,
   dtype: DataType,
-  list: readonly Field[],
+  list: readonly Payload[],
 ): Uint8Array {
-  const runs = list.map((field) => bytes.subarray(field.start, field.end));
-  if (form.width !== 0) return runs.length === 1 ? runs[0]! : new Uint8Array(Buffer.concat(runs));
+  if (form.width !== 0) {
+    const runs = list.map((payload) => payloadBytes(bytes, payload));
+    return runs.length === 1 ? runs[0]! : new Uint8Array(Buffer.concat(runs));
+  }
   const words = new Int32Array(2 * countValues(bytes, form, list));
   let at = 0;
   for (const { start, end } of list) {

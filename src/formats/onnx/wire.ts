@@ -17,6 +17,12 @@ export interface Field {
   readonly end: number;
 }
 
+/** A payload that was left where it is; the field that stands for it is empty. See outline.ts. */
+export interface Cut {
+  readonly length: number;
+  fetch(): Uint8Array;
+}
+
 /** Bytes of a message inside a file. */
 export interface Span {
   readonly bytes: Uint8Array;
@@ -71,7 +77,7 @@ export function fieldsOf(span: Span, what: string): Field[] {
   return fields;
 }
 
-function broken(what: string, offset: number, thrown: unknown): BnnqError {
+export function broken(what: string, offset: number, thrown: unknown): BnnqError {
   const reason = thrown instanceof RangeError ? 'a value runs over its end' : (thrown as Error).message;
   return new BnnqError(
     'malformed',
@@ -169,16 +175,18 @@ export function toNumber(value: { low: number; high: number } | number): number 
   return typeof value === 'number' ? value : value.high * 2 ** 32 + (value.low >>> 0);
 }
 
-/** Tag and length of a length-delimited field, then its payload. */
+/** Tag and length of a length-delimited field. */
+export function fieldHead(number: number, length: number): Uint8Array {
+  return protobuf.Writer.create()
+    .uint32((number << 3) | 2)
+    .uint32(length)
+    .finish();
+}
+
+/** A length-delimited field around a payload in pieces. */
 export function delimited(number: number, payload: readonly Uint8Array[]): Uint8Array[] {
   const length = payload.reduce((sum, chunk) => sum + chunk.length, 0);
-  return [
-    protobuf.Writer.create()
-      .uint32((number << 3) | 2)
-      .uint32(length)
-      .finish(),
-    ...payload,
-  ];
+  return [fieldHead(number, length), ...payload];
 }
 
 export function concat(chunks: readonly Uint8Array[]): Uint8Array {

@@ -6,7 +6,7 @@ import { encodeTensor } from '../../tensor/decode.ts';
 import { byteLengthOf, DATA_TYPES } from '../../tensor/dtype.ts';
 import { sizeOf } from '../../tensor/tensor.ts';
 import { fileName } from '../file.ts';
-import { isExternal, isPatchable, type OnnxContainer, onnxContainerOf, spanOf } from '../onnx/container.ts';
+import { isOutside, isPatchable, type OnnxContainer, onnxContainerOf, spanOf } from '../onnx/container.ts';
 import { encodeModel } from '../onnx/encode.ts';
 import { patchOnnx, type TensorData } from '../onnx/patch.ts';
 import { encodeHeader, safetensorsDtype } from '../safetensors.ts';
@@ -79,7 +79,7 @@ const NO_HASH = Buffer.alloc(32);
  */
 export function packModel(model: Model, options: PackOptions, hashed = true): Packed {
   const quantized = quantizedWeights(model);
-  const others = [...model.graph.initializers.values()].filter(isOutside);
+  const others = [...model.graph.initializers.values()].filter(deservesTensor);
   // Wide elements first, so that every tensor is aligned to its element size.
   const parts = [...otherParts(others), ...weightParts(quantized.map(([, q]) => q))].toSorted(
     (a, b) => b.width - a.width,
@@ -157,7 +157,7 @@ function quantizedWeights(model: Model): [string, QuantizedTensor][] {
 }
 
 /** Whether an initializer that is not discretized becomes a tensor of the container. */
-function isOutside({ name, quantized, dtype, shape }: Initializer): boolean {
+function deservesTensor({ name, quantized, dtype, shape }: Initializer): boolean {
   if (quantized !== undefined || name.startsWith('__') || safetensorsDtype(dtype) === undefined) return false;
   return byteLengthOf(dtype, sizeOf(shape)) > INLINE_BYTES;
 }
@@ -249,11 +249,11 @@ function packedGraph(model: Model, outside: ReadonlySet<string>, index: string):
     if (span === undefined) continue;
     top.add(span.start);
     if (location !== undefined) patches.set(span.start, { location });
-    else if (initializer !== original || isExternal(original)) patches.set(span.start, raw(initializer));
+    else if (initializer !== original || isOutside(original)) patches.set(span.start, raw(initializer));
   }
-  // External data of subgraphs and attributes comes into the graph: a packed file stands alone.
+  // Data outside that subgraphs and attributes name comes into the graph: a packed file stands alone.
   for (const tensor of container.tensors)
-    if (tensor.isExternal && !top.has(tensor.span.start)) patches.set(tensor.span.start, raw(tensor));
+    if (tensor.isOutside && !top.has(tensor.span.start)) patches.set(tensor.span.start, raw(tensor));
   return patchOnnx(container.bytes, patches, metadata);
 }
 
