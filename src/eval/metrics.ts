@@ -17,9 +17,10 @@ const PROBABILITY_FLOOR: number = 2 ** -24;
 /** Quantile of the normal distribution for 95 %, both sides. */
 const Z_95 = 1.959963984540054;
 
-/** Place of the label among the values, 0 for the largest; equal values rank by index. Infinity where any value is NaN. */
+/** Place of the label among the values, 0 for the largest; equal values rank by index. Infinity where any value is NaN, or there is no such value. */
 export function rankOf(values: Float32Array, label: number): number {
-  const own = values[label]!;
+  const own = values[label];
+  if (own === undefined) return Infinity;
   let rank = 0;
   for (let i = 0; i < values.length; i++) {
     const value = values[i]!;

@@ -81,6 +81,14 @@ export interface SweepPoint extends PointSettings, Scores {
   readonly layers: readonly LayerFit[];
 }
 
+/** Scores of the float network itself. */
+export type FloatScores = Omit<Scores, 'agreement' | 'klDivergence' | 'logitSnrDb'>;
+
+/** A point that could not be scored, and why. */
+export interface FailedPoint extends PointSettings {
+  readonly message: string;
+}
+
 /** `report.json`, schema bnn-quantize/report@1. */
 export interface Report {
   readonly schema: 'bnn-quantize/report@1';
@@ -111,6 +119,8 @@ export interface Report {
     readonly classes?: number | null;
     readonly preprocess: Preprocess | null;
   };
-  readonly float: Omit<Scores, 'agreement' | 'klDivergence' | 'logitSnrDb'>;
+  readonly float: FloatScores;
   readonly points: readonly SweepPoint[];
+  /** Points that could not be scored; absent when there are none. */
+  readonly failures?: readonly FailedPoint[];
 }

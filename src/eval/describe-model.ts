@@ -1,0 +1,53 @@
+import { createHash } from 'node:crypto';
+import { BnnqError } from '../errors.ts';
+import { packModel } from '../formats/packed/pack.ts';
+import type { Model } from '../ir/graph.ts';
+import { planWeights } from '../quantizers/plan/plan-weights.ts';
+import { sizeOf } from '../tensor/tensor.ts';
+import { VERSION } from '../version.ts';
+import type { WeightOptions } from './point.ts';
+import type { Report } from './types.ts';
+
+/**
+ * What a report says of the model that a sweep discretizes.
+ * @throws option when there is nothing to discretize
+ */
+export function describeModel(model: Model, { include, exclude }: WeightOptions): Report['model'] {
+  const { chosen, skipped } = planWeights(model, { include, exclude });
+  if (chosen.length === 0) {
+    const reasons = skipped.slice(0, 5).map(({ name, reason }) => `"${name}": ${reason}`);
+    throw new BnnqError(
+      'option',
+      `the model has no weights to discretize${reasons.length > 0 ? ` (${reasons.join('; ')})` : ''}`,
+    );
+  }
+  const { format, file, sha256, byteLength } = model.source;
+  return {
+    file: file ?? '(memory)',
+    sha256: sha256 ?? contentHash(model),
+    byteLength: byteLength ?? initializerBytes(model),
+    format,
+    parameters: parameterCount(model),
+    quantizedWeights: chosen.reduce((sum, { count }) => sum + count, 0),
+    skipped,
+  };
+}
+
+/** Elements of all floating-point initializers. */
+export function parameterCount(model: Model): number {
+  let count = 0;
+  for (const { dtype, shape } of model.graph.initializers.values())
+    if (/FLOAT|DOUBLE/.test(dtype)) count += sizeOf(shape);
+  return count;
+}
+
+function initializerBytes(model: Model): number {
+  return [...model.graph.initializers.values()].reduce((sum, { byteLength }) => sum + byteLength, 0);
+}
+
+/** Of a model that came from no file: hash of the packed file that it would make. */
+function contentHash(model: Model): string {
+  const hash = createHash('sha256');
+  for (const chunk of packModel(model, { toolVersion: VERSION }, false).chunks()) hash.update(chunk);
+  return hash.digest('hex');
+}

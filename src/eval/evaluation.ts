@@ -1,0 +1,165 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { BnnqError } from '../errors.ts';
+import type { Dataset } from '../formats/datasets/dataset.ts';
+import { isOpened, openDataset } from '../formats/datasets/open-dataset.ts';
+import { writePacked } from '../formats/packed/write.ts';
+import { readModel } from '../formats/read-model.ts';
+import type { Model } from '../ir/graph.ts';
+import { createKernels } from '../kernels/select.ts';
+import { VERSION } from '../version.ts';
+import { Engine, type Job } from './engine.ts';
+import { type ImageScores, type OutputKind, reduceScores } from './metrics.ts';
+import { openNetwork } from './network.ts';
+import type { DiscretizedPoint } from './point.ts';
+import { localRunner, type Runner, WORKER_URL, WorkerPool } from './pool.ts';
+import { type EvaluateOptions, prepare, type Setup } from './setup.ts';
+import type { Scores } from './types.ts';
+
+/** Scores of one pass over the data. */
+export interface Pass {
+  readonly scores: Scores;
+  readonly discretized: DiscretizedPoint | undefined;
+}
+
+/**
+ * Networks and data opened for scoring, and the threads that do it. Each thread opens files for itself; a model that is
+ * only in memory is written to a temporary packed file for them.
+ */
+export class Evaluation {
+  readonly models: readonly Model[];
+  readonly dataset: Dataset;
+  readonly setup: Setup;
+  readonly #runner: Runner;
+  readonly #temporary: string | undefined;
+  readonly #abort: () => void;
+  readonly #signal: AbortSignal | undefined;
+
+  private constructor(
+    models: readonly Model[],
+    dataset: Dataset,
+    setup: Setup,
+    runner: Runner,
+    temporary: string | undefined,
+    signal: AbortSignal | undefined,
+  ) {
+    this.models = models;
+    this.dataset = dataset;
+    this.setup = setup;
+    this.#runner = runner;
+    this.#temporary = temporary;
+    this.#signal = signal;
+    this.#abort = () => {
+      Atomics.store(new Int32Array(setup.control), 0, 1);
+      // Threads are ended at once; the calling thread stops after its batch.
+      if (runner.threads > 1) void runner.close();
+    };
+    signal?.addEventListener('abort', this.#abort);
+  }
+
+  /**
+   * @param sources paths or models; the first is the one that others are compared with when `compared`
+   * @throws whatever opening them does, and what `prepare` finds wrong
+   */
+  static async open(
+    sources: readonly (string | Model)[],
+    data: string | Dataset,
+    options: EvaluateOptions,
+    compared: boolean,
+  ): Promise<Evaluation> {
+    const threads = options.threads ?? availableParallelism();
+    if (!Number.isInteger(threads) || threads < 1)
+      throw new BnnqError('option', `threads: expected a whole number from 1 on, got ${threads}`);
+    const models = await Promise.all(
+      sources.map((source) => (typeof source === 'string' ? readModel(source) : source)),
+    );
+    const dataset = typeof data === 'string' ? await openDataset(data) : data;
+    const setup = await prepareWith(models[0]!, dataset, options, compared);
+    const alone = threads === 1 || WORKER_URL === undefined || !isOpened(dataset);
+    if (alone) {
+      const runner = localRunner(new Engine(models, dataset, setup));
+      return new Evaluation(models, dataset, setup, runner, undefined, options.signal);
+    }
+    const temporary = sources.some((source) => typeof source !== 'string')
+      ? mkdtempSync(join(tmpdir(), 'bnn-quantize-'))
+      : undefined;
+    const paths = await Promise.all(
+      sources.map(async (source, i) => {
+        if (typeof source === 'string') return source;
+        const path = join(temporary!, `${i}.bnnq`);
+        await writePacked(source, path, { toolVersion: VERSION });
+        return path;
+      }),
+    );
+    const runner = new WorkerPool(WORKER_URL!, { models: paths, dataset: dataset.spec, setup }, threads);
+    return new Evaluation(models, dataset, setup, runner, temporary, options.signal);
+  }
+
+  get threads(): number {
+    return this.#runner.threads;
+  }
+
+  /** Images that all passes together have done. */
+  get imagesDone(): number {
+    return Atomics.load(new Int32Array(this.setup.control), 1);
+  }
+
+  /**
+   * One pass over the data, in `shards` parts that may run at the same time. The scores are the same bits for any number
+   * of them. @throws interrupted after an abort
+   */
+  async pass(job: Omit<Job, 'from' | 'to'>, shards: number): Promise<Pass> {
+    this.#checkSignal();
+    const { count } = this.setup;
+    const parts = Math.max(1, Math.min(shards, count));
+    const bounds = Array.from({ length: parts + 1 }, (_, i) => Math.floor((i * count) / parts));
+    const jobs = Array.from({ length: parts }, (_, i) => ({ ...job, from: bounds[i]!, to: bounds[i + 1]! }));
+    let results: {
+      kind: OutputKind;
+      scores: ImageScores;
+      seconds: number;
+      discretized: DiscretizedPoint | undefined;
+    }[];
+    try {
+      results = await Promise.all(jobs.map((part) => this.#runner.run(part)));
+    } catch (thrown) {
+      this.#checkSignal();
+      throw thrown;
+    }
+    const scores = reduceScores(
+      results.map((result) => result.scores),
+      results[0]!.kind,
+    );
+    const seconds = results.reduce((sum, result) => sum + result.seconds, 0);
+    return { scores: { ...scores, seconds }, discretized: results[0]!.discretized };
+  }
+
+  #checkSignal(): void {
+    if (this.#signal?.aborted) throw new BnnqError('interrupted', 'interrupted');
+  }
+
+  async close(): Promise<void> {
+    this.#signal?.removeEventListener('abort', this.#abort);
+    Atomics.store(new Int32Array(this.setup.control), 0, 1); // what is still waiting is not wanted any more
+    await this.#runner.close();
+    if (this.#temporary !== undefined) rmSync(this.#temporary, { recursive: true, force: true });
+  }
+}
+
+async function prepareWith(
+  model: Model,
+  dataset: Dataset,
+  options: EvaluateOptions,
+  compared: boolean,
+): Promise<Setup> {
+  const kernels = createKernels(options.kernels);
+  try {
+    const network = openNetwork(model, kernels, options.output);
+    const setup = await prepare(network, dataset, options, compared);
+    network.dispose();
+    return setup;
+  } finally {
+    kernels.dispose();
+  }
+}

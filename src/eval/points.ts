@@ -1,0 +1,67 @@
+import { BnnqError } from '../errors.ts';
+import { DEFAULTS, parseGranularity } from '../quantizers/options.ts';
+import { parseScheme } from '../quantizers/registry.ts';
+import type { Fit, LevelKind, Scheme } from '../quantizers/scheme.ts';
+import type { PointSettings } from './types.ts';
+
+/** What a sweep tries: every combination that makes sense. */
+export interface PointRange {
+  readonly schemes: readonly string[];
+  readonly bits: readonly number[];
+  /** `channel` when absent. */
+  readonly granularities?: readonly string[];
+  /** `correlation` when absent. */
+  readonly fits?: readonly Fit[];
+  /** `geometric` when absent. */
+  readonly levels?: readonly LevelKind[];
+  /** `false` when absent. */
+  readonly zero?: readonly boolean[];
+}
+
+/** Points, and the combinations that were left out, with the reason, a sentence each. */
+export interface Points {
+  readonly points: PointSettings[];
+  readonly left: string[];
+}
+
+/**
+ * The combinations in the order scheme, granularity, fit, levels, zero, bits. Where a scheme has only one choice it is
+ * taken, whatever was asked for (ternary has 2 bits, binary no zero level), and what comes out the same is listed once.
+ * @throws option (unknown names, widths outside 1 … 8, nothing left to try)
+ */
+export function pointsOf(range: PointRange): Points {
+  for (const bits of range.bits)
+    if (!Number.isInteger(bits) || bits < 1 || bits > 8)
+      throw new BnnqError('option', `bits: expected whole numbers from 1 to 8, got ${bits}`);
+  const points = new Map<string, PointSettings>();
+  const left = new Set<string>();
+  for (const name of range.schemes) {
+    const scheme = parseScheme(name);
+    for (const granularity of range.granularities ?? [DEFAULTS.granularity])
+      for (const fit of range.fits ?? [DEFAULTS.fit])
+        for (const levels of range.levels ?? [DEFAULTS.levels])
+          for (const zero of range.zero ?? [DEFAULTS.zero])
+            for (const bits of widthsOf(scheme, range.bits)) {
+              const point = {
+                scheme: name,
+                bits,
+                granularity: parseGranularity(granularity),
+                method: 'rtn',
+                fit: scheme.fits.includes(fit) ? fit : scheme.fits[0]!,
+                levels: scheme.choices.includes('levels') ? levels : DEFAULTS.levels,
+                zero: scheme.choices.includes('zero') ? zero : DEFAULTS.zero,
+              };
+              const problems = scheme.problems?.({ ...point, bases: DEFAULTS.bases }) ?? [];
+              if (problems.length === 0) points.set(JSON.stringify(point), point);
+              for (const problem of problems) left.add(problem);
+            }
+  }
+  if (points.size === 0) throw new BnnqError('option', ['there is no point to try', ...left].join('; '));
+  return { points: [...points.values()], left: [...left] };
+}
+
+/** The widths asked for that the scheme has; its own where it has only one. */
+function widthsOf(scheme: Scheme, bits: readonly number[]): readonly number[] {
+  const { from, to } = scheme.bits;
+  return from === to ? [from] : bits.filter((width) => width >= from && width <= to);
+}

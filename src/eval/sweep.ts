@@ -1,0 +1,183 @@
+import { arch, availableParallelism, cpus, platform } from 'node:os';
+import { BnnqError, messageOf } from '../errors.ts';
+import type { Dataset } from '../formats/datasets/dataset.ts';
+import { hashOf } from '../formats/datasets/source.ts';
+import type { Model } from '../ir/graph.ts';
+import { VERSION } from '../version.ts';
+import { describeModel } from './describe-model.ts';
+import { Evaluation } from './evaluation.ts';
+import { Journal } from './journal.ts';
+import type { WeightOptions } from './point.ts';
+import { type PointRange, pointsOf } from './points.ts';
+import { withoutComparison } from './score.ts';
+import type { EvaluateOptions } from './setup.ts';
+import type { FailedPoint, FloatScores, PointSettings, Report, SweepPoint } from './types.ts';
+
+export interface SweepOptions extends EvaluateOptions, PointRange, WeightOptions {
+  /** Folder that keeps finished points (`points.jsonl`); a sweep with the same inputs goes on from there. */
+  readonly out?: string;
+  /** For the report: the command line that asked for it. */
+  readonly command?: readonly string[];
+}
+
+export interface SweepProgress {
+  readonly images: number;
+  readonly totalImages: number;
+  readonly points: number;
+  readonly totalPoints: number;
+  /** Points that an earlier run had finished; counted in `points`. */
+  readonly resumed: number;
+  /** The point that has just been finished, when that is the news. */
+  readonly finished?: SweepPoint;
+}
+
+/**
+ * Tries every combination of schemes, widths and granularities on a network and scores each against the float network.
+ * Points run side by side on worker threads; each is kept in `out` as soon as it is there. A point that fails is listed
+ * in the report's `failures` and the others go on.
+ * @param source path of the float model, or the model
+ * @param data spec as for `openDataset`, or a dataset; labels are optional
+ * @throws option, dataset, mismatch, unsupported; interrupted, with what is finished kept; the first failure when no point succeeds
+ */
+export async function sweep(
+  source: string | Model,
+  data: string | Dataset,
+  options: SweepOptions,
+  onProgress?: (progress: SweepProgress) => void,
+): Promise<Report> {
+  const { points: wanted, left } = pointsOf(options);
+  for (const note of left) options.onNote?.(`left out: ${note}`);
+  const journal = options.out === undefined ? undefined : new Journal(options.out);
+  const evaluation = await Evaluation.open([source], data, options, true);
+  const { setup, dataset } = evaluation;
+  const model = evaluation.models[0]!;
+  try {
+    const description = describeModel(model, options);
+    const base = [VERSION, description.sha256, dataset.fingerprint, setup.count, setup.preprocess ?? null];
+    const keyOf = (point: PointSettings | 'float'): string =>
+      hashOf(
+        JSON.stringify([...base, setup.output ?? null, options.include ?? [], options.exclude ?? [], point]),
+      );
+    const results = wanted.map((point) => journal?.get(keyOf(point)) as SweepPoint | undefined);
+    const resumed = results.filter((point) => point !== undefined).length;
+    const missing = wanted.flatMap((point, i) => (results[i] === undefined ? [{ point, i }] : []));
+    const failures: FailedPoint[] = [];
+
+    const totalImages = (missing.length + (missing.length > 0 ? 1 : 0)) * setup.count;
+    const progress = (finished?: SweepPoint): void =>
+      onProgress?.({
+        images: Math.min(totalImages, evaluation.imagesDone),
+        totalImages,
+        points: results.filter((point) => point !== undefined).length + failures.length,
+        totalPoints: wanted.length,
+        resumed,
+        ...(finished && { finished }),
+      });
+    const timer = setInterval(progress, 100);
+    try {
+      let float = journal?.get(keyOf('float')) as FloatScores | undefined;
+      if (missing.length > 0 || float === undefined) {
+        const pass = await evaluation.pass({ model: 0, table: 'write' }, 2 * evaluation.threads);
+        if (float === undefined) {
+          float = withoutComparison(pass.scores);
+          journal?.append(keyOf('float'), float);
+        }
+      }
+      await Promise.all(
+        missing.map(async ({ point, i }, place) => {
+          try {
+            const result = await scorePoint(
+              evaluation,
+              point,
+              options,
+              shardsOf(place, missing.length, evaluation.threads),
+            );
+            journal?.append(keyOf(point), result);
+            results[i] = result;
+            progress(result);
+          } catch (thrown) {
+            if (thrown instanceof BnnqError && (thrown.code === 'interrupted' || thrown.code === 'io'))
+              throw thrown;
+            failures.push({ ...point, message: messageOf(thrown) });
+          }
+        }),
+      );
+      const points = results.filter((point) => point !== undefined);
+      if (points.length === 0) throw allFailed(failures);
+      return {
+        schema: 'bnn-quantize/report@1',
+        tool: { name: 'bnn-quantize', version: VERSION },
+        command: options.command ?? null,
+        created: new Date().toISOString(),
+        machine: {
+          cpu: cpus()[0]?.model.trim() ?? 'unknown',
+          cores: availableParallelism(),
+          platform: `${platform()} ${arch()}`,
+          node: process.version,
+        },
+        model: description,
+        dataset: {
+          spec: dataset.spec,
+          count: setup.count,
+          fingerprint: dataset.fingerprint,
+          labelled: dataset.labels !== undefined,
+          classes: setup.kind === 'index' ? null : setup.width,
+          preprocess: setup.preprocess ?? null,
+        },
+        float,
+        points,
+        ...(failures.length > 0 && { failures }),
+      };
+    } catch (thrown) {
+      if (thrown instanceof BnnqError && thrown.code === 'interrupted')
+        throw interrupted(journal, results, wanted.length);
+      throw thrown;
+    } finally {
+      clearInterval(timer);
+    }
+  } finally {
+    journal?.close();
+    await evaluation.close();
+  }
+}
+
+/**
+ * Parts that a point's images are shared out in. Points are handed out whole while there are enough for all threads;
+ * what is left over at the end is split, so that no thread stands idle.
+ */
+export function shardsOf(place: number, points: number, threads: number): number {
+  const rest = points % threads;
+  return place < points - rest ? 1 : Math.floor(threads / rest);
+}
+
+async function scorePoint(
+  evaluation: Evaluation,
+  settings: PointSettings,
+  { include, exclude }: WeightOptions,
+  shards: number,
+): Promise<SweepPoint> {
+  const point = { ...settings, ...(include && { include }), ...(exclude && { exclude }) };
+  const { scores, discretized } = await evaluation.pass({ model: 0, point, table: 'compare' }, shards);
+  return { ...settings, ...scores, ...discretized! };
+}
+
+function allFailed(failures: readonly FailedPoint[]): BnnqError {
+  const messages = [...new Set(failures.map(({ message }) => message))];
+  return new BnnqError(
+    'unsupported',
+    `none of the ${failures.length} points could be scored: ${messages.slice(0, 5).join('; ')}`,
+  );
+}
+
+function interrupted(
+  journal: Journal | undefined,
+  results: readonly (SweepPoint | undefined)[],
+  total: number,
+): BnnqError {
+  const done = results.filter((point) => point !== undefined).length;
+  const kept =
+    journal === undefined
+      ? 'nothing is kept without an output folder'
+      : `kept in "${journal.path}", the same sweep goes on from there`;
+  return new BnnqError('interrupted', `interrupted: ${done} of ${total} points are finished, ${kept}`);
+}
