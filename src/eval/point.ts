@@ -3,7 +3,7 @@ import { packedSize } from '../formats/packed/write.ts';
 import type { Model } from '../ir/graph.ts';
 import type { Granularity } from '../ir/quantized-tensor.ts';
 import { type LayerReport, quantizeModel } from '../quantizers/quantize-model.ts';
-import type { Fit, LevelKind } from '../quantizers/scheme.ts';
+import type { BasesKind, Fit, LevelKind } from '../quantizers/scheme.ts';
 import { VERSION } from '../version.ts';
 import type { PointSettings, SweepPoint } from './types.ts';
 
@@ -24,7 +24,7 @@ export function discretize(
   model: Model,
   settings: PointSettings & WeightOptions,
 ): { model: Model; point: DiscretizedPoint } {
-  const { scheme, bits, granularity, fit, levels, zero, method, include, exclude } = settings;
+  const { scheme, bits, granularity, fit, levels, zero, bases, method, include, exclude } = settings;
   if (method !== 'rtn') throw new BnnqError('option', `method: expected rtn, got "${method}"`);
   const quantized = quantizeModel(model, {
     scheme,
@@ -33,6 +33,7 @@ export function discretize(
     fit: fit as Fit,
     levels: levels as LevelKind,
     zero,
+    bases: bases as BasesKind | undefined,
     include,
     exclude,
   });

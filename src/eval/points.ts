@@ -1,7 +1,7 @@
 import { BnnqError } from '../errors.ts';
 import { DEFAULTS, parseGranularity } from '../quantizers/options.ts';
 import { parseScheme } from '../quantizers/registry.ts';
-import type { Fit, LevelKind, Scheme } from '../quantizers/scheme.ts';
+import type { BasesKind, Fit, LevelKind, Scheme } from '../quantizers/scheme.ts';
 import type { PointSettings } from './types.ts';
 
 /** What a sweep tries: every combination that makes sense. */
@@ -16,6 +16,8 @@ export interface PointRange {
   readonly levels?: readonly LevelKind[];
   /** `false` when absent. */
   readonly zero?: readonly boolean[];
+  /** How `binary` finds its bases; `joint` when absent. */
+  readonly bases?: BasesKind;
 }
 
 /** Points, and the combinations that were left out, with the reason, a sentence each. */
@@ -51,8 +53,12 @@ export function pointsOf(range: PointRange): Points {
                 levels: scheme.choices.includes('levels') ? levels : DEFAULTS.levels,
                 zero: scheme.choices.includes('zero') ? zero : DEFAULTS.zero,
               };
-              const problems = scheme.problems?.({ ...point, bases: DEFAULTS.bases }) ?? [];
-              if (problems.length === 0) points.set(JSON.stringify(point), point);
+              const bases = scheme.choices.includes('bases')
+                ? (range.bases ?? DEFAULTS.bases)
+                : DEFAULTS.bases;
+              const problems = scheme.problems?.({ ...point, bases }) ?? [];
+              const settings = bases === DEFAULTS.bases ? point : { ...point, bases };
+              if (problems.length === 0) points.set(JSON.stringify(settings), settings);
               for (const problem of problems) left.add(problem);
             }
   }

@@ -64,6 +64,8 @@ export interface PointSettings {
   readonly fit: string;
   readonly levels: string;
   readonly zero: boolean;
+  /** Of scheme binary; absent for `joint`, the default. */
+  readonly bases?: string;
 }
 
 export interface SweepPoint extends PointSettings, Scores {

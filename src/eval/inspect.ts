@@ -1,0 +1,166 @@
+import { statSync } from 'node:fs';
+import { readFileBytes } from '../formats/file.ts';
+import { MAX_MODEL_BYTES } from '../formats/limits.ts';
+import { CODES_TENSOR, GRAPH_TENSOR, LEVELS_TENSOR } from '../formats/packed/format.ts';
+import type { PackedSize } from '../formats/packed/pack.ts';
+import { readModel } from '../formats/read-model.ts';
+import { decodeSafetensors } from '../formats/safetensors.ts';
+import type { Model, Value } from '../ir/graph.ts';
+import { payloadBytes, tableCount } from '../ir/quantized-tensor.ts';
+import { allNodes } from '../ir/traverse.ts';
+import { planWeights, type SkippedWeight } from '../quantizers/plan/plan-weights.ts';
+import { unsupportedOperators } from '../runtime/operator-support.ts';
+import type { DataType } from '../tensor/dtype.ts';
+import { parameterCount } from './describe-model.ts';
+
+/** A weight of Conv, Gemm and the like. */
+export interface InspectedWeight {
+  readonly name: string;
+  readonly node: string;
+  readonly opType: string;
+  readonly shape: readonly number[];
+  readonly dtype: DataType;
+  readonly count: number;
+  /** Output channels, and weights of each. */
+  readonly rows: number;
+  readonly columns: number;
+  readonly byteLength: number;
+}
+
+/** A discretized weight. */
+export interface InspectedCodes {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly count: number;
+  readonly scheme: string;
+  readonly bits: number;
+  readonly granularity: string;
+  /** Level tables. */
+  readonly tables: number;
+  readonly codeBytes: number;
+  readonly levelBytes: number;
+}
+
+export interface InspectedOperator {
+  /** '' is ai.onnx. */
+  readonly domain: string;
+  readonly opType: string;
+  /** Nodes, those of subgraphs included. */
+  readonly count: number;
+  /** Whether it can be executed here. */
+  readonly supported: boolean;
+}
+
+/** What is in a model. */
+export interface ModelInspection {
+  /** Path, where it was read from one. */
+  readonly file: string | null;
+  readonly format: string;
+  /** Bytes of the file; null for a model in memory. */
+  readonly fileBytes: number | null;
+  /** For a packed model: what it was made from. */
+  readonly source: {
+    readonly file: string | null;
+    readonly byteLength: number | null;
+    readonly sha256: string | null;
+  };
+  readonly producer: string;
+  readonly irVersion: number;
+  readonly opsets: Readonly<Record<string, number>>;
+  readonly inputs: readonly Value[];
+  readonly outputs: readonly Value[];
+  readonly operators: readonly InspectedOperator[];
+  /** Elements of all floating-point initializers, discretized ones included. */
+  readonly parameters: number;
+  /** Weights that `quantize` would discretize, and those that it would not, with the reason. */
+  readonly weights: readonly InspectedWeight[];
+  readonly skipped: readonly SkippedWeight[];
+  /** Weights that are discretized already. */
+  readonly discretized: readonly InspectedCodes[];
+  /** Bytes of a packed file on disk, all of them counted; null for other files. */
+  readonly packed: PackedSize | null;
+}
+
+/** What is in a model: of a path also what its file is made of. @throws as `readModel` */
+export async function inspectModel(source: string | Model): Promise<ModelInspection> {
+  const model = typeof source === 'string' ? await readModel(source) : source;
+  const { graph } = model;
+  const path = typeof source === 'string' ? source : null;
+  const { chosen, skipped } = planWeights(model);
+  const { format, file = null, byteLength = null, sha256 = null } = model.source;
+  return {
+    file: path,
+    format,
+    fileBytes: path === null ? null : statSync(path).size,
+    source: { file, byteLength, sha256 },
+    producer: model.producer,
+    irVersion: model.irVersion,
+    opsets: Object.fromEntries(model.opsets),
+    inputs: graph.inputs,
+    outputs: graph.outputs,
+    operators: operatorsOf(model),
+    parameters: parameterCount(model),
+    weights: chosen.map(({ name, node, opType, rows, columns, count }) => {
+      const { shape, dtype, byteLength: bytes } = graph.initializers.get(name)!;
+      return { name, node, opType, shape, dtype, count, rows, columns, byteLength: bytes };
+    }),
+    skipped,
+    discretized: discretizedOf(model),
+    packed: path !== null && format === 'packed' ? bytesOnDisk(path) : null,
+  };
+}
+
+function operatorsOf(model: Model): InspectedOperator[] {
+  const key = (domain: string, opType: string): string => `${domain}\n${opType}`;
+  const missing = new Set(unsupportedOperators(model).map(({ domain, opType }) => key(domain, opType)));
+  const counts = new Map<string, number>();
+  for (const { domain, opType } of allNodes(model.graph.nodes))
+    counts.set(key(domain, opType), (counts.get(key(domain, opType)) ?? 0) + 1);
+  return [...counts]
+    .map(([name, count]) => {
+      const [domain = '', opType = ''] = name.split('\n');
+      return { domain, opType, count, supported: !missing.has(name) };
+    })
+    .toSorted((a, b) => b.count - a.count || (a.opType < b.opType ? -1 : 1));
+}
+
+function discretizedOf(model: Model): InspectedCodes[] {
+  return [...model.graph.initializers.values()].flatMap(({ name, shape, quantized }) => {
+    if (quantized === undefined) return [];
+    const { codes, levels } = payloadBytes(quantized);
+    const { scheme, bits, granularity, rows, columns } = quantized;
+    const tables = tableCount(quantized);
+    return [
+      {
+        name,
+        shape,
+        count: rows * columns,
+        scheme,
+        bits,
+        granularity,
+        tables,
+        codeBytes: codes,
+        levelBytes: levels,
+      },
+    ];
+  });
+}
+
+/** What the bytes of a packed file are for, read from the file and not computed from the model. */
+function bytesOnDisk(path: string): PackedSize {
+  const bytes = readFileBytes(path, MAX_MODEL_BYTES);
+  const { tensors, data } = decodeSafetensors(bytes, `"${path}"`);
+  const sizeOf = (name: string): number => {
+    const entry = tensors.get(name);
+    return entry === undefined ? 0 : entry.end - entry.start;
+  };
+  const [codes, levels, graph] = [sizeOf(CODES_TENSOR), sizeOf(LEVELS_TENSOR), sizeOf(GRAPH_TENSOR)];
+  return {
+    codes,
+    levels,
+    other: data.length - codes - levels - graph,
+    graph,
+    header: bytes.length - data.length,
+    total: bytes.length,
+  };
+}

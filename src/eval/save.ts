@@ -1,0 +1,39 @@
+import type { WriteOptions } from '../formats/file.ts';
+import type { PackedSize } from '../formats/packed/pack.ts';
+import type { PackedOption } from '../formats/packed/weight-index.ts';
+import {
+  encodePacked as encode,
+  packedSize as sizeOf,
+  writePacked as write,
+} from '../formats/packed/write.ts';
+import type { Model } from '../ir/graph.ts';
+import { VERSION } from '../version.ts';
+
+/** What is recorded in a packed file besides the model. */
+export interface PackOptions {
+  /** Options that the weights were made with; where absent, those that a packed source already had. */
+  readonly options?: Readonly<Record<string, PackedOption>>;
+}
+
+/**
+ * Writes a model as a packed file (.bnnq), under a temporary name first, so that a failure leaves nothing half-written.
+ * Same model and options, same bytes.
+ * @throws exists (unless `force`), io, not-found
+ */
+export function writePacked(
+  model: Model,
+  path: string,
+  options: PackOptions & WriteOptions = {},
+): Promise<PackedSize> {
+  return write(model, path, { toolVersion: VERSION, ...options });
+}
+
+/** The bytes of the packed file of a model. */
+export function encodePacked(model: Model, options: PackOptions = {}): Uint8Array {
+  return encode(model, { toolVersion: VERSION, ...options });
+}
+
+/** The exact size of the packed file of a model, by what its bytes are for. */
+export function packedSize(model: Model, options: PackOptions = {}): PackedSize {
+  return sizeOf(model, { toolVersion: VERSION, ...options });
+}

@@ -1,0 +1,74 @@
+/**
+ * The public API.
+ *
+ * ```ts
+ * import { openDataset, quantize, readModel, score, writePacked } from 'bnn-quantize';
+ *
+ * const model = await readModel('model.onnx');
+ * const { model: packed, layers } = quantize(model, { scheme: 'exp', bits: 3 });
+ * const data = await openDataset('cifar10:test_batch.bin');
+ * const scores = await score(packed, data, { preprocess: 'torch', against: model });
+ * console.log(layers.length, scores.top1, scores.top1Interval, scores.agreement);
+ * await writePacked(packed, 'model.bnnq');
+ * ```
+ */
+
+export { BnnqError, type ErrorCode, type ErrorPlace } from './errors.ts';
+export {
+  type InspectedCodes,
+  type InspectedOperator,
+  type InspectedWeight,
+  inspectModel,
+  type ModelInspection,
+} from './eval/inspect.ts';
+export { PRESETS } from './eval/presets.ts';
+export { checkPreprocess, readPreprocess } from './eval/read-preprocess.ts';
+export { encodePacked, type PackOptions, packedSize, writePacked } from './eval/save.ts';
+export { type ScoreOptions, type ScoreResult, score } from './eval/score.ts';
+export type { EvaluateOptions } from './eval/setup.ts';
+export { type SweepOptions, type SweepProgress, sweep } from './eval/sweep.ts';
+export type {
+  Dataset,
+  FailedPoint,
+  FloatScores,
+  LayerFit,
+  Pixels,
+  PointSettings,
+  Preprocess,
+  Report,
+  Sample,
+  Scores,
+  SweepPoint,
+} from './eval/types.ts';
+export { openDataset } from './formats/datasets/open-dataset.ts';
+export { checkWritable, type WriteOptions, writeFileAtomically } from './formats/file.ts';
+export { readNpy, writeNpy } from './formats/npy/npy.ts';
+export type { PackedSize } from './formats/packed/pack.ts';
+export { readModel, readModelBytes } from './formats/read-model.ts';
+export type { Attribute, Dim, Graph, Initializer, Model, ModelSource, Node, Value } from './ir/graph.ts';
+export { dequantize, type Granularity, type QuantizedTensor, type RowLayout } from './ir/quantized-tensor.ts';
+export type { KernelChoice } from './kernels/select.ts';
+export type { QuantizeOptions, QuantizeSettings } from './quantizers/options.ts';
+export {
+  type PlannedWeight,
+  planWeights,
+  type SkippedWeight,
+  type WeightPlan,
+} from './quantizers/plan/plan-weights.ts';
+export {
+  type LayerReport,
+  type ModelSettings,
+  type QuantizedModel,
+  quantizeModel as quantize,
+} from './quantizers/quantize-model.ts';
+export { SCHEME_NAMES } from './quantizers/registry.ts';
+export { reportCsv } from './report/csv.ts';
+export { reportHtml } from './report/html.ts';
+export { reportJson } from './report/json.ts';
+export { reportMarkdown } from './report/markdown.ts';
+export { reportFiles } from './report/report-files.ts';
+export { createSession, type RunOptions, type Session, type SessionOptions } from './runtime/session.ts';
+export { type Verification, type VerifyOptions, verifyModel } from './runtime/verify.ts';
+export type { DataType } from './tensor/dtype.ts';
+export { floats, type NumericArray, type Tensor } from './tensor/tensor.ts';
+export { VERSION } from './version.ts';
