@@ -86,6 +86,7 @@ export function wilsonInterval(hits: number, count: number): [number, number] {
 
 /** What one network did on successive images, an element each. */
 export interface ImageScores {
+  readonly count: number;
   /** See `rankOf`; with an index as the output 0 or Infinity. Undefined without labels. */
   readonly rank: Float64Array | undefined;
   /** 1 where the answer is that of the reference network. This and the rest are undefined without one. */
@@ -106,6 +107,7 @@ export function emptyScores(
 ): ImageScores {
   const sums = kind !== 'index' && kind === reference;
   return {
+    count,
     rank: labelled ? new Float64Array(count) : undefined,
     agrees: reference === undefined ? undefined : new Uint8Array(count),
     divergence: sums ? new Float64Array(count) : undefined,
@@ -168,7 +170,7 @@ export function reduceScores(parts: readonly ImageScores[], kind: OutputKind): O
   let noise = 0;
   let left = 0;
   for (const part of parts) {
-    count += (part.rank ?? part.agrees)?.length ?? 0;
+    count += part.count;
     for (const rank of part.rank ?? []) {
       if (rank < 1) first++;
       if (rank < 5) five++;

@@ -1,3 +1,4 @@
+import { BnnqError } from '../errors.ts';
 import type { Dataset } from '../formats/datasets/dataset.ts';
 import type { Model } from '../ir/graph.ts';
 import { Evaluation } from './evaluation.ts';
@@ -44,6 +45,13 @@ export async function score(
     against !== undefined,
   );
   const { setup, dataset, threads } = evaluation;
+  if (against === undefined && dataset.labels === undefined) {
+    await evaluation.close();
+    throw new BnnqError(
+      'option',
+      `dataset "${dataset.spec}" has no labels: name a float network to compare with (against)`,
+    );
+  }
   const passes = against === undefined ? 1 : 2;
   const report = (): void => options.onProgress?.(evaluation.imagesDone, passes * setup.count);
   const timer = setInterval(report, 100);

@@ -73,6 +73,7 @@ export async function sweep(
         resumed,
         ...(finished && { finished }),
       });
+    progress();
     const timer = setInterval(progress, 100);
     try {
       let float = journal?.get(keyOf('float')) as FloatScores | undefined;
