@@ -46,13 +46,16 @@ async function build() {
   const { default: asc } = await import('assemblyscript/asc');
   const files = new Map();
   const result = await asc.main(
-    ['wasm/entry.as.ts', '--outFile=module.wasm', ...(wantsText ? ['--textFile=module.wat'] : []), ...options],
+    [
+      'wasm/entry.as.ts',
+      '--outFile=module.wasm',
+      ...(wantsText ? ['--textFile=module.wat'] : []),
+      ...options,
+    ],
     {
-      // AssemblyScript appends ".ts" to imports by itself; TypeScript wants it written.
       readFile: (name) => {
         const path = join(kernels, name);
-        if (!existsSync(path)) return null;
-        return readFileSync(path, 'utf8').replace(/(from '[^']*)\.ts'/g, "$1'");
+        return existsSync(path) ? withImports(readFileSync(path, 'utf8'), dirname(path)) : null;
       },
       writeFile: (name, content) => files.set(name, content),
       listFiles: () => [],
@@ -75,4 +78,14 @@ async function build() {
     writeFileSync(join(kernels, 'wasm/module.wat'), files.get('module.wat'));
     console.log(`${relative(root, output)}: ${bytes.length} bytes of WebAssembly`);
   }
+}
+
+/**
+ * AssemblyScript appends ".ts" to imports by itself, TypeScript wants it written. And where a file shared with TypeScript
+ * imports one that has a twin in AssemblyScript, the twin is meant.
+ */
+function withImports(source, folder) {
+  return source.replace(/from '([^']*)\.ts'/g, (_, name) => {
+    return existsSync(join(folder, `${name}.as.ts`)) ? `from '${name}.as'` : `from '${name}'`;
+  });
 }

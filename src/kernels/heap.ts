@@ -5,6 +5,8 @@ import { type WasmMemory, wasm } from './wasm/webassembly.ts';
 export const HEAP_ALIGNMENT = 64;
 
 const PAGE = 65536;
+/** Left free at the end of the memory, so that a vector may be loaded at the last float of any block. */
+const SPARE = 64;
 /** A 32-bit WebAssembly memory ends at 4 GiB. */
 const MAX_PAGES = 65536;
 /** Growing replaces `buffer`, so it is done in large steps; pages that nobody touches cost nothing. */
@@ -32,7 +34,7 @@ export class LinearHeap implements Heap {
   /** @param start first byte that may be used; what lies before belongs to somebody else */
   constructor(memory: WasmMemory, start = 0) {
     this.#memory = memory;
-    this.#end = memory.buffer.byteLength;
+    this.#end = memory.buffer.byteLength - SPARE;
     // Offset 0 is never handed out.
     const first = alignedBytes(Math.max(start, 1));
     if (first < this.#end) this.#free.push({ offset: first, length: this.#end - first });
@@ -121,7 +123,7 @@ export class LinearHeap implements Heap {
     const last = this.#free.at(-1);
     const tail = last !== undefined && last.offset + last.length === this.#end ? last.length : 0;
     const needed = Math.ceil((length - tail) / PAGE);
-    const have = this.#end / PAGE;
+    const have = this.#memory.buffer.byteLength / PAGE;
     const step = Math.min(Math.max(needed, Math.min(have >> 1, LARGEST_STEP / PAGE)), MAX_PAGES - have);
     if (step < needed) throw this.#exhausted(length);
     try {
@@ -130,7 +132,7 @@ export class LinearHeap implements Heap {
       throw this.#exhausted(length);
     }
     const start = this.#end;
-    this.#end = this.#memory.buffer.byteLength;
+    this.#end = this.#memory.buffer.byteLength - SPARE;
     this.#release(start, this.#end - start);
   }
 

@@ -144,7 +144,7 @@ describe('elementary functions, rounded to float32', () => {
   });
 
   it('scale and take apart by powers of two exactly', () => {
-    for (let e = -1000; e <= 1000; e += 7) {
+    for (let e = -1022; e <= 1022; e += 7) {
       expect(scaleByPowerOfTwo(1.75, e)).toBe(1.75 * 2 ** e);
       expect(exponentOf(2 ** e)).toBe(e);
       expect(exponentOf(1.999 * 2 ** e)).toBe(e);

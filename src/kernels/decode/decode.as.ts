@@ -13,8 +13,8 @@ const CODES: usize = memory.data(128, 16);
  * Decodes `rows` rows of k codes to panels of 4 rows, [k][4]. Up to 31·16 bytes beyond the last panel are overwritten.
  *
  * @param words ceil(rows / 4) panels of ceil(k / 32) groups of 4 rows of `bits` words
- * @param tables level tables of the first row; to 4 bits a table is byte 0 of every level, then byte 1, 2 and 3, and
- *   16 bytes beyond the last table may be read; from 5 bits on it is 2^bits floats
+ * @param tables level tables of the first row; to 5 bits a table is byte 0 of every level, then byte 1, 2 and 3, and
+ *   16 bytes beyond the last table may be read; from 6 bits on it is 2^bits floats
  * @param rowTables bytes from the tables of a row to those of the next; 0 when shared
  * @param groupSize columns to a table
  */
@@ -22,14 +22,15 @@ export function decodePanels(
   words: usize, bits: i32, k: i32, rows: i32, tables: usize, rowTables: usize, groupSize: i32, out: usize,
 ): void {
   const panelWords = (<usize>((k + 31) >> 5) * <usize>bits) << 4;
-  const bySwizzle = bits <= 4 && ((groupSize & 31) == 0 || groupSize >= k);
+  const isUniform = (groupSize & 31) == 0 || groupSize >= k;
   for (let row = 0; row < rows; row += 4) {
     const have = rows - row;
     const t1 = tables + (have > 1 ? rowTables : 0);
     const t2 = t1 + (have > 2 ? rowTables : 0);
     const t3 = t2 + (have > 3 ? rowTables : 0);
-    if (bySwizzle) decodeBySwizzle(words, bits, k, tables, t1, t2, t3, groupSize, out);
-    else decodeByLookup(words, bits, k, tables, t1, t2, t3, groupSize, out);
+    if (bits <= 5 && isUniform) decodeBySwizzle(words, bits, k, tables, t1, t2, t3, groupSize, out);
+    else if (isUniform) decodeByLookup(words, bits, k, tables, t1, t2, t3, groupSize, out);
+    else decodeOneByOne(words, bits, k, tables, t1, t2, t3, groupSize, out);
     words += panelWords;
     tables += rowTables << 2;
     out += (<usize>k) << 4;
@@ -48,7 +49,7 @@ function highMask(): v128 {
   return i8x16(16, 16, 16, 16, 32, 32, 32, 32, 64, 64, 64, 64, -128, -128, -128, -128);
 }
 
-/** Up to 16 levels: the four bytes of a level are looked up by byte shuffles. */
+/** Tables of up to 32 levels that change with a group of 32 columns: the bytes of a level are looked up by byte shuffles. */
 function decodeBySwizzle(
   words: usize, bits: i32, k: i32, t0: usize, t1: usize, t2: usize, t3: usize, groupSize: i32, out: usize,
 ): void {
@@ -102,21 +103,25 @@ function expandRow(words: usize, bits: i32, table: usize, levels: usize, out: us
     low = i8x16.sub(i8x16.add(low, low), i8x16.eq(v128.and(plane, lowMask()), lowMask()));
     high = i8x16.sub(i8x16.add(high, high), i8x16.eq(v128.and(plane, highMask()), highMask()));
   }
-  const bytes0 = v128.load(table);
-  const bytes1 = v128.load(table + levels);
-  const bytes2 = v128.load(table + levels * 2);
-  const bytes3 = v128.load(table + levels * 3);
-  storeLevels(low, bytes0, bytes1, bytes2, bytes3, out);
-  storeLevels(high, bytes0, bytes1, bytes2, bytes3, out + 64);
+  storeLevels(low, table, levels, out);
+  storeLevels(high, table, levels, out + 64);
 }
 
+/** 16 codes to 16 floats. An index of 16 or more looks up 0, so the two halves of 32 levels are or-ed. */
 // @ts-ignore: decorator
 @inline
-function storeLevels(codes: v128, bytes0: v128, bytes1: v128, bytes2: v128, bytes3: v128, out: usize): void {
-  const b0 = i8x16.swizzle(bytes0, codes);
-  const b1 = i8x16.swizzle(bytes1, codes);
-  const b2 = i8x16.swizzle(bytes2, codes);
-  const b3 = i8x16.swizzle(bytes3, codes);
+function storeLevels(codes: v128, table: usize, levels: usize, out: usize): void {
+  let b0 = i8x16.swizzle(v128.load(table), codes);
+  let b1 = i8x16.swizzle(v128.load(table + levels), codes);
+  let b2 = i8x16.swizzle(v128.load(table + levels * 2), codes);
+  let b3 = i8x16.swizzle(v128.load(table + levels * 3), codes);
+  if (levels == 32) {
+    const index = i8x16.sub(codes, i8x16.splat(16));
+    b0 = v128.or(b0, i8x16.swizzle(v128.load(table, 16), index));
+    b1 = v128.or(b1, i8x16.swizzle(v128.load(table, 48), index));
+    b2 = v128.or(b2, i8x16.swizzle(v128.load(table, 80), index));
+    b3 = v128.or(b3, i8x16.swizzle(v128.load(table, 112), index));
+  }
   const low01 = i8x16.shuffle(b0, b1, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
   const low23 = i8x16.shuffle(b2, b3, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
   const high01 = i8x16.shuffle(b0, b1, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
@@ -127,38 +132,75 @@ function storeLevels(codes: v128, bytes0: v128, bytes1: v128, bytes2: v128, byte
   v128.store(out, i16x8.shuffle(high01, high23, 4, 12, 5, 13, 6, 14, 7, 15), 48);
 }
 
-/** Any number of levels, and tables that change anywhere. */
+/** Codes of 32 columns of 4 rows to CODES. */
+// @ts-ignore: decorator
+@inline
+function storeCodes(words: usize, bits: i32): void {
+  for (let codes = CODES; codes < CODES + 128; codes += 32) {
+    let low = i8x16.splat(0);
+    let high = i8x16.splat(0);
+    for (let w = words + ((<usize>(bits - 1)) << 2); w >= words; w -= 4) {
+      const plane = v128.load32_splat(w);
+      low = i8x16.sub(i8x16.add(low, low), i8x16.eq(v128.and(plane, lowMask()), lowMask()));
+      high = i8x16.sub(i8x16.add(high, high), i8x16.eq(v128.and(plane, highMask()), highMask()));
+    }
+    v128.store(codes, low);
+    v128.store(codes, high, 16);
+    words += (<usize>bits) << 2;
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function level(table: usize, code: usize): u32 {
+  return load<u32>(table + (code << 2));
+}
+
+/** Tables of 64, 128 or 256 floats that change with a group of 32 columns. */
 function decodeByLookup(
   words: usize, bits: i32, k: i32, t0: usize, t1: usize, t2: usize, t3: usize, groupSize: i32, out: usize,
 ): void {
-  const planar = bits <= 4;
   const tableBytes: usize = 4 << bits;
   let left = groupSize;
   for (let column = 0; column < k; column += 32) {
-    for (let codes = CODES; codes < CODES + 128; codes += 32) {
-      let low = i8x16.splat(0);
-      let high = i8x16.splat(0);
-      for (let w = words + ((<usize>(bits - 1)) << 2); w >= words; w -= 4) {
-        const plane = v128.load32_splat(w);
-        low = i8x16.sub(i8x16.add(low, low), i8x16.eq(v128.and(plane, lowMask()), lowMask()));
-        high = i8x16.sub(i8x16.add(high, high), i8x16.eq(v128.and(plane, highMask()), highMask()));
-      }
-      v128.store(codes, low);
-      v128.store(codes, high, 16);
-      words += (<usize>bits) << 2;
+    storeCodes(words, bits);
+    words += (<usize>bits) << 4;
+    for (let c = CODES, end = CODES + <usize>min(k - column, 32); c < end; c += 2) {
+      store<u32>(out, level(t0, load<u8>(c)));
+      store<u32>(out, level(t1, load<u8>(c, 32)), 4);
+      store<u32>(out, level(t2, load<u8>(c, 64)), 8);
+      store<u32>(out, level(t3, load<u8>(c, 96)), 12);
+      store<u32>(out, level(t0, load<u8>(c, 1)), 16);
+      store<u32>(out, level(t1, load<u8>(c, 33)), 20);
+      store<u32>(out, level(t2, load<u8>(c, 65)), 24);
+      store<u32>(out, level(t3, load<u8>(c, 97)), 28);
+      out += 32;
     }
+    left -= 32;
+    if (left <= 0) {
+      left = groupSize;
+      t0 += tableBytes;
+      t1 += tableBytes;
+      t2 += tableBytes;
+      t3 += tableBytes;
+    }
+  }
+}
+
+/** Any number of levels, and tables that change anywhere. */
+function decodeOneByOne(
+  words: usize, bits: i32, k: i32, t0: usize, t1: usize, t2: usize, t3: usize, groupSize: i32, out: usize,
+): void {
+  const tableBytes: usize = 4 << bits;
+  let left = groupSize;
+  for (let column = 0; column < k; column += 32) {
+    storeCodes(words, bits);
+    words += (<usize>bits) << 4;
     for (let c = CODES, end = CODES + <usize>min(k - column, 32); c < end; c++) {
-      if (planar) {
-        store<u32>(out, planarLevel(t0, bits, load<u8>(c)));
-        store<u32>(out, planarLevel(t1, bits, load<u8>(c, 32)), 4);
-        store<u32>(out, planarLevel(t2, bits, load<u8>(c, 64)), 8);
-        store<u32>(out, planarLevel(t3, bits, load<u8>(c, 96)), 12);
-      } else {
-        store<u32>(out, load<u32>(t0 + ((<usize>load<u8>(c)) << 2)));
-        store<u32>(out, load<u32>(t1 + ((<usize>load<u8>(c, 32)) << 2)), 4);
-        store<u32>(out, load<u32>(t2 + ((<usize>load<u8>(c, 64)) << 2)), 8);
-        store<u32>(out, load<u32>(t3 + ((<usize>load<u8>(c, 96)) << 2)), 12);
-      }
+      store<u32>(out, anyLevel(t0, bits, load<u8>(c)));
+      store<u32>(out, anyLevel(t1, bits, load<u8>(c, 32)), 4);
+      store<u32>(out, anyLevel(t2, bits, load<u8>(c, 64)), 8);
+      store<u32>(out, anyLevel(t3, bits, load<u8>(c, 96)), 12);
       out += 16;
       if (--left == 0) {
         left = groupSize;
@@ -171,9 +213,9 @@ function decodeByLookup(
   }
 }
 
-// @ts-ignore: decorator
-@inline
-function planarLevel(table: usize, bits: i32, code: usize): u32 {
+/** A level of either form of table. */
+function anyLevel(table: usize, bits: i32, code: usize): u32 {
+  if (bits > 5) return level(table, code);
   const levels: usize = 1 << bits;
   const at = table + code;
   return (

@@ -60,9 +60,18 @@ export function packPatches(
     const p5 = load<usize>(BASES, 20);
     const p6 = load<usize>(BASES, 24);
     const p7 = load<usize>(BASES, 28);
-    const together =
-      p1 - p0 == 4 && p2 - p1 == 4 && p3 - p2 == 4 && p5 - p4 == 4 && p6 - p5 == 4 && p7 - p6 == 4;
-    if (together) {
+    // Each half of a panel in one row, its pixels 1 or 2 floats apart?
+    const step = p1 - p0;
+    const isEven = p2 - p1 == step && p3 - p2 == step && p5 - p4 == step && p6 - p5 == step && p7 - p6 == step;
+    if (isEven && step == 8) {
+      for (let o = offsets; o < offsetsEnd; o += 4) {
+        const d = load<usize>(o);
+        // The second load ends 4 bytes behind the last pixel.
+        v128.store(out, i32x4.shuffle(v128.load(p0 + d), v128.load(p0 + d, 16), 0, 2, 4, 6));
+        v128.store(out, i32x4.shuffle(v128.load(p4 + d), v128.load(p4 + d, 16), 0, 2, 4, 6), 16);
+        out += 32;
+      }
+    } else if (isEven && step == 4) {
       for (let o = offsets; o < offsetsEnd; o += 4) {
         const d = load<usize>(o);
         v128.store(out, v128.load(p0 + d));

@@ -121,7 +121,7 @@ export class PanelWeights implements PreparedWeights {
       arrangePlanes(rows, this.rows, this.columns, g * this.groupRows, this.groupRows, words);
     }
     new Uint8Array(buffer, this.#tables, levels.byteLength + TABLE_SPILL).fill(0);
-    if (bits > 4) {
+    if (bits > 5) {
       new Float32Array(buffer, this.#tables, levels.length).set(levels);
       return;
     }
