@@ -21,6 +21,7 @@ export {
   inspectModel,
   type ModelInspection,
 } from './eval/inspect.ts';
+export { type PointRange, type Points, pointsOf } from './eval/points.ts';
 export { PRESETS } from './eval/presets.ts';
 export { checkPreprocess, readPreprocess } from './eval/read-preprocess.ts';
 export { encodePacked, type PackOptions, packedSize, writePacked } from './eval/save.ts';
@@ -61,7 +62,8 @@ export {
   type QuantizedModel,
   quantizeModel as quantize,
 } from './quantizers/quantize-model.ts';
-export { SCHEME_NAMES } from './quantizers/registry.ts';
+export { SCHEME_NAMES, SCHEMES } from './quantizers/registry.ts';
+export type { Scheme } from './quantizers/scheme.ts';
 export { reportCsv } from './report/csv.ts';
 export { reportHtml } from './report/html.ts';
 export { reportJson } from './report/json.ts';

@@ -61,8 +61,9 @@ export function checkPreprocess(value: unknown, where: string): Preprocess {
   const pairOf = (field: string): readonly [number, number] | undefined => {
     const size = given[field];
     if (size === undefined) return undefined;
-    const pair = typeof size === 'number' ? [size, size] : size;
-    if (Array.isArray(pair) && pair.length === 2 && pair.every(isSize)) return [pair[0], pair[1]];
+    const [height, width, ...more]: unknown[] =
+      typeof size === 'number' ? [size, size] : Array.isArray(size) ? size : [];
+    if (isSize(height) && isSize(width) && more.length === 0) return [height, width];
     problems.push(`"${field}": expected [height, width] in pixels, ${got(field)}`);
     return undefined;
   };
