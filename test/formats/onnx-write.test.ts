@@ -5,9 +5,11 @@ import { encodeModel } from '../../src/formats/onnx/encode.ts';
 import { patchOnnx } from '../../src/formats/onnx/patch.ts';
 import { readOnnx } from '../../src/formats/onnx/read.ts';
 import type { StoredTensor } from '../../src/formats/onnx/stored-tensor.ts';
-import type { Model } from '../../src/ir/graph.ts';
+import { onnxBytes } from '../../src/formats/onnx/write.ts';
+import { type Model, withInitializers } from '../../src/ir/graph.ts';
 import { printModel } from '../../src/ir/print.ts';
 import { encodeTensor } from '../../src/tensor/decode.ts';
+import { floats } from '../../src/tensor/tensor.ts';
 import { sharedData } from '../shared-data.ts';
 import { bytesOf, modelBytes, value } from './onnx-bytes.ts';
 
@@ -196,6 +198,20 @@ describe('writing a model from the IR', () => {
     expect(again.functions).toEqual([body]);
     const proto = onnxProto.onnx.ModelProto.decode(encodeModel(model));
     expect(proto.graph!.node![0].attribute![0].ints!.map(String)).toEqual(['9223372036854775807', '-5']);
+  });
+
+  it('from ONNX changes nothing but the initializers that were replaced', async () => {
+    const bytes = modelBytes(
+      { initializer: [{ name: 'w', dims: [2], dataType: 1, floatData: [1, 2], docString: 'kept' }] },
+      { docString: 'a model' },
+    );
+    const model = readOnnx(bytes);
+    expect(Buffer.compare(onnxBytes(model), bytes)).toBe(0);
+    const w = { ...model.graph.initializers.get('w')!, read: () => floats([2], [3, 4]) };
+    const proto = onnxProto.onnx.ModelProto.decode(onnxBytes(withInitializers(model, new Map([['w', w]]))));
+    expect(proto.docString).toBe('a model');
+    expect(proto.graph!.initializer![0].docString).toBe('kept');
+    expect([...proto.graph!.initializer![0].rawData!]).toEqual([...bytesOf(Float32Array.of(3, 4))]);
   });
 
   it('refuses attributes that the IR did not keep, by node', () => {

@@ -6,9 +6,8 @@ import { encodeTensor } from '../../tensor/decode.ts';
 import { byteLengthOf, DATA_TYPES } from '../../tensor/dtype.ts';
 import { sizeOf } from '../../tensor/tensor.ts';
 import { fileName } from '../file.ts';
-import { isOutside, isPatchable, type OnnxContainer, onnxContainerOf, spanOf } from '../onnx/container.ts';
-import { encodeModel } from '../onnx/encode.ts';
-import { patchOnnx, type TensorData } from '../onnx/patch.ts';
+import { type OnnxContainer, onnxContainerOf } from '../onnx/container.ts';
+import { onnxBytes } from '../onnx/write.ts';
 import { encodeHeader, safetensorsDtype } from '../safetensors.ts';
 import {
   CODES_TENSOR,
@@ -235,26 +234,7 @@ function checkEntries(
 function packedGraph(model: Model, outside: ReadonlySet<string>, index: string): Uint8Array {
   const placeOf = ({ name, quantized }: Initializer): string | undefined =>
     quantized !== undefined ? CODES_TENSOR : outside.has(name) ? name : undefined;
-  const metadata = { key: INDEX_KEY, value: index };
-  const container = onnxContainerOf(model);
-  if (container === undefined || !isPatchable(model, container))
-    return patchOnnx(encodeModel(model, placeOf), new Map(), metadata);
-  const patches = new Map<number, TensorData>();
-  const raw = (initializer: Initializer): TensorData => ({ raw: encodeTensor(initializer.read()) });
-  const top = new Set<number>();
-  for (const [name, initializer] of model.graph.initializers) {
-    const original = container.graph.initializers.get(name)!;
-    const span = spanOf(original);
-    const location = placeOf(initializer);
-    if (span === undefined) continue;
-    top.add(span.start);
-    if (location !== undefined) patches.set(span.start, { location });
-    else if (initializer !== original || isOutside(original)) patches.set(span.start, raw(initializer));
-  }
-  // Data outside that subgraphs and attributes name comes into the graph: a packed file stands alone.
-  for (const tensor of container.tensors)
-    if (tensor.isOutside && !top.has(tensor.span.start)) patches.set(tensor.span.start, raw(tensor));
-  return patchOnnx(container.bytes, patches, metadata);
+  return onnxBytes(model, placeOf, { key: INDEX_KEY, value: index });
 }
 
 function hashOf(chunks: Iterable<Uint8Array>): Buffer {
