@@ -8,6 +8,8 @@ import { decodeSafetensors } from '../formats/safetensors.ts';
 import type { Model, Value } from '../ir/graph.ts';
 import { payloadBytes, tableCount } from '../ir/quantized-tensor.ts';
 import { allNodes } from '../ir/traverse.ts';
+import { countMacs } from '../passes/count-macs.ts';
+import { inferShapes, singleSampleShapes } from '../passes/infer-shapes.ts';
 import { planWeights, type SkippedWeight } from '../quantizers/plan/plan-weights.ts';
 import { unsupportedOperators } from '../runtime/operator-support.ts';
 import type { DataType } from '../tensor/dtype.ts';
@@ -72,6 +74,10 @@ export interface ModelInspection {
   readonly operators: readonly InspectedOperator[];
   /** Elements of all floating-point initializers, discretized ones included. */
   readonly parameters: number;
+  /** Multiplications of convolutions and matrix products for one sample; null where no shape is known. */
+  readonly macs: number | null;
+  /** Nodes of them that are not counted, for their shapes are not known. */
+  readonly uncounted: number;
   /** Weights that `quantize` would discretize, and those that it would not, with the reason. */
   readonly weights: readonly InspectedWeight[];
   readonly skipped: readonly SkippedWeight[];
@@ -100,6 +106,7 @@ export async function inspectModel(source: string | Model): Promise<ModelInspect
     outputs: graph.outputs,
     operators: operatorsOf(model),
     parameters: parameterCount(model),
+    ...macsOf(model),
     weights: chosen.map(({ name, node, opType, rows, columns, count }) => {
       const { shape, dtype, byteLength: bytes } = graph.initializers.get(name)!;
       return { name, node, opType, shape, dtype, count, rows, columns, byteLength: bytes };
@@ -108,6 +115,17 @@ export async function inspectModel(source: string | Model): Promise<ModelInspect
     discretized: discretizedOf(model),
     packed: path !== null && format === 'packed' ? bytesOnDisk(path) : null,
   };
+}
+
+const MULTIPLYING = new Set(['Conv', 'ConvTranspose', 'Gemm', 'MatMul']);
+
+function macsOf(model: Model): Pick<ModelInspection, 'macs' | 'uncounted'> {
+  const counts = countMacs(model, inferShapes(model, singleSampleShapes(model)));
+  const nodes = model.graph.nodes.filter(({ domain, opType }) => domain === '' && MULTIPLYING.has(opType));
+  const uncounted = nodes.length - counts.size;
+  const macs =
+    counts.size === 0 && uncounted > 0 ? null : [...counts.values()].reduce((sum, n) => sum + n, 0);
+  return { macs, uncounted };
 }
 
 function operatorsOf(model: Model): InspectedOperator[] {

@@ -34,6 +34,8 @@ describe('inspectModel', () => {
       inputs: [{ name: 'x', dtype: 'FLOAT', shape: ['N', 1, 8, 8] }],
       outputs: [{ name: 'y', dtype: 'FLOAT', shape: ['N', 4] }],
       parameters: 248,
+      macs: 64 * 36 + 64 * 144 + 64,
+      uncounted: 0,
       packed: null,
       discretized: [],
       skipped: [],
