@@ -73,6 +73,7 @@ export interface CommonOptions {
 
 export function withCommonOptions(command: Command): Command {
   return command
+    .optionsGroup('Messages:')
     .option('--json', 'print the result as one JSON object on stdout')
     .option('-q, --quiet', 'no progress and no remarks on stderr, errors only')
     .option('--debug', 'show the stack trace of an error');
@@ -86,6 +87,7 @@ export interface GateOptions {
 
 export function withGateOptions(command: Command): Command {
   return command
+    .optionsGroup('Gates:')
     .addOption(
       new Option(
         '--max-drop <points>',

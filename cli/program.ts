@@ -8,19 +8,22 @@ import { sweepCommand } from './commands/sweep.ts';
 import { verifyCommand } from './commands/verify.ts';
 import { EXIT, errorText, exitCodeOf } from './exit.ts';
 
-const DESCRIPTION = `Discretize the weights of a trained network to 1-8 bits without retraining, and see what each width costs.
-
-  <model>    an .onnx file or a .bnnq file written by this program, told apart by content
-  <dataset>  imagefolder:<dir> | csv:<labels.csv> | cifar10:<file.bin> | idx:<images>,<labels> | npz:<file>`;
+const DESCRIPTION =
+  'Discretize the weights of a trained network to 1-8 bits without retraining, and see what each width costs.';
 
 const EXAMPLES = `
-Examples:
-  $ bnn-quantize model.onnx --scheme exp --bits 3        write model.exp3.bnnq and show how well each layer fits
-  $ bnn-quantize score model.exp3.bnnq --data cifar10:test_batch.bin --against model.onnx
-  $ bnn-quantize sweep model.onnx --data cifar10:test_batch.bin --bits 1-8 -o report
+  <model>    an .onnx file, or a .bnnq file written by this program; told by content
+  <dataset>  imagefolder:<dir>, csv:<labels.csv>, cifar10:<file.bin>,
+             idx:<images>,<labels> or npz:<file>
 
-quantize is what happens when no command is named. Help on one command: bnn-quantize sweep --help
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a gate (--max-drop, --min-top1) not met, 130 interrupted.`;
+Examples:
+  $ bnn-quantize model.onnx --scheme exp --bits 3     (writes model.exp3.bnnq)
+  $ bnn-quantize score model.exp3.bnnq --data cifar10:test.bin --against model.onnx
+  $ bnn-quantize sweep model.onnx --data cifar10:test.bin --bits 1-8 -o report
+
+Without a command, quantize runs. Help on a command: bnn-quantize sweep --help
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a gate (--max-drop, --min-top1)
+not met, 130 interrupted.`;
 
 /** The whole command line. */
 export function program(): Command {

@@ -1,0 +1,28 @@
+import { Command } from 'commander';
+import { inspectModel } from '../../src/index.ts';
+import { inspectText } from '../inspect-text.ts';
+import { type CommonOptions, withCommonOptions } from '../options.ts';
+import { printJson, printText } from '../terminal/output.ts';
+
+export function inspectCommand(): Command {
+  const command = new Command('inspect')
+    .summary('what is in a model')
+    .description(
+      'Inputs, outputs, operators, parameters and the weights that would be discretized, with the reason for those that would not. Of a .bnnq file also its level tables and what each byte on disk is for.',
+    )
+    .argument('<model>', '.onnx or .bnnq');
+  return withCommonOptions(command)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ bnn-quantize inspect model.onnx
+  $ bnn-quantize inspect model.exp3.bnnq
+  $ bnn-quantize inspect model.onnx --json`,
+    )
+    .action(async (path: string, options: CommonOptions) => {
+      const inspection = await inspectModel(path);
+      if (options.json) printJson(inspection);
+      else printText(inspectText(inspection));
+    });
+}

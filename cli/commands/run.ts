@@ -1,0 +1,175 @@
+import { readFileSync } from 'node:fs';
+import { Command, Option } from 'commander';
+import {
+  BnnqError,
+  checkWritable,
+  createSession,
+  readModel,
+  readNpy,
+  type Tensor,
+  writeFileAtomically,
+  writeNpy,
+} from '../../src/index.ts';
+import { usageError } from '../exit.ts';
+import { type CommonOptions, collect, withCommonOptions } from '../options.ts';
+import { shape } from '../terminal/format.ts';
+import { printJson, printText } from '../terminal/output.ts';
+import { table } from '../terminal/table.ts';
+
+interface RunCommandOptions extends CommonOptions {
+  readonly input?: string[];
+  readonly output?: string[];
+  readonly kernels: 'reference' | 'simd' | 'auto';
+  readonly force?: boolean;
+}
+
+/** Values of an output that are shown on stdout. */
+const SHOWN_VALUES = 8;
+
+export function runCommand(): Command {
+  const command = new Command('run')
+    .summary('run a model on NumPy arrays')
+    .description(
+      'Runs a model once. Inputs and outputs are .npy files; a model with several of them takes name=file for each. Without -o the outputs are summed up on stdout.',
+    )
+    .argument('<model>', '.onnx or .bnnq')
+    .option('-i, --input <[name=]file.npy>', 'an input; repeatable', collect)
+    .option('-o, --output <[name=]file.npy>', 'where to write an output; repeatable', collect)
+    .addOption(
+      new Option('--kernels <set>', 'auto takes simd where there is WebAssembly SIMD; all give the same bits')
+        .choices(['reference', 'simd', 'auto'])
+        .default('auto'),
+    )
+    .option('--force', 'overwrite existing files');
+  return withCommonOptions(command)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ bnn-quantize run model.bnnq --input x.npy -o y.npy
+  $ bnn-quantize run model.bnnq --input x.npy
+  $ bnn-quantize run model.onnx --input image=x.npy --input size=s.npy -o boxes=b.npy -o scores=c.npy`,
+    )
+    .action(runModel);
+}
+
+async function runModel(path: string, options: RunCommandOptions): Promise<void> {
+  const force = options.force === true;
+  const model = await readModel(path);
+  const names = (values: readonly { readonly name: string }[]): string[] => values.map(({ name }) => name);
+  const inputs = filesByName(options.input ?? [], names(model.graph.inputs), 'input');
+  const outputs = filesByName(options.output ?? [], names(model.graph.outputs), 'output');
+  for (const file of outputs.values()) checkWritable(file, { force });
+  const missing = names(model.graph.inputs).filter((name) => !inputs.has(name));
+  if (missing.length > 0)
+    throw usageError(
+      `no array for the input ${missing.map((name) => `"${name}"`).join(', ')}: give --input ${missing[0]}=file.npy`,
+    );
+  const feeds = new Map([...inputs].map(([name, file]) => [name, readNpy(readBytes(file), file)]));
+  const session = createSession(model, { kernels: options.kernels });
+  const results = session.run(feeds);
+  session.dispose();
+  for (const [name, file] of outputs) writeFileAtomically(file, [writeNpy(results.get(name)!)], { force });
+  const summaries = [...results].map(([name, tensor]) => summaryOf(name, tensor, outputs.get(name)));
+  if (options.json) printJson({ model: path, outputs: summaries });
+  else if (outputs.size === 0) printText(summaryTable(summaries));
+}
+
+/** Files by the name of their value: from `name=file`, or from `file` alone where there is one value only. */
+function filesByName(
+  entries: readonly string[],
+  names: readonly string[],
+  what: string,
+): Map<string, string> {
+  const files = new Map<string, string>();
+  for (const entry of entries) {
+    // The longest name first, for names may hold the equals sign themselves.
+    const name = names.toSorted((a, b) => b.length - a.length).find((one) => entry.startsWith(`${one}=`));
+    if (name === undefined && names.length !== 1)
+      throw usageError(
+        `--${what} "${entry}": write name=file.npy, the model has the ${what}s ${names.join(', ')}`,
+      );
+    const key = name ?? names[0]!;
+    if (files.has(key)) throw usageError(`--${what}: two files for "${key}"`);
+    files.set(key, name === undefined ? entry : entry.slice(name.length + 1));
+  }
+  return files;
+}
+
+function readBytes(file: string): Uint8Array {
+  try {
+    return readFileSync(file);
+  } catch (thrown) {
+    const { code } = thrown as NodeJS.ErrnoException;
+    const reason =
+      code === 'ENOENT' ? 'no such file' : code === 'EISDIR' ? 'it is a folder' : `the system says ${code}`;
+    throw new BnnqError(
+      code === 'ENOENT' ? 'not-found' : 'io',
+      `cannot read "${file}": ${reason}`,
+      { file },
+      thrown,
+    );
+  }
+}
+
+interface Summary {
+  readonly name: string;
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  readonly file?: string;
+  readonly min: number | null;
+  readonly max: number | null;
+  readonly mean: number | null;
+  /** Index of the largest value, flat. */
+  readonly argmax: number | null;
+  /** The first few. */
+  readonly values: readonly (number | string)[];
+}
+
+function summaryOf(name: string, tensor: Tensor, file: string | undefined): Summary {
+  const raw = [...(tensor.data as Iterable<number | bigint | string>)];
+  const values = raw.map((value) => (typeof value === 'bigint' ? Number(value) : value));
+  const numbers = values.filter((value) => typeof value === 'number');
+  const known = numbers.length > 0 && numbers.length === values.length;
+  const [min, max] = [
+    numbers.reduce((a, b) => Math.min(a, b), Infinity),
+    numbers.reduce((a, b) => Math.max(a, b), -Infinity),
+  ];
+  return {
+    name,
+    dtype: tensor.dtype,
+    shape: tensor.shape,
+    ...(file !== undefined && { file }),
+    min: known ? min : null,
+    max: known ? max : null,
+    mean: known ? numbers.reduce((sum, value) => sum + value, 0) / numbers.length : null,
+    argmax: known && !Number.isNaN(max) ? numbers.indexOf(max) : null,
+    values: values.slice(0, SHOWN_VALUES),
+  };
+}
+
+function summaryTable(summaries: readonly Summary[]): string {
+  const number = (value: number | string | null): string =>
+    typeof value === 'number' ? String(Number(value.toPrecision(6))) : (value ?? '–');
+  const rows = summaries.map((one) => [
+    one.name,
+    one.dtype,
+    shape(one.shape),
+    number(one.min),
+    number(one.max),
+    number(one.mean),
+    number(one.argmax),
+    `${one.values.map(number).join(' ')}${one.shape.reduce((a, b) => a * b, 1) > SHOWN_VALUES ? ' …' : ''}`,
+  ]);
+  const columns = [
+    { head: 'output', align: 'left' },
+    { head: 'type', align: 'left' },
+    { head: 'shape', align: 'left' },
+    { head: 'min' },
+    { head: 'max' },
+    { head: 'mean' },
+    { head: 'argmax' },
+    { head: 'values', align: 'left' },
+  ] as const;
+  return table(columns, rows);
+}

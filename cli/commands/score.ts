@@ -1,0 +1,64 @@
+import { Command, Option } from 'commander';
+import { score } from '../../src/index.ts';
+import { type DataOptions, evaluateOptions, withDataOptions } from '../data-options.ts';
+import { EXIT, usageError } from '../exit.ts';
+import { checkGates, gateText, hasGates } from '../gates.ts';
+import { interruptible } from '../interrupt.ts';
+import { type CommonOptions, type GateOptions, withCommonOptions, withGateOptions } from '../options.ts';
+import { scoreText } from '../score-text.ts';
+import { printJson, printText } from '../terminal/output.ts';
+import { startProgress } from '../terminal/progress.ts';
+
+interface ScoreCommandOptions extends CommonOptions, GateOptions, DataOptions {
+  readonly data: string;
+  readonly against?: string;
+}
+
+export function scoreCommand(): Command {
+  const command = new Command('score')
+    .summary('accuracy of a model on a dataset')
+    .description(
+      'Accuracy of a float or discretized model on a dataset: top-1 and top-5 with Wilson 95 % intervals where there are labels, agreement, divergence and signal-to-noise where there is a float model to compare with.',
+    )
+    .argument('<model>', '.onnx or .bnnq')
+    .addOption(
+      new Option(
+        '--data <dataset>',
+        'what to score on; kinds: see bnn-quantize --help',
+      ).makeOptionMandatory(),
+    )
+    .option('--against <model>', 'float model to compare with; without labels it is needed');
+  withCommonOptions(withGateOptions(withDataOptions(command)));
+  return command
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ bnn-quantize score model.onnx --data cifar10:test_batch.bin
+  $ bnn-quantize score model.exp3.bnnq --data imagefolder:val --preprocess torch --against model.onnx --limit 1000
+  $ bnn-quantize score model.exp3.bnnq --data npz:val.npz --against model.onnx --max-drop 1 --json`,
+    )
+    .action(async (model: string, options: ScoreCommandOptions) => {
+      process.exitCode = await runScore(model, options);
+    });
+}
+
+async function runScore(model: string, options: ScoreCommandOptions): Promise<number> {
+  if (options.maxDrop !== undefined && options.against === undefined)
+    throw usageError('--max-drop compares with a float model: name it with --against');
+  const progress = startProgress('scoring', options.quiet === true);
+  const result = await interruptible((signal) =>
+    score(model, options.data, {
+      ...evaluateOptions(options),
+      ...(options.against !== undefined && { against: options.against }),
+      signal,
+      onProgress: (done, total) => progress.update(done / total, `${done}/${total} images`),
+      onNote: (text) => progress.note(text),
+    }),
+  ).finally(() => progress.stop());
+  const gates = hasGates(options) ? checkGates(options, result, result.float?.top1 ?? null) : [];
+  if (options.json) printJson({ model, ...result, ...(gates.length > 0 && { gates }) });
+  else printText(scoreText(model, result));
+  process.stderr.write(gateText(gates, model));
+  return gates.every(({ met }) => met) ? EXIT.done : EXIT.gate;
+}

@@ -1,0 +1,204 @@
+import { join } from 'node:path';
+import { Command, Option } from 'commander';
+import {
+  openDataset,
+  pointsOf,
+  type Report,
+  readModel,
+  reportFiles,
+  reportJson,
+  SCHEME_NAMES,
+  type SweepOptions,
+  type SweepProgress,
+  sweep,
+  writeFileAtomically,
+} from '../../src/index.ts';
+import { type DataOptions, evaluateOptions, withDataOptions } from '../data-options.ts';
+import { EXIT } from '../exit.ts';
+import { checkGates, gateText, hasGates } from '../gates.ts';
+import { interruptible } from '../interrupt.ts';
+import {
+  type CommonOptions,
+  type GateOptions,
+  parseBits,
+  parseGranularities,
+  parseList,
+  withCommonOptions,
+  withGateOptions,
+} from '../options.ts';
+import { type FitChoices, schemeHelp, withFitOptions } from '../quantize-options.ts';
+import { openSweepFolder } from '../sweep-folder.ts';
+import { pointName, sweepText } from '../sweep-text.ts';
+import { fixed, plural, printable } from '../terminal/format.ts';
+import { printJson, printText } from '../terminal/output.ts';
+import { startProgress } from '../terminal/progress.ts';
+
+interface SweepCommandOptions extends CommonOptions, GateOptions, DataOptions, FitChoices {
+  readonly schemes: string[];
+  readonly bits: number[];
+  readonly granularity: string[];
+  readonly data: string;
+  readonly output: string;
+  readonly force?: boolean;
+  readonly dryRun?: boolean;
+}
+
+export function sweepCommand(): Command {
+  const command = new Command('sweep')
+    .summary('accuracy of every scheme, width and granularity')
+    .description(
+      'Tries every combination of schemes, widths and granularities and scores each against the float model. Writes report.json, report.csv, report.md and report.html. What is finished is kept: after an interruption the same command goes on from there. Without labels it reports agreement with the float model.',
+    )
+    .argument('<model>', 'float model, .onnx')
+    .addOption(
+      new Option(
+        '--data <dataset>',
+        'what to score on; kinds: see bnn-quantize --help',
+      ).makeOptionMandatory(),
+    )
+    .addOption(
+      new Option(
+        '-o, --output <folder>',
+        'folder of the report and of what is finished',
+      ).makeOptionMandatory(),
+    )
+    .addOption(
+      new Option('--scheme, --schemes <names>', 'schemes with commas, see below')
+        .argParser(parseList(SCHEME_NAMES))
+        .default(['binary', 'linear', 'exp'], 'binary,linear,exp'),
+    )
+    .addOption(
+      new Option('-b, --bits <widths>', 'bits a weight, 1 to 8: 3, 1-8 or 2,4')
+        .argParser(parseBits)
+        .default([1, 2, 3, 4, 5, 6, 7, 8], '1-8'),
+    )
+    .addOption(
+      new Option('-g, --granularity <what>', 'one level table a tensor, channel or group:N; with commas')
+        .argParser(parseGranularities)
+        .default(['channel'], 'channel'),
+    )
+    .option('--force', 'replace the report of another sweep in the folder')
+    .option('--dry-run', 'say which points would be tried and write nothing');
+  withFitOptions(command);
+  withCommonOptions(withGateOptions(withDataOptions(command)));
+  return command
+    .addHelpText(
+      'after',
+      `
+A gate holds for a sweep when at least one of its points meets it.
+
+Schemes:
+${schemeHelp()}
+
+Examples:
+  $ bnn-quantize sweep model.onnx --data cifar10:test_batch.bin -o report
+  $ bnn-quantize sweep model.onnx --data imagefolder:val --preprocess torch --schemes linear,exp --bits 3-6 \\
+      --granularity tensor,channel --limit 1000 -o report
+  $ bnn-quantize sweep model.onnx --data npz:val.npz --bits 4 --max-drop 1 -o report`,
+    )
+    .action(async (path: string, options: SweepCommandOptions) => {
+      process.exitCode = await runSweep(path, options);
+    });
+}
+
+async function runSweep(path: string, options: SweepCommandOptions): Promise<number> {
+  const { output: out, quiet = false } = options;
+  const range = rangeOf(options);
+  const { points, left } = pointsOf(range);
+  if (options.dryRun) return dryRun(path, points, left, options);
+  // The model and the data are opened here as well, so that a folder of another sweep is refused before any work.
+  const [model, dataset] = [await readModel(path), await openDataset(options.data)];
+  const folder = openSweepFolder(out, options.force === true, {
+    model: model.source.sha256 ?? path,
+    data: dataset.fingerprint,
+    settings: {
+      ...evaluateOptions(options),
+      threads: undefined,
+      kernels: undefined,
+      include: options.include,
+      exclude: options.exclude,
+      points,
+    },
+  });
+  const progress = startProgress('sweeping', quiet);
+  let resumed = 0;
+  const report = await interruptible((signal) =>
+    sweep(
+      path,
+      dataset,
+      {
+        ...range,
+        ...evaluateOptions(options),
+        ...(options.include && { include: options.include }),
+        ...(options.exclude && { exclude: options.exclude }),
+        out,
+        command: ['bnn-quantize', ...process.argv.slice(2)],
+        signal,
+        onNote: (text) => progress.note(text),
+      },
+      (state) => {
+        folder.claim();
+        if (state.resumed > resumed)
+          progress.note(
+            `going on: ${plural(state.resumed, 'point')} of ${state.totalPoints} finished before`,
+          );
+        resumed = state.resumed;
+        progress.update(fractionOf(state), `${state.points}/${state.totalPoints} points`, detailOf(state));
+      },
+    ),
+  ).finally(() => progress.stop());
+  folder.claim();
+  for (const [name, text] of reportFiles(report))
+    writeFileAtomically(join(out, name), [text], { force: true });
+  if (options.json) process.stdout.write(reportJson(report));
+  else printText(sweepText(report, out));
+  return gate(report, options);
+}
+
+function rangeOf(
+  options: SweepCommandOptions,
+): Pick<SweepOptions, 'schemes' | 'bits' | 'granularities' | 'fits' | 'levels' | 'zero' | 'bases'> {
+  const { schemes, bits, granularity, fit, levels, zero = false, bases } = options;
+  return { schemes, bits, granularities: granularity, fits: [fit], levels: [levels], zero: [zero], bases };
+}
+
+function fractionOf({ images, totalImages }: SweepProgress): number {
+  return totalImages === 0 ? 1 : images / totalImages;
+}
+
+/** The point that has just been finished. */
+function detailOf({ finished }: SweepProgress): string | undefined {
+  return finished && `${pointName(finished)}: ${fixed(finished.top1 ?? finished.agreement, 2)} %`;
+}
+
+/** A gate holds when one point at least meets all of them. */
+function gate(report: Report, options: SweepCommandOptions): number {
+  if (!hasGates(options)) return EXIT.done;
+  const checked = report.points.map((point) => checkGates(options, point, report.float.top1));
+  if (checked.some((gates) => gates.every(({ met }) => met))) return EXIT.done;
+  const best = report.points.reduce((a, b) => ((b.top1 ?? 0) > (a.top1 ?? 0) ? b : a));
+  process.stderr.write(
+    gateText(checkGates(options, best, report.float.top1), `the best point (${pointName(best)})`),
+  );
+  return EXIT.gate;
+}
+
+function dryRun(
+  path: string,
+  points: ReturnType<typeof pointsOf>['points'],
+  left: readonly string[],
+  options: SweepCommandOptions,
+): number {
+  if (options.json)
+    printJson({ dryRun: true, model: path, data: options.data, output: options.output, points, left });
+  else
+    printText(
+      [
+        ...points.map((point) => `would try ${pointName(point)}`),
+        ...left.map((reason) => `left out: ${reason}`),
+        `${plural(points.length, 'point')} of ${printable(path)} on ${printable(options.data)}, report in ${printable(options.output)}`,
+        'nothing was written (--dry-run)',
+      ].join('\n'),
+    );
+  return EXIT.done;
+}

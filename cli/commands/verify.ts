@@ -1,0 +1,45 @@
+import { Command, Option } from 'commander';
+import { readModel, verifyModel } from '../../src/index.ts';
+import { EXIT } from '../exit.ts';
+import { type CommonOptions, parseCount, withCommonOptions } from '../options.ts';
+import { grouped, plural, printable } from '../terminal/format.ts';
+import { printJson, printText } from '../terminal/output.ts';
+
+interface VerifyCommandOptions extends CommonOptions {
+  readonly seed: number;
+  readonly outputsOnly?: boolean;
+}
+
+export function verifyCommand(): Command {
+  const command = new Command('verify')
+    .summary('compare reference and fast kernels bit for bit')
+    .description(
+      'Runs a model on made-up input with the reference kernels and with the WebAssembly SIMD kernels and compares every value that is left after fusing, bit for bit. Exit code 1 when any differs.',
+    )
+    .argument('<model>', '.bnnq or .onnx')
+    .addOption(new Option('--seed <n>', 'which input is made up').argParser(parseCount(0)).default(1))
+    .option('--outputs-only', 'compare the outputs of the model alone');
+  return withCommonOptions(command)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ bnn-quantize verify model.exp3.bnnq
+  $ bnn-quantize verify model.onnx --seed 7 --outputs-only`,
+    )
+    .action(async (path: string, options: VerifyCommandOptions) => {
+      const model = await readModel(path);
+      const everyValue = options.outputsOnly !== true;
+      const result = verifyModel(model, { seed: options.seed, everyValue });
+      const { equal, values, comparedElements, differentElements, firstDifference } = result;
+      const compared = `${grouped(comparedElements)} numbers in ${plural(values.length, 'value')}${everyValue ? '' : ' (outputs only)'}, input of seed ${options.seed}`;
+      if (options.json) printJson({ model: path, seed: options.seed, ...result });
+      else if (equal)
+        printText(`${printable(path)}: reference and simd kernels agree bit for bit: ${compared}`);
+      else
+        printText(
+          `${printable(path)}: ${grouped(differentElements)} of ${compared} differ; first in "${printable(firstDifference!.value)}" at ${firstDifference!.index}: reference ${firstDifference!.reference}, simd ${firstDifference!.simd}`,
+        );
+      process.exitCode = equal ? EXIT.done : EXIT.failed;
+    });
+}

@@ -1,0 +1,135 @@
+import type { ModelInspection } from '../src/index.ts';
+import { sizeText } from './quantize-text.ts';
+import { coloursFor } from './terminal/colour.ts';
+import { formatBytes, grouped, plural, printable, shape } from './terminal/format.ts';
+import { outputWidth } from './terminal/output.ts';
+import { pairs, table } from './terminal/table.ts';
+
+/** What `inspect` prints: the facts, the operators, the weights, and of a packed file the bytes. */
+export function inspectText(model: ModelInspection): string {
+  const parts = [facts(model), operators(model)];
+  if (model.discretized.length > 0) parts.push(discretized(model));
+  if (model.weights.length > 0) parts.push(weights(model));
+  const done = new Set(model.discretized.map(({ name }) => name));
+  const skipped = model.skipped.filter(({ name }) => !done.has(name));
+  if (skipped.length > 0)
+    parts.push(
+      [
+        `${model.packed === null ? 'would stay' : 'stayed'} in float: ${plural(skipped.length, 'tensor')}`,
+        ...skipped.map(({ name, reason }) => `  ${printable(name)}: ${printable(reason)}`),
+      ].join('\n'),
+    );
+  if (model.packed !== null) {
+    const { total, ...packed } = model.packed;
+    const count = model.discretized.reduce((sum, one) => sum + one.count, 0);
+    const { bold } = coloursFor(process.stdout);
+    parts.push(
+      `${bold('on disk')}  ${formatBytes(total)} (${grouped(total)} bytes)${smaller(model, total)}\n${sizeText(packed, total, count)}`,
+    );
+  }
+  return parts.join('\n\n');
+}
+
+function facts(model: ModelInspection): string {
+  const values = (list: ModelInspection['inputs']): string =>
+    list
+      .map(
+        ({ name, dtype, shape: dims }) =>
+          `${name} ${dtype ?? '?'} ${dims === undefined ? '[?]' : shape(dims)}`,
+      )
+      .join('; ');
+  const opsets = Object.entries(model.opsets).map(
+    ([domain, version]) => `${domain === '' ? 'ai.onnx' : domain} ${version}`,
+  );
+  const { source } = model;
+  return pairs([
+    [
+      'file',
+      `${model.file ?? '(memory)'}${model.fileBytes === null ? '' : `, ${formatBytes(model.fileBytes)}`}`,
+    ],
+    [
+      'format',
+      `${model.format}, IR ${model.irVersion}, operators of ${opsets.join(', ')}${model.producer === '' ? '' : `, producer ${model.producer}`}`,
+    ],
+    ...(model.packed === null || source.file === null
+      ? []
+      : [
+          [
+            'made from',
+            `${source.file}${source.byteLength === null ? '' : `, ${formatBytes(source.byteLength)}`}`,
+          ] as const,
+        ]),
+    ['inputs', values(model.inputs)],
+    ['outputs', values(model.outputs)],
+    ['parameters', grouped(model.parameters)],
+  ]);
+}
+
+function operators(model: ModelInspection): string {
+  const names = model.operators.map(({ domain, opType, count, supported }) => {
+    const name = domain === '' ? opType : `${domain}::${opType}`;
+    return `${count}× ${printable(name)}${supported ? '' : ' (cannot be run here)'}`;
+  });
+  const total = model.operators.reduce((sum, { count }) => sum + count, 0);
+  return `${coloursFor(process.stdout).bold(plural(total, 'node'))}  ${names.join(', ')}`;
+}
+
+function weights(model: ModelInspection): string {
+  const rows = model.weights.map((one) => [
+    one.name,
+    one.opType,
+    shape(one.shape),
+    one.dtype,
+    grouped(one.count),
+    formatBytes(one.byteLength),
+  ]);
+  const count = model.weights.reduce((sum, one) => sum + one.count, 0);
+  const share = (100 * count) / Math.max(1, model.parameters);
+  rows.push([
+    `${plural(rows.length, 'tensor')}, ${share.toFixed(1)} % of the parameters`,
+    '',
+    '',
+    '',
+    grouped(count),
+    formatBytes(model.weights.reduce((sum, one) => sum + one.byteLength, 0)),
+  ]);
+  const columns = [
+    { head: 'weight to discretize', align: 'left', shrinks: true },
+    { head: 'of', align: 'left' },
+    { head: 'shape', align: 'left' },
+    { head: 'type', align: 'left' },
+    { head: 'count' },
+    { head: 'size' },
+  ] as const;
+  return table(columns, rows, outputWidth(), coloursFor(process.stdout).bold);
+}
+
+function discretized(model: ModelInspection): string {
+  const rows = model.discretized.map((one) => [
+    one.name,
+    shape(one.shape),
+    one.scheme,
+    String(one.bits),
+    one.granularity,
+    grouped(one.tables),
+    grouped(one.codeBytes),
+    grouped(one.levelBytes),
+  ]);
+  const columns = [
+    { head: 'discretized weight', align: 'left', shrinks: true },
+    { head: 'shape', align: 'left' },
+    { head: 'scheme', align: 'left' },
+    { head: 'bits' },
+    { head: 'granularity', align: 'left' },
+    { head: 'tables' },
+    { head: 'codes' },
+    { head: 'levels' },
+  ] as const;
+  return table(columns, rows, outputWidth(), coloursFor(process.stdout).bold);
+}
+
+function smaller({ source }: ModelInspection, total: number): string {
+  return source.byteLength === null
+    ? ''
+    : `, ${(source.byteLength / total).toFixed(2)}× smaller than the source`;
+}

@@ -1,0 +1,48 @@
+import { type Command, Option } from 'commander';
+import { SCHEMES } from '../src/index.ts';
+import { collect } from './options.ts';
+
+/** How weights are discretized, as quantize and sweep take it; scheme, bits and granularity are each command's own. */
+export interface FitChoices {
+  readonly fit: 'correlation' | 'max-range';
+  readonly levels: 'geometric' | 'cells';
+  readonly bases: 'joint' | 'greedy';
+  readonly method: 'rtn';
+  readonly zero?: boolean;
+  readonly include?: string[];
+  readonly exclude?: string[];
+}
+
+export function withFitOptions(command: Command): Command {
+  return command
+    .optionsGroup('Levels:')
+    .addOption(
+      new Option('--fit <rule>', 'levels for the best correlation with the weights, or over ±max|w|')
+        .choices(['correlation', 'max-range'])
+        .default('correlation'),
+    )
+    .addOption(
+      new Option('--levels <rule>', 'of exp: geometric a·q^j, or means of the cells max·q^j')
+        .choices(['geometric', 'cells'])
+        .default('geometric'),
+    )
+    .addOption(
+      new Option('--bases <rule>', 'of binary: found together, or one after the other')
+        .choices(['joint', 'greedy'])
+        .default('joint'),
+    )
+    .option('--zero', 'a level at zero, for linear, exp and pot (default: none; it helps from 4 bits on)')
+    .addOption(
+      new Option('--method <name>', 'rtn: every weight to its nearest level').choices(['rtn']).default('rtn'),
+    )
+    .option('--include <glob>', 'discretize only weights or nodes of matching names; repeatable', collect)
+    .option('--exclude <glob>', 'keep weights or nodes of matching names in float; repeatable', collect);
+}
+
+/** The schemes with a line each, for the help. */
+export function schemeHelp(): string {
+  return SCHEMES.map(({ name, bits, summary }) => {
+    const widths = bits.from === bits.to ? `${bits.from} bits` : `${bits.from}-${bits.to} bits`;
+    return `  ${name.padEnd(9)} ${widths.padEnd(9)} ${summary}`;
+  }).join('\n');
+}

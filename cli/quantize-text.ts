@@ -1,0 +1,147 @@
+import type { LayerReport, ScoreResult, SkippedWeight } from '../src/index.ts';
+import type { Gate } from './gates.ts';
+import { scoreLines } from './score-text.ts';
+import { coloursFor } from './terminal/colour.ts';
+import { fixed, formatBytes, grouped, plural, printable, shape } from './terminal/format.ts';
+import { outputWidth } from './terminal/output.ts';
+import { pairs, table } from './terminal/table.ts';
+
+/** What quantizing to one file gave; `--json` prints it as it is. */
+export interface QuantizeResult {
+  readonly file: string;
+  readonly scheme: string;
+  readonly bits: number;
+  readonly granularity: string;
+  readonly fit: string;
+  readonly levels: string;
+  readonly bases: string;
+  readonly zero: boolean;
+  readonly method: string;
+  readonly source: { readonly file: string; readonly byteLength: number | null };
+  readonly weights: number;
+  readonly packedBytes: number;
+  readonly packed: PackedParts;
+  readonly bitsPerWeight: number;
+  /** How many times smaller than the source. */
+  readonly ratio: number | null;
+  readonly layers: readonly (LayerReport & { readonly shape: readonly number[] })[];
+  readonly skipped: readonly SkippedWeight[];
+  readonly scores: ScoreResult | null;
+  readonly gates: readonly Gate[];
+}
+
+interface PackedParts {
+  readonly codes: number;
+  readonly levels: number;
+  readonly other: number;
+  readonly graph: number;
+  readonly header: number;
+}
+
+/** The layers, the file and the accuracy, for a person. */
+export function quantizeText(result: QuantizeResult, quiet: boolean): string {
+  const { bold } = coloursFor(process.stdout);
+  const parts = [
+    ...(quiet ? [] : [layerTable(result), ...skippedText(result.skipped)]),
+    `${bold(printable(result.file))}  ${formatBytes(result.packedBytes)} (${grouped(result.packedBytes)} bytes)${smaller(result)}\n${sizeText(result.packed, result.packedBytes, result.weights)}`,
+    ...(result.scores === null ? [] : [accuracyText(result.scores)]),
+  ];
+  return parts.join('\n\n');
+}
+
+/** What each byte of a packed file is for. */
+export function sizeText(packed: PackedParts, total: number, weights: number): string {
+  const share = (bytes: number): string => `${((100 * bytes) / total).toFixed(1).padStart(5)} %`;
+  const line = (name: string, bytes: number, note: string): [string, string][] =>
+    bytes === 0
+      ? []
+      : [[`  ${name}`, `${grouped(bytes).padStart(grouped(total).length)}  ${share(bytes)}  ${note}`]];
+  return pairs([
+    ...line('codes', packed.codes, `${((8 * packed.codes) / weights).toFixed(2)} bits a weight`),
+    ...line('levels', packed.levels, `${((8 * packed.levels) / weights).toFixed(2)} bits a weight`),
+    ...line('other', packed.other, 'large tensors that stay as they were'),
+    ...line('graph', packed.graph, 'operators, names, small tensors such as biases'),
+    ...line('header', packed.header, 'index of the file'),
+  ]);
+}
+
+/** What `--dry-run` says. */
+export function planText(
+  path: string,
+  files: readonly {
+    readonly file: string;
+    readonly scheme: string;
+    readonly bits: number;
+    readonly granularity: string;
+    readonly codeBytes: number;
+  }[],
+  weights: readonly { readonly name: string; readonly count: number; readonly shape: readonly number[] }[],
+  skipped: readonly SkippedWeight[],
+): string {
+  const total = weights.reduce((sum, { count }) => sum + count, 0);
+  const rows = weights.map(({ name, count, shape: dims }) => [name, shape(dims), grouped(count)]);
+  const columns = [
+    { head: 'weight', align: 'left', shrinks: true },
+    { head: 'shape', align: 'left' },
+    { head: 'count' },
+  ] as const;
+  const plans = files.map(
+    ({ file, scheme, bits, granularity, codeBytes }) =>
+      `would write ${printable(file)}: ${scheme}, ${plural(bits, 'bit')}, ${granularity}; codes of ${formatBytes(codeBytes)}`,
+  );
+  return [
+    table(columns, rows, outputWidth(), coloursFor(process.stdout).bold),
+    ...skippedText(skipped),
+    `${printable(path)}: ${plural(weights.length, 'tensor')} of ${grouped(total)} weights would be discretized`,
+    `${plans.join('\n')}\nnothing was written (--dry-run)`,
+  ].join('\n\n');
+}
+
+function layerTable({ layers, weights, packed }: QuantizeResult): string {
+  const columns = [
+    { head: 'weight', align: 'left', shrinks: true },
+    { head: 'shape', align: 'left' },
+    { head: 'scheme', align: 'left' },
+    { head: 'bits' },
+    { head: 'ρ' },
+    { head: 'SNR dB' },
+    { head: 'bytes' },
+  ] as const;
+  const rows = layers.map((layer) => [
+    layer.name,
+    shape(layer.shape),
+    layer.scheme,
+    String(layer.bits),
+    layer.correlation.toFixed(5),
+    fixed(layer.snrDb, 1),
+    grouped(layer.codeBytes + layer.levelBytes),
+  ]);
+  const energy = layers.reduce((sum, layer) => sum + layer.energy, 0);
+  const error = layers.reduce((sum, layer) => sum + layer.mse * layer.count, 0);
+  rows.push([
+    `${plural(layers.length, 'tensor')}, ${grouped(weights)} weights`,
+    ...['', '', '', ''],
+    error === 0 ? '–' : (10 * Math.log10(energy / error)).toFixed(1),
+    grouped(packed.codes + packed.levels),
+  ]);
+  return table(columns, rows, outputWidth(), coloursFor(process.stdout).bold);
+}
+
+function skippedText(skipped: readonly SkippedWeight[]): string[] {
+  if (skipped.length === 0) return [];
+  const shown = skipped.slice(0, 10).map(({ name, reason }) => `  ${printable(name)}: ${printable(reason)}`);
+  const more = skipped.length > shown.length ? [`  and ${skipped.length - shown.length} more`] : [];
+  return [[`kept in float: ${plural(skipped.length, 'tensor')}`, ...shown, ...more].join('\n')];
+}
+
+function smaller({ ratio, source }: QuantizeResult): string {
+  if (ratio === null || source.byteLength === null) return '';
+  const compared =
+    ratio >= 1 ? `${ratio.toFixed(2)}× smaller than` : `${(1 / ratio).toFixed(2)}× LARGER than`;
+  return `, ${compared} ${printable(source.file)} (${formatBytes(source.byteLength)})`;
+}
+
+function accuracyText(scores: ScoreResult): string {
+  const on = `${grouped(scores.count)} ${scores.dataset.labelled ? 'labelled ' : ''}samples of ${scores.dataset.spec}`;
+  return pairs([['data', on], ...scoreLines(scores)]);
+}

@@ -1,0 +1,78 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { BnnqError, writeFileAtomically } from '../src/index.ts';
+
+/** What a folder says about the sweep in it. */
+const FILE = 'sweep.json';
+
+/** What makes two sweeps the same: the bytes of model and data, and all settings that a result depends on. */
+export interface SweepIdentity {
+  readonly model: string;
+  readonly data: string;
+  readonly settings: object;
+}
+
+/**
+ * The output folder of a sweep. It may be missing, or hold an earlier run of the same sweep, which then goes on; one
+ * with the report of another sweep is refused unless forced (finished points that fit are used all the same).
+ * `claim` writes down whose folder it is; call it when the sweep has begun, so that a sweep that never does leaves
+ * nothing behind.
+ * @throws exists
+ */
+export function openSweepFolder(folder: string, force: boolean, identity: SweepIdentity): { claim(): void } {
+  const path = join(folder, FILE);
+  const own = `${JSON.stringify(identity, null, 2)}\n`;
+  const found = readIfThere(path);
+  const same = found !== undefined && sameJson(found, own);
+  const taken = found !== undefined || existsSync(join(folder, 'report.json'));
+  if (taken && !same && !force)
+    throw new BnnqError(
+      'exists',
+      `"${folder}" holds another sweep (${difference(found, identity)}); take another folder, or --force to replace its report`,
+      { file: path },
+    );
+  let claimed = same;
+  return {
+    claim() {
+      if (!claimed) writeFileAtomically(path, [own], { force: true });
+      claimed = true;
+    },
+  };
+}
+
+function difference(found: string | undefined, identity: SweepIdentity): string {
+  let other: Partial<SweepIdentity> = {};
+  try {
+    other = JSON.parse(found ?? '{}') as Partial<SweepIdentity>;
+  } catch {
+    // not ours
+  }
+  if (other.model === undefined || other.data === undefined) return 'of unknown origin';
+  const parts = [
+    ...(other.model === identity.model ? [] : ['another model']),
+    ...(other.data === identity.data ? [] : ['other data']),
+  ];
+  return parts.length > 0 ? parts.join(', ') : 'other settings';
+}
+
+function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (thrown) {
+    if (
+      (thrown as NodeJS.ErrnoException).code === 'ENOENT' ||
+      (thrown as NodeJS.ErrnoException).code === 'ENOTDIR'
+    )
+      return undefined;
+    throw thrown;
+  }
+}
+
+function sameJson(a: string, b: string): boolean {
+  try {
+    return isDeepStrictEqual(JSON.parse(a), JSON.parse(b));
+  } catch {
+    return false;
+  }
+}
