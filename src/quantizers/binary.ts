@@ -1,6 +1,8 @@
 import { greedyBases } from './fit/greedy-bases.ts';
 import { jointBases } from './fit/joint-bases.ts';
-import { LARGEST_LEVEL } from './fit/scale.ts';
+import type { Moments } from './fit/moments.ts';
+import { fitScale, LARGEST_LEVEL } from './fit/scale.ts';
+import { linearShape } from './linear.ts';
 import type { FittedTable, Scheme } from './scheme.ts';
 
 /**
@@ -16,10 +18,20 @@ export const binary: Scheme = {
   rule: () => 'bases',
   fit(values, { bits, bases }) {
     const moments = values.magnitudes();
-    if (bases === 'joint') return { params: finite(jointBases(moments, bits)) };
-    return greedyTable(greedyBases(moments, bits));
+    if (bases === 'greedy') return greedyTable(greedyBases(moments, bits));
+    const others = bits > 1 && bits <= MOST_BITS_FROM_STEPS ? [stepBases(moments, bits)] : [];
+    return { params: finite(jointBases(moments, bits, others)) };
   },
 };
+
+/** Widths up to which equal steps are a start, too, so that binary is not worse than linear; above, they cost more than all the rest. */
+const MOST_BITS_FROM_STEPS = 4;
+
+/** The best equal steps, ±(j+½)Δ, are the bases 2^i·Δ/2. */
+function stepBases(moments: Moments, bits: number): Float64Array {
+  const step = fitScale(moments, linearShape(bits, false)).first;
+  return Float64Array.from({ length: bits }, (_, i) => 2 ** (i - 1) * step);
+}
 
 /** Greedy codes are the successive signs of what is left, and so follow cells of their own. */
 function greedyTable({ bases, bounds }: ReturnType<typeof greedyBases>): FittedTable {

@@ -1,6 +1,5 @@
-import { maximise } from './maximise.ts';
 import type { Moments } from './moments.ts';
-import { seriesOfRatios } from './ratios.ts';
+import { bestRatio } from './ratios.ts';
 
 /** Magnitude cells max·q^j with the mean of each as its level. */
 export interface Cells {
@@ -10,9 +9,6 @@ export interface Cells {
   /** Means, ascending. An empty cell has the mid-point between its bounds. */
   readonly levels: Float64Array;
 }
-
-/** Ratios tried. */
-const SCANNED = 96;
 
 /**
  * Geometric cells of the greatest correlation. With the mean M1/M0 of each cell as its level,
@@ -38,7 +34,7 @@ export function fitCells(moments: Moments, count: number): Cells {
     }
     return gain;
   };
-  return cellsAt(moments, count, maximise(gainOf, seriesOfRatios(count - 1, SCANNED)));
+  return cellsAt(moments, count, bestRatio(gainOf, count - 1, moments.mass));
 }
 
 /** q^(count−1), …, q. */

@@ -1,8 +1,7 @@
 import { type Minimum, newPoint, type Objective } from './descend.ts';
 import { sparseObjective } from './geometric-sparse.ts';
-import { maximise } from './maximise.ts';
 import { type Moments, SortedSample } from './moments.ts';
-import { seriesOfRatios } from './ratios.ts';
+import { bestRatio, seriesOfRatios } from './ratios.ts';
 import { inRange, type Shape, scaleObjective, scaleRange, shapeOf } from './scale.ts';
 import { Starts } from './starts.ts';
 
@@ -25,7 +24,8 @@ export interface Search {
 }
 
 function searchFor(ladder: Ladder): Search {
-  return ladder.count > 16 ? { q: 12, scales: 8, descents: 5 } : { q: 16, scales: 8, descents: 8 };
+  if (ladder.count <= 16) return { q: 16, scales: 8, descents: 8 };
+  return ladder.count <= 32 ? { q: 12, scales: 8, descents: 6 } : { q: 8, scales: 8, descents: 5 };
 }
 
 /** a (`first`) and q (`second`) of the ladder that has the smallest squared error with nearest-level cells. */
@@ -48,22 +48,16 @@ function stepOf(lowest: number, highest: number, steps: number): number {
   return ratio;
 }
 
-/** Ratios tried, and golden sections around the best of them. */
-const RATIOS = 64;
-
-/** q of the ladder of greatest correlation whose largest level is the largest value; its levels are not rescaled. */
+/** q of the ladder of least squared error whose largest level is the largest value, as it is: nothing is rescaled. */
 export function fitRatio(moments: Moments, ladder: Ladder): number {
+  if (ladder.count === 1) return 0.5;
   const objective = geometricObjective(moments, ladder);
   const point = newPoint();
-  const a = moments.max;
-  return maximise(
-    (q) => {
-      objective(a, q, point);
-      const step = point.g1 / point.h11;
-      return -(point.error - (step * point.g1) / 2);
-    },
-    ladder.count > 1 ? seriesOfRatios(ladder.count - 1, RATIOS) : [0.5],
-  );
+  const gainOf = (q: number): number => {
+    objective(moments.max, q, point);
+    return -point.error;
+  };
+  return bestRatio(gainOf, ladder.count - 1, moments.mass);
 }
 
 interface Candidate {

@@ -1,13 +1,15 @@
 const GOLDEN = 0.6180339887498949;
-/** How many of the tried arguments are refined, and by how many sections: 0.618^40 is 4e-9 of the interval. */
-const REFINED = 4;
-const SECTIONS = 40;
-
 /**
  * The argument of the greatest value that was seen: all of `tried` (monotone), then golden sections between the
  * neighbours of the best few. For functions of one variable that are cheap and have several maxima.
+ * @param refined how many of the best are refined, by so many sections of the interval each
  */
-export function maximise(value: (argument: number) => number, tried: readonly number[]): number {
+export function maximise(
+  value: (argument: number) => number,
+  tried: readonly number[],
+  refined: number,
+  sections: number,
+): number {
   const values = tried.map(value);
   const order = tried.map((_, i) => i).sort((one, other) => values[other]! - values[one]!);
   let best = tried[order[0]!]!;
@@ -20,14 +22,14 @@ export function maximise(value: (argument: number) => number, tried: readonly nu
     }
     return found;
   };
-  for (const i of order.slice(0, REFINED)) {
+  for (const i of order.slice(0, refined)) {
     let low = tried[Math.max(i - 1, 0)]!;
     let high = tried[Math.min(i + 1, tried.length - 1)]!;
     let left = high - GOLDEN * (high - low);
     let right = low + GOLDEN * (high - low);
     let atLeft = evaluate(left);
     let atRight = evaluate(right);
-    for (let section = 0; section < SECTIONS; section++)
+    for (let section = 0; section < sections; section++)
       if (atLeft > atRight) {
         high = right;
         right = left;

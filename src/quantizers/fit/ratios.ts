@@ -1,4 +1,5 @@
 import { pow } from '../../kernels/math/pow.ts';
+import { maximise } from './maximise.ts';
 
 /** The ratio of the smallest level to the largest that a scan of q begins and ends with. */
 const LARGEST_RANGE = 0.8;
@@ -24,4 +25,13 @@ export function seriesOfRatios(steps: number, count: number): readonly number[] 
     cache.set(key, series);
   }
   return series;
+}
+
+/**
+ * The ratio q of a ladder of so many steps for which `gain` is greatest, by a scan and golden sections. A sample of
+ * many values (a whole layer) is worth more of both.
+ */
+export function bestRatio(gain: (q: number) => number, steps: number, mass: number): number {
+  if (mass < 10_000) return maximise(gain, seriesOfRatios(steps, 32), 3, 14);
+  return maximise(gain, seriesOfRatios(steps, 256), 8, 40);
 }

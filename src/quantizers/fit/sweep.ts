@@ -1,6 +1,9 @@
 import type { SortedSample } from './moments.ts';
 import type { Shape } from './scale.ts';
 
+/** The sweep ends when the largest level is so many times the largest value: most levels are out of use then. */
+const MOST_OVERHANG = 4;
+
 /**
  * The best scale of the sizes u_k, exactly. While the scale grows from 0, value x leaves the cell of level k+1 for that
  * of level k when scale·(u_k + u_{k+1})/2 passes it. Between two such crossings the cells stay, so that with
@@ -23,8 +26,9 @@ export function sweepScale(sample: SortedSample, { sizes, middles }: Shape): num
     heap[k] = streams - 1 - k; // the highest threshold meets the smallest value first
     when[k] = sample.min / middles[k]!;
   }
+  const end = (MOST_OVERHANG * sample.max) / top;
   let length = streams;
-  while (length > 0) {
+  while (length > 0 && when[heap[0]!]! < end) {
     const k = heap[0]!;
     const low = sizes[k]!;
     const high = sizes[k + 1]!;

@@ -1,0 +1,135 @@
+import { BnnqError, throwIfAny } from '../errors.ts';
+import { type Initializer, type Model, withInitializers } from '../ir/graph.ts';
+import { quantizedInitializer } from '../ir/quantized-initializer.ts';
+import { type Granularity, payloadBytes } from '../ir/quantized-tensor.ts';
+import { type QuantizeOptions, type QuantizeSettings, resolveOptions } from './options.ts';
+import {
+  type PlannedWeight,
+  type PlanOptions,
+  planWeights,
+  type SkippedWeight,
+} from './plan/plan-weights.ts';
+import { quantizeWeight } from './quantize-weight.ts';
+
+/** How one weight came out. */
+export interface LayerReport {
+  /** Of the initializer. */
+  readonly name: string;
+  readonly node: string;
+  readonly opType: string;
+  readonly scheme: string;
+  readonly bits: number;
+  readonly granularity: Granularity;
+  readonly rows: number;
+  readonly columns: number;
+  /** Number of weights. */
+  readonly count: number;
+  /** ρ over the whole weight; see WeightFit. */
+  readonly correlation: number;
+  readonly mse: number;
+  /** Σ w², and Σ ŵ² of the discretized weights. */
+  readonly energy: number;
+  readonly power: number;
+  /** Decibels; Infinity where nothing was lost. */
+  readonly snrDb: number;
+  /** Bytes of the weight in the source, and of its codes and level parameters. */
+  readonly sourceBytes: number;
+  readonly codeBytes: number;
+  readonly levelBytes: number;
+}
+
+export type ModelSettings = QuantizeSettings &
+  PlanOptions & {
+    /** Settings that differ for some weights, by the name of the initializer. */
+    readonly perLayer?: ReadonlyMap<string, Partial<QuantizeSettings>> | undefined;
+  };
+
+/** Called after every weight. */
+export type OnProgress = (progress: {
+  readonly layer: LayerReport;
+  /** Weights (elements) done, and all. */
+  readonly done: number;
+  readonly total: number;
+}) => void;
+
+export interface QuantizedModel {
+  readonly model: Model;
+  readonly layers: readonly LayerReport[];
+  readonly skipped: readonly SkippedWeight[];
+}
+
+/**
+ * Discretizes the weights of a model, one after the other: each is read, encoded and dropped, so that besides the codes
+ * only one is in memory at a time. The model itself is not changed.
+ * @throws option with everything wrong with settings and patterns; weight with every weight that has NaN or infinities
+ */
+export function quantizeModel(
+  model: Model,
+  settings: ModelSettings,
+  onProgress?: OnProgress,
+): QuantizedModel {
+  const { include, exclude, perLayer, ...common } = settings;
+  resolveOptions(common);
+  const { chosen, skipped } = planWeights(model, { include, exclude });
+  const options = optionsByLayer(chosen, common, perLayer ?? new Map());
+  const total = chosen.reduce((sum, { count }) => sum + count, 0);
+  const replaced = new Map<string, Initializer>();
+  const layers: LayerReport[] = [];
+  const problems: BnnqError[] = [];
+  let done = 0;
+  for (const planned of chosen) {
+    const initializer = model.graph.initializers.get(planned.name)!;
+    try {
+      const { quantized, ...fit } = quantizeWeight(
+        initializer.read(),
+        planned.layout,
+        options.get(planned.name)!,
+        planned.name,
+      );
+      replaced.set(planned.name, quantizedInitializer(planned.name, quantized));
+      const bytes = payloadBytes(quantized);
+      const { scheme, bits, granularity } = quantized;
+      const { name, node, opType, rows, columns, count } = planned;
+      layers.push({
+        ...{ name, node, opType, scheme, bits, granularity, rows, columns, count },
+        ...fit,
+        sourceBytes: initializer.byteLength,
+        codeBytes: bytes.codes,
+        levelBytes: bytes.levels,
+      });
+    } catch (thrown) {
+      if (!(thrown instanceof BnnqError) || thrown.code !== 'weight') throw thrown;
+      problems.push(thrown);
+      continue;
+    }
+    done += planned.count;
+    onProgress?.({ layer: layers.at(-1)!, done, total });
+  }
+  throwIfAny(problems);
+  return { model: withInitializers(model, replaced), layers, skipped };
+}
+
+/** The options of each chosen weight. @throws option for settings of weights that are not chosen, and for bad ones */
+function optionsByLayer(
+  chosen: readonly PlannedWeight[],
+  common: QuantizeSettings,
+  perLayer: ReadonlyMap<string, Partial<QuantizeSettings>>,
+): Map<string, QuantizeOptions> {
+  const problems: BnnqError[] = [];
+  const names = new Set(chosen.map(({ name }) => name));
+  for (const name of perLayer.keys())
+    if (!names.has(name))
+      problems.push(
+        new BnnqError('option', `settings for "${name}", which is not a weight that is discretized`),
+      );
+  const options = new Map<string, QuantizeOptions>();
+  for (const name of names)
+    try {
+      options.set(name, resolveOptions({ ...common, ...perLayer.get(name) }));
+    } catch (thrown) {
+      if (!(thrown instanceof BnnqError)) throw thrown;
+      problems.push(new BnnqError(thrown.code, `"${name}": ${thrown.message}`, { tensor: name }, thrown));
+    }
+  throwIfAny(problems);
+  return options;
+}
