@@ -5,7 +5,7 @@ import { softplus } from '../../kernels/math/log.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import type { Call, Operator } from '../call.ts';
 import { numberOf } from '../shapes.ts';
-import { type BigUnary, binary, mapInto, type Unary, unary } from './elementwise.ts';
+import { type BigUnary, bigMax, bigMin, binary, isBig, mapInto, type Unary, unary } from './elementwise.ts';
 import type { OperatorTable } from './operator-table.ts';
 
 const SELU_ALPHA = 1.6732632423543772;
@@ -81,19 +81,17 @@ const swish: Operator = (call) => {
 
 /** max(low, x), then min(high, ·); an absent bound does not bind. */
 function clip(call: Call, low: number, high: number): Tensor {
-  const bigLow = Number.isFinite(low) ? BigInt(low) : undefined;
-  const bigHigh = Number.isFinite(high) ? BigInt(high) : undefined;
-  return activate(
-    call,
-    'clip',
-    (x) => Math.min(high, Math.max(low, x)),
-    low,
-    high,
-    (x) => {
-      const raised = bigLow !== undefined && x < bigLow ? bigLow : x;
-      return bigHigh !== undefined && raised > bigHigh ? bigHigh : raised;
-    },
-  );
+  const big = isBig(call.input(0).dtype) ? clipBig(low, high) : undefined;
+  return activate(call, 'clip', (x) => Math.min(high, Math.max(low, x)), low, high, big);
+}
+
+function clipBig(low: number, high: number): BigUnary {
+  const least = Number.isFinite(low) ? BigInt(low) : undefined;
+  const most = Number.isFinite(high) ? BigInt(high) : undefined;
+  return (x) => {
+    const raised = least === undefined ? x : bigMax(least, x);
+    return most === undefined ? raised : bigMin(most, raised);
+  };
 }
 
 const clipByAttributes: Operator = (call) =>

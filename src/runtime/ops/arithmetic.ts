@@ -189,6 +189,7 @@ function asinh(x: number): number {
 /** ½·ln((1 + x)/(1 − x)). */
 function atanh(x: number): number {
   const size = Math.abs(x);
+  if (size > 1) return Number.NaN;
   const y = log1p((2 * size) / (1 - size)) / 2;
   return x < 0 ? -y : y;
 }

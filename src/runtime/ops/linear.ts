@@ -10,6 +10,7 @@ import { binaryInto } from './elementwise.ts';
 import { addAndClamp, epilogueOf, isWholeTail, type Tail, tailOf } from './epilogue.ts';
 import { matmulAnyType } from './matmul-any-type.ts';
 import type { OperatorTable } from './operator-table.ts';
+import { POINTWISE } from './window.ts';
 
 /**
  * x [..., K] times a matrix as a layer: `w` [N,K] if `isRows`, else [K,N]; then the tail, whose channel is the last axis.
@@ -114,6 +115,8 @@ const matmul: Operator = (call) => {
   const b = call.input(1);
   if (a.dtype === 'FLOAT' && b instanceof ConstantTensor && b.shape.length === 2 && a.shape.length >= 1)
     return linearLayer(call, a, b, false, {});
+  if (b.dtype === 'FLOAT' && a instanceof ConstantTensor && a.shape.length === 2 && b.shape.length >= 2)
+    return constantTimes(call, a, b);
   const left = a.shape.length === 1 ? [1, ...a.shape] : a.shape;
   const right = b.shape.length === 1 ? [...b.shape, 1] : b.shape;
   const m = left.at(-2)!;
@@ -157,6 +160,30 @@ const matmul: Operator = (call) => {
   }
   return y;
 };
+
+/** A constant [M,K] times x [..., K, N]: a 1×1 convolution of K channels over a line of N. */
+function constantTimes(call: Call, w: ConstantTensor, x: Tensor): Tensor {
+  const [rows = 0, columns = 0] = w.shape;
+  const width = x.shape.at(-1)!;
+  if (x.shape.at(-2) !== columns)
+    throw new BnnqError('mismatch', `cannot multiply ${shapeText(w.shape)} by ${shapeText(x.shape)}`);
+  const y = call.allocate('FLOAT', x.shape.with(-2, rows));
+  const batch = sizeOf(x.shape.slice(0, -2));
+  const shape = {
+    ...POINTWISE,
+    batch,
+    inChannels: columns,
+    outChannels: rows,
+    inWidth: width,
+    outWidth: width,
+    groups: 1,
+  };
+  const make = (): PreparedWeights => call.kernels.prepareConv2d(rowsOfFirstAxis(w), shape);
+  withWeights(w, 'conv2d/1', make, (weights) => {
+    call.kernels.conv2d(x.data as Float32Array, weights, y.data as Float32Array, shape, {});
+  });
+  return y;
+}
 
 /** Which matrix of each operand every matrix of the result is made from. */
 function batchStarts(

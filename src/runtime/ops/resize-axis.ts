@@ -64,7 +64,8 @@ export function axisTaps(axis: AxisScale, how: Interpolation): AxisTaps {
   const rows: { first: number; weights: number[] }[] = [];
   const outside = new Uint8Array(outLength);
   for (let x = 0; x < outLength; x++) {
-    const position = sourcePosition(x, axis);
+    // In float32, as a scale is: 3.5 / 0.7f − 0.5 shall be the tie 4.5 that was meant.
+    const position = Math.fround(sourcePosition(x, axis));
     if (axis.transform === 'tf_crop_and_resize' && (position < 0 || position > inLength - 1)) outside[x] = 1;
     rows.push(tapsAt(position, axis.scale, how));
   }

@@ -6,7 +6,7 @@ import { ConstantTensor } from '../constants.ts';
 import { shapeText } from '../shapes.ts';
 import { transientFloats, transposeMatrix, withWeights } from '../weight-rows.ts';
 import type { OperatorTable } from './operator-table.ts';
-import { eachIndex, type Window } from './window.ts';
+import { eachIndex, POINTWISE, type Window } from './window.ts';
 
 interface Geometry {
   readonly groups: number;
@@ -130,20 +130,6 @@ const convTranspose: Operator = (call) => {
   } else withWeights(w, `taps/${groups}`, make, use);
   call.release(columns);
   return y;
-};
-
-const POINTWISE = {
-  batch: 1,
-  inHeight: 1,
-  outHeight: 1,
-  kernelHeight: 1,
-  kernelWidth: 1,
-  strideHeight: 1,
-  strideWidth: 1,
-  dilationHeight: 1,
-  dilationWidth: 1,
-  padTop: 0,
-  padLeft: 0,
 };
 
 /** Adds the planes of all taps, [channels, taps, input], where they belong in y [channels, output]. */

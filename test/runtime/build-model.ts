@@ -1,0 +1,76 @@
+import type { Attribute, Graph, Initializer, Model, Node } from '../../src/ir/graph.ts';
+import { constantInitializer } from '../../src/passes/graph-editor.ts';
+import type { DataType } from '../../src/tensor/dtype.ts';
+import { floats, type Tensor } from '../../src/tensor/tensor.ts';
+
+/** Attributes in short: whole numbers are INT, `{ float }` is FLOAT, lists of whole numbers INTS, texts STRING, tensors TENSOR. */
+export type ShortAttribute = number | string | readonly number[] | { readonly float: number } | Tensor;
+
+export interface ShortNode {
+  readonly op: string;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly attributes?: Readonly<Record<string, ShortAttribute>>;
+  readonly domain?: string;
+}
+
+export interface ShortModel {
+  readonly opset?: number;
+  readonly inputs: Readonly<Record<string, readonly [DataType, readonly (number | string)[]]>>;
+  readonly outputs: readonly string[];
+  readonly outputTypes?: Readonly<Record<string, DataType>>;
+  readonly constants?: Readonly<Record<string, Tensor | Initializer>>;
+  readonly nodes: readonly ShortNode[];
+}
+
+/** A model for a test, written shortly. */
+export function buildModel(short: ShortModel): Model {
+  const initializers = new Map<string, Initializer>();
+  for (const [name, value] of Object.entries(short.constants ?? {}))
+    initializers.set(name, 'read' in value ? value : constantInitializer(name, value));
+  const graph: Graph = {
+    name: 'test',
+    inputs: Object.entries(short.inputs).map(([name, [dtype, shape]]) => ({ name, dtype, shape })),
+    outputs: short.outputs.map((name) => ({ name, dtype: short.outputTypes?.[name] ?? 'FLOAT' })),
+    nodes: short.nodes.map(nodeOf),
+    initializers,
+    valueInfo: new Map(),
+  };
+  return {
+    irVersion: 8,
+    opsets: new Map([['', short.opset ?? 17]]),
+    producer: 'test',
+    metadata: new Map(),
+    graph,
+    functions: [],
+    source: { format: 'memory' },
+  };
+}
+
+function nodeOf(short: ShortNode, index: number): Node {
+  const attributes = new Map<string, Attribute>();
+  for (const [name, value] of Object.entries(short.attributes ?? {}))
+    attributes.set(name, attributeOf(value));
+  return {
+    name: `${short.op}_${index}`,
+    opType: short.op,
+    domain: short.domain ?? '',
+    inputs: short.inputs,
+    outputs: short.outputs,
+    attributes,
+  };
+}
+
+function attributeOf(value: ShortAttribute): Attribute {
+  if (typeof value === 'number') return { type: 'INT', value };
+  if (typeof value === 'string') return { type: 'STRING', value };
+  if (Array.isArray(value)) return { type: 'INTS', value: value as number[] };
+  if ('float' in value) return { type: 'FLOAT', value: Math.fround(value.float) };
+  return { type: 'TENSOR', value: constantInitializer('', value as Tensor) };
+}
+
+export function int64(values: readonly number[], shape: readonly number[] = [values.length]): Tensor {
+  return { dtype: 'INT64', shape, data: BigInt64Array.from(values, BigInt) };
+}
+
+export { floats };
