@@ -2,7 +2,7 @@
  * Compiles the WebAssembly kernels (src/kernels/**\/*.as.ts and the elementary functions that they share with
  * TypeScript) to src/kernels/wasm/module.ts, the binary as base64, so that it loads in Node and in browsers without
  * reading a file. Does nothing when the sources, this script and the compiler are those of the last build; `--force`
- * builds anyway, `--text` also prints the binary's size and writes module.wat beside it for reading.
+ * builds anyway, `--text <file>` also prints the binary's size and writes its text form for reading.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
@@ -38,7 +38,8 @@ for (const name of sources) hash.update(`${name}\n`).update(readFileSync(join(ke
 const digest = hash.digest('hex');
 const stamp = `// sources ${digest}`;
 
-const wantsText = process.argv.includes('--text');
+const textFile = process.argv[process.argv.indexOf('--text') + 1];
+const wantsText = process.argv.includes('--text') && textFile !== undefined;
 const upToDate = existsSync(output) && readFileSync(output, 'utf8').startsWith(stamp);
 if (!upToDate || wantsText || process.argv.includes('--force')) await build();
 
@@ -75,7 +76,7 @@ async function build() {
   writeFileSync(temporary, text);
   renameSync(temporary, output);
   if (wantsText) {
-    writeFileSync(join(kernels, 'wasm/module.wat'), files.get('module.wat'));
+    writeFileSync(textFile, files.get('module.wat'));
     console.log(`${relative(root, output)}: ${bytes.length} bytes of WebAssembly`);
   }
 }

@@ -4,6 +4,7 @@ import { affineReference } from './elementwise/affine-reference.ts';
 import { binaryReference } from './elementwise/binary-reference.ts';
 import { unaryReference } from './elementwise/unary-reference.ts';
 import { createMemory, LinearHeap } from './heap.ts';
+import { checkBroadcast, checkConv2d, checkLinear, checkMatmul, checkPool, checkUnary } from './lengths.ts';
 import { linearReference } from './linear/reference.ts';
 import { matmulReference } from './matmul/reference.ts';
 import { averagePool2dReference, maxPool2dReference } from './pool/reference.ts';
@@ -21,19 +22,42 @@ export function createReferenceKernels(): Kernels {
       return new HeapRows(heap, rows, outChannels, (inChannels / groups) * kernelHeight * kernelWidth);
     },
     conv2d(x, weights, y, shape, epilogue) {
+      checkConv2d(x, weights, y, shape, epilogue);
       conv2dReference(x, ownRows(weights), y, shape, epilogue);
     },
     prepareLinear: (rows, rowCount, columnCount) => new HeapRows(heap, rows, rowCount, columnCount),
     linear(x, weights, y, batch, epilogue) {
+      checkLinear(x, weights, y, batch, epilogue);
       linearReference(x, ownRows(weights), y, batch, epilogue);
     },
-    matmul: matmulReference,
-    unary: unaryReference,
-    binary: binaryReference,
-    affine: affineReference,
-    maxPool2d: maxPool2dReference,
-    averagePool2d: averagePool2dReference,
-    softmax: softmaxReference,
+    matmul(a, b, y, m, k, n) {
+      checkMatmul(a, b, y, m, k, n);
+      matmulReference(a, b, y, m, k, n);
+    },
+    unary(name, x, y, alpha, beta) {
+      checkUnary(x, y);
+      unaryReference(name, x, y, alpha, beta);
+    },
+    binary(name, a, b, y, outer, channels, inner, swapped) {
+      checkBroadcast(name, a, y, [b], outer, channels, inner);
+      binaryReference(name, a, b, y, outer, channels, inner, swapped);
+    },
+    affine(x, scale, shift, y, outer, channels, inner, low, high) {
+      checkBroadcast('affine', x, y, [scale, shift], outer, channels, inner);
+      affineReference(x, scale, shift, y, outer, channels, inner, low, high);
+    },
+    maxPool2d(x, y, shape) {
+      checkPool('maxPool2d', x, y, shape);
+      maxPool2dReference(x, y, shape);
+    },
+    averagePool2d(x, y, shape, countPadding, padBottom, padRight) {
+      checkPool('averagePool2d', x, y, shape);
+      averagePool2dReference(x, y, shape, countPadding, padBottom, padRight);
+    },
+    softmax(x, y, outer, length, inner, log) {
+      checkBroadcast('softmax', x, y, [], outer, length, inner);
+      softmaxReference(x, y, outer, length, inner, log);
+    },
     dispose: () => heap.clear(),
   };
 }

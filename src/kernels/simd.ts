@@ -4,6 +4,7 @@ import { depthwiseSimd, isDepthwise } from './depthwise/simd.ts';
 import { affineSimd, binarySimd } from './elementwise/binary-simd.ts';
 import { unarySimd } from './elementwise/unary-simd.ts';
 import { PanelWeights } from './gemm/panels.ts';
+import { checkBroadcast, checkConv2d, checkLinear, checkMatmul, checkPool, checkUnary } from './lengths.ts';
 import { linearSimd } from './linear/simd.ts';
 import { matmulSimd } from './matmul/simd.ts';
 import { averagePool2dSimd, maxPool2dSimd } from './pool/simd.ts';
@@ -22,20 +23,43 @@ export function createSimdKernels(): Kernels {
       return new PanelWeights(workspace, rows, outChannels, columns, isDepthwise(shape) ? 1 : groups);
     },
     conv2d(x, weights, y, shape, epilogue) {
+      checkConv2d(x, weights, y, shape, epilogue);
       const run = isDepthwise(shape) ? depthwiseSimd : conv2dSimd;
       run(workspace, x, ownPanels(weights), y, shape, epilogue);
     },
     prepareLinear: (rows, rowCount, columnCount) => new PanelWeights(workspace, rows, rowCount, columnCount),
     linear(x, weights, y, batch, epilogue) {
+      checkLinear(x, weights, y, batch, epilogue);
       linearSimd(workspace, x, ownPanels(weights), y, batch, epilogue);
     },
-    matmul: (a, b, y, m, k, n) => matmulSimd(workspace, a, b, y, m, k, n),
-    unary: (name, x, y, alpha, beta) => unarySimd(workspace, name, x, y, alpha, beta),
-    binary: (...rest) => binarySimd(workspace, ...rest),
-    affine: (...rest) => affineSimd(workspace, ...rest),
-    maxPool2d: (x, y, shape) => maxPool2dSimd(workspace, x, y, shape),
-    averagePool2d: (...rest) => averagePool2dSimd(workspace, ...rest),
-    softmax: (...rest) => softmaxSimd(workspace, ...rest),
+    matmul(a, b, y, m, k, n) {
+      checkMatmul(a, b, y, m, k, n);
+      matmulSimd(workspace, a, b, y, m, k, n);
+    },
+    unary(name, x, y, alpha, beta) {
+      checkUnary(x, y);
+      unarySimd(workspace, name, x, y, alpha, beta);
+    },
+    binary(name, a, b, y, outer, channels, inner, swapped) {
+      checkBroadcast(name, a, y, [b], outer, channels, inner);
+      binarySimd(workspace, name, a, b, y, outer, channels, inner, swapped);
+    },
+    affine(x, scale, shift, y, outer, channels, inner, low, high) {
+      checkBroadcast('affine', x, y, [scale, shift], outer, channels, inner);
+      affineSimd(workspace, x, scale, shift, y, outer, channels, inner, low, high);
+    },
+    maxPool2d(x, y, shape) {
+      checkPool('maxPool2d', x, y, shape);
+      maxPool2dSimd(workspace, x, y, shape);
+    },
+    averagePool2d(x, y, shape, countPadding, padBottom, padRight) {
+      checkPool('averagePool2d', x, y, shape);
+      averagePool2dSimd(workspace, x, y, shape, countPadding, padBottom, padRight);
+    },
+    softmax(x, y, outer, length, inner, log) {
+      checkBroadcast('softmax', x, y, [], outer, length, inner);
+      softmaxSimd(workspace, x, y, outer, length, inner, log);
+    },
     dispose: () => workspace.dispose(),
   };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Conv2dShape, Kernels } from '../../src/kernels/contract.ts';
+import type { Conv2dShape, Epilogue, Kernels } from '../../src/kernels/contract.ts';
 import { createReferenceKernels } from '../../src/kernels/reference.ts';
 import { createKernels } from '../../src/kernels/select.ts';
 import { createSimdKernels } from '../../src/kernels/simd.ts';
@@ -96,6 +96,31 @@ describe('a set of kernels', () => {
       weights.release();
       kernels.dispose();
       expect(kernels.heap.usedBytes).toBe(0);
+    }
+  });
+
+  it('refuses arrays that are shorter than the shape, with both numbers', () => {
+    for (const choice of ['reference', 'simd'] as const) {
+      const kernels = createKernels(choice);
+      const weights = kernels.prepareConv2d({ kind: 'float', values: new Float32Array(8 * 72) }, SHAPE);
+      const [whole, short] = [new Float32Array(LENGTH), new Float32Array(LENGTH - 1)];
+      const conv =
+        (x: Float32Array, y: Float32Array, change: Partial<Conv2dShape>, epilogue: Epilogue) => () =>
+          kernels.conv2d(x, weights, y, { ...SHAPE, ...change }, epilogue);
+      expect(conv(short, whole, {}, {})).toThrow(/x has 1295 elements, the shape needs 1296/);
+      expect(conv(whole, short, {}, {})).toThrow(/y has 1295 elements, the shape needs 1296/);
+      expect(conv(whole, whole, {}, { addend: short })).toThrow(/addend has 1295/);
+      expect(conv(whole, whole, {}, { bias: short.subarray(0, 7) })).toThrow(/bias has 7 elements/);
+      expect(conv(whole, whole, { padTop: -1 }, {})).toThrow(/padding of 0 or more, got -1/);
+      expect(conv(whole, whole, { kernelWidth: 2 }, {})).toThrow(
+        /prepared as 8 × 72, the shape needs 8 × 48/,
+      );
+      expect(conv(whole, whole, { groups: 3 }, {})).toThrow(/do not divide into 3 groups/);
+      expect(() => kernels.matmul(short, whole, whole, 100, 100, 2)).toThrow(/a has 1295/);
+      expect(() => kernels.unary('relu', whole, short)).toThrow(/y has 1295/);
+      expect(() => kernels.binary('add', whole, whole, short, 1, LENGTH, 1)).toThrow(/output has 1295/);
+      expect(() => kernels.softmax(whole, short, 1, LENGTH, 1)).toThrow(/output has 1295/);
+      expect(() => kernels.maxPool2d(whole, short, { ...SHAPE, groups: 8 })).toThrow(/y has 1295/);
     }
   });
 
