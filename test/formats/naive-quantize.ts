@@ -9,6 +9,7 @@ import {
   rowsAndColumns,
   tableCount,
 } from '../../src/ir/quantized-tensor.ts';
+import { planeBytes } from '../../src/tensor/bits.ts';
 import { float16ToNumber } from '../../src/tensor/float16.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
 
@@ -19,12 +20,16 @@ function numbersOf(tensor: Tensor): Float32Array {
   throw new Error(`no floats: ${tensor.dtype}`);
 }
 
+function plainLayout({ shape }: Initializer): RowLayout {
+  return { split: shape, perm: shape.map((_, i) => i), rowAxes: 1 };
+}
+
 /** The plainest linear rounding over ±max, for tests of the formats only. */
 export function naive(
   weight: Initializer,
   bits: number,
   granularity: Granularity = 'channel',
-  layout: RowLayout = { split: weight.shape, perm: weight.shape.map((_, i) => i), rowAxes: 1 },
+  layout: RowLayout = plainLayout(weight),
 ): QuantizedTensor {
   const values = numbersOf(weight.read());
   const order = rowOrder(layout);
@@ -53,8 +58,32 @@ export function naive(
   return { ...fixed, rows, columns, groupSize, params, planes: planesOf(codes, bits) };
 }
 
+type Quantize = typeof naive;
+
+/** Settings without any codes in them, all zero: for tests of sizes. */
+export const blank: Quantize = (weight, bits, granularity = 'channel', layout = plainLayout(weight)) => {
+  const { rows, columns } = rowsAndColumns(layout);
+  const groupSize = granularity === 'tensor' ? rows * columns : columns;
+  const { shape, dtype } = weight;
+  const fixed = { scheme: 'linear', rule: 'linear', bits, granularity, shape, dtype, layout } as const;
+  const params = new Float32Array(tableCount({ rows, columns, granularity, groupSize }));
+  return {
+    ...fixed,
+    rows,
+    columns,
+    groupSize,
+    params,
+    planes: new Uint8Array(bits * planeBytes(rows * columns)),
+  };
+};
+
 /** A model with every weight of two or more dimensions that a Conv, Gemm or MatMul reads rounded. */
-export function quantizeNaively(model: Model, bits: number, granularity: Granularity = 'channel'): Model {
+export function quantizeNaively(
+  model: Model,
+  bits: number,
+  granularity: Granularity = 'channel',
+  quantize: Quantize = naive,
+): Model {
   const replaced = new Map<string, Initializer>();
   for (const node of model.graph.nodes) {
     const weight = model.graph.initializers.get(node.inputs[1] ?? '');
@@ -63,7 +92,7 @@ export function quantizeNaively(model: Model, bits: number, granularity: Granula
     const [first, second] = weight.shape;
     const layout =
       node.opType === 'MatMul' ? { split: [first, second], perm: [1, 0], rowAxes: 1 } : undefined;
-    replaced.set(weight.name, quantizedInitializer(weight.name, naive(weight, bits, granularity, layout)));
+    replaced.set(weight.name, quantizedInitializer(weight.name, quantize(weight, bits, granularity, layout)));
   }
   return withInitializers(model, replaced);
 }

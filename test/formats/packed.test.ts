@@ -14,7 +14,7 @@ import { quantizedInitializer } from '../../src/ir/quantized-initializer.ts';
 import type { Granularity } from '../../src/ir/quantized-tensor.ts';
 import { floats } from '../../src/tensor/tensor.ts';
 import { sharedData } from '../shared-data.ts';
-import { naive, quantizeNaively } from './naive-quantize.ts';
+import { blank, naive, quantizeNaively } from './naive-quantize.ts';
 import { bytesOf, modelBytes, modelWith, value } from './onnx-bytes.ts';
 
 const options = { toolVersion: '1.2.3' };
@@ -279,7 +279,7 @@ describe.skipIf(!sharedData('models'))('packed files of real networks (need ../s
   it.each(cases)('%s at %i bits: at most 1.02 of codes and levels, plus the graph', async (name, bits) => {
     const model = await readModel(sharedData(`models/${name}.onnx`)!);
     for (const granularity of ['tensor', 'channel'] as const) {
-      const q = quantizeNaively(model, bits, granularity);
+      const q = quantizeNaively(model, bits, granularity, blank);
       const { total, graph } = packedSize(q, options);
       let ideal = 0;
       for (const { quantized: w } of q.graph.initializers.values())

@@ -87,7 +87,7 @@ function readIndex(file: Safetensors, graph: Uint8Array, where: string): PackedI
     const index: PackedIndex = JSON.parse(
       new TextDecoder('utf-8', { fatal: true }).decode(graph.subarray(start, end)),
     );
-    if (Array.isArray(index?.weights) && typeof index.sha256 === 'object' && index.sha256 !== null)
+    if (Array.isArray(index?.weights) && isRecord(index.sha256) && isRecord(index.options ?? {}))
       return index;
   } catch (thrown) {
     throw new BnnqError(
@@ -98,6 +98,10 @@ function readIndex(file: Safetensors, graph: Uint8Array, where: string): PackedI
     );
   }
   throw new BnnqError('malformed', `${where} has an index without weights or hashes`);
+}
+
+function isRecord(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** The hash of the graph is in the header; those of the other tensors are in the index, and so under the graph's. */
@@ -186,6 +190,15 @@ function readWeights(
       params: params.subarray(paramsAt, paramsAt + paramsCount),
       planes: codes.subarray(codesAt, codesAt + codesBytes),
     };
+    const broken = quantized.params.findIndex((value) => !Number.isFinite(value));
+    if (broken >= 0)
+      throw new BnnqError(
+        'malformed',
+        `${where} has the weight "${name}" with a level parameter ${quantized.params[broken]}`,
+        {
+          tensor: name,
+        },
+      );
     codesAt += codesBytes;
     paramsAt += paramsCount;
     weights.set(name, quantizedInitializer(name, quantized));

@@ -90,7 +90,7 @@ export function describeWeight(entry: WeightEntry, shared: SharedSettings, where
   const refuse = (text: string): never => {
     throw new BnnqError('malformed', `${where} ${text}`);
   };
-  if (typeof entry.name !== 'string') refuse('has a weight without a name in its index');
+  if (typeof entry?.name !== 'string') refuse('has a weight without a name in its index');
   const of = `has the weight "${entry.name}" with`;
   const { scheme, rule, bits, granularity, dtype = 'FLOAT', shape } = { ...shared, ...entry };
   if (!isSizes(shape)) refuse(`${of} the shape ${JSON.stringify(shape)}`);
