@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import onnxProto from 'onnx-proto';
+import { InferenceSession } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import { encodeModel } from '../../src/formats/onnx/encode.ts';
 import { patchOnnx } from '../../src/formats/onnx/patch.ts';
@@ -11,6 +12,7 @@ import { printModel } from '../../src/ir/print.ts';
 import { encodeTensor } from '../../src/tensor/decode.ts';
 import { floats } from '../../src/tensor/tensor.ts';
 import { sharedData } from '../shared-data.ts';
+import { quantizeNaively } from './naive-quantize.ts';
 import { bytesOf, modelBytes, value } from './onnx-bytes.ts';
 
 const models = sharedData('models');
@@ -172,6 +174,20 @@ describe('writing a model from the IR', () => {
       }
       expect(written).toBeGreaterThan(1400);
       expect(refused).toEqual(['test_if_opt']);
+    },
+  );
+
+  it
+    .skipIf(!models)
+    .each(['cifar10_resnet20', 'SqueezeNet_fp16', 'ch_PP-OCRv4_det_infer', 'ultraface_version-slim-320'])(
+    'and patching the source with discretized weights give models that onnxruntime loads: %s (needs ../shared/data)',
+    async (name) => {
+      const model = readOnnx(readFileSync(`${models}/${name}.onnx`));
+      for (const bytes of [encodeModel(model), onnxBytes(quantizeNaively(model, 4))]) {
+        const session = await InferenceSession.create(bytes, { logSeverityLevel: 3 });
+        expect(session.outputNames).toEqual(model.graph.outputs.map((output) => output.name));
+        await session.release();
+      }
     },
   );
 
