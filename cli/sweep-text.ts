@@ -85,12 +85,13 @@ function widthsOf(report: Report): number[] {
 }
 
 /** Scheme, granularity, and what is not the default. */
-function seriesName({ scheme, granularity, fit, levels, zero }: PointSettings): string[] {
+function seriesName({ scheme, granularity, fit, levels, zero, bases }: PointSettings): string[] {
   return [
     scheme,
     granularity,
     ...(fit === 'correlation' ? [] : [fit]),
     ...(levels === 'geometric' ? [] : [levels]),
     ...(zero ? ['zero'] : []),
+    ...(bases === undefined ? [] : [bases]),
   ];
 }

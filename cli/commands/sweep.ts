@@ -117,7 +117,7 @@ async function runSweep(path: string, options: SweepCommandOptions): Promise<num
       kernels: undefined,
       include: options.include,
       exclude: options.exclude,
-      points,
+      points: points.map((point) => Object.values(point).join('/')),
     },
   });
   const progress = startProgress('sweeping', quiet);

@@ -37,23 +37,20 @@ export function accuracyVsBits(
   const x = scaleLinear([(widths[0] ?? 1) - 0.4, (widths.at(-1) ?? 8) + 0.4], [LEFT, WIDTH - RIGHT]);
   const plane: Plane = { id, x, y };
   const ticks = widths.map((bits) => ({ at: bits, text: String(bits) }));
-  const lines = series.map((one, i) => {
-    const points = one.points.filter((point) => headline.of(point) !== null);
-    return element(
-      'g',
-      { class: seriesClass(one, i) },
-      band(plane, headline, points),
-      curve(plane, headline, points),
-      dots(plane, headline, one, points, (point) => point.bits),
-    );
-  });
+  const shown = series.map(({ points }) => points.filter((point) => headline.of(point) !== null));
+  const layer = (draw: (one: Series, points: readonly SweepPoint[]) => string): string =>
+    series.map((one, i) => element('g', { class: seriesClass(one, i) }, draw(one, shown[i]!))).join('');
   return chart(plane, {
     title: `${headline.axis.replace(', %', '')} against bits a weight${zoom === 'all' ? '' : ', close to the float model'}`,
     description: describe(headline, series),
     axis: 'bits a weight',
     ticks,
     headline,
-    content: lines.join(''),
+    behind: layer((_, points) => band(plane, headline, points)),
+    content: layer(
+      (one, points) =>
+        curve(plane, headline, points) + dots(plane, headline, one, points, (point) => point.bits),
+    ),
   });
 }
 
@@ -146,6 +143,8 @@ interface ChartParts {
   readonly axis: string;
   readonly ticks: readonly { at: number; text: string }[];
   readonly headline: Headline;
+  /** Below the lines of comparison. */
+  readonly behind?: string;
   readonly content: string;
   /** Text over the content, not clipped. */
   readonly names?: string;
@@ -192,6 +191,7 @@ function chart(plane: Plane, parts: ChartParts): string {
     element('g', { class: 'ticks' }, line(LEFT, bottom, WIDTH - RIGHT, bottom), ...columns),
     label(LEFT - 42, 14, headline.axis, { class: 'axis' }),
     label((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8, parts.axis, { class: 'axis', 'text-anchor': 'middle' }),
+    element('g', { 'clip-path': `url(#${id}-clip)` }, parts.behind ?? ''),
     chance,
     reference(
       y(headline.float),

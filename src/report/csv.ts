@@ -12,6 +12,7 @@ const COLUMNS: readonly (readonly [name: string, value: (point: SweepPoint, repo
   ['fit', (p) => p.fit],
   ['levels', (p) => p.levels],
   ['zero', (p) => p.zero],
+  ['bases', (p) => p.bases ?? null],
   ['count', (p) => p.count],
   ['top1', (p) => p.top1],
   ['top1Low', (p) => p.top1Interval?.[0] ?? null],

@@ -1,7 +1,7 @@
 import type { Report } from '../eval/types.ts';
 import { accuracyVsBits, accuracyVsSize, anyNearFloat, swatch } from './charts.ts';
 import { html } from './escape.ts';
-import { bytes, interval, percent, plural, signed, times } from './format.ts';
+import { baseName, bytes, interval, percent, plural, signed, times } from './format.ts';
 import { bestTable, layerTables, matrix, pointsTable, provenance } from './html-tables.ts';
 import { notes } from './notes.ts';
 import {
@@ -23,7 +23,7 @@ import { STYLE } from './style.ts';
 export function reportHtml(report: Report): string {
   const headline = headlineOf(report);
   const series = seriesOf(report);
-  const title = `${report.model.file}: ${headline.name} by bits a weight`;
+  const title = `${baseName(report.model.file)}: ${headline.name} by bits a weight`;
   const body = [
     header(report, headline, series),
     ...(report.points.length === 0
@@ -93,7 +93,7 @@ function header(report: Report, headline: Headline, series: readonly Series[]): 
       ),
     );
   return `<header>
-<h1>${html(model.file)}</h1>
+<h1>${html(baseName(model.file))}</h1>
 <p class="lede">${plural(report.points.length, 'point')} on ${plural(dataset.count, dataset.labelled ? 'labelled image' : 'input')} of ${html(dataset.spec)}.${settings === '' ? '' : ` All points: ${html(settings)}.`}</p>
 <dl class="tiles">${tiles.join('')}</dl>
 </header>`;

@@ -22,7 +22,7 @@ const ORDER: Readonly<Record<string, readonly string[]>> = {
   preprocess: ['preset', 'resize', 'crop', 'size', 'channelOrder', 'scale', 'mean', 'std', 'labelOffset'],
   float: ['count', 'top1', 'top5', 'top1Interval', 'top5Interval', 'seconds'],
   points: [
-    ...['scheme', 'bits', 'granularity', 'method', 'fit', 'levels', 'zero'],
+    ...['scheme', 'bits', 'granularity', 'method', 'fit', 'levels', 'zero', 'bases'],
     ...[
       'count',
       'top1',
@@ -36,7 +36,7 @@ const ORDER: Readonly<Record<string, readonly string[]>> = {
     ],
     ...['correlation', 'packedBytes', 'packed', 'bitsPerWeight', 'seconds', 'layers'],
   ],
-  failures: ['scheme', 'bits', 'granularity', 'method', 'fit', 'levels', 'zero', 'message'],
+  failures: ['scheme', 'bits', 'granularity', 'method', 'fit', 'levels', 'zero', 'bases', 'message'],
   packed: ['codes', 'levels', 'other', 'graph', 'header'],
   layers: ['name', 'scheme', 'bits', 'granularity', 'count', 'correlation', 'mse'],
 };

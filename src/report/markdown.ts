@@ -1,6 +1,6 @@
 import type { Report, SweepPoint } from '../eval/types.ts';
 import { markdownBlock, markdownCode, markdownText } from './escape.ts';
-import { bytes, grouped, interval, percent, plural, shellLine, signed, times } from './format.ts';
+import { baseName, bytes, grouped, interval, percent, plural, shellLine, signed, times } from './format.ts';
 import { notes } from './notes.ts';
 import {
   bestAt,
@@ -19,7 +19,7 @@ export function reportMarkdown(report: Report): string {
   const headline = headlineOf(report);
   const series = seriesOf(report);
   const parts = [
-    `### ${markdownCode(report.model.file)} at ${widthsText(report)}`,
+    `### ${markdownCode(baseName(report.model.file))} at ${widthsText(report)}`,
     summary(report, headline, series),
     ...(report.points.length === 0
       ? []

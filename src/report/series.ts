@@ -28,6 +28,9 @@ export interface Headline {
 
 type Variant = Omit<PointSettings, 'scheme' | 'bits'>;
 
+/** What makes points of one scheme different series. */
+const SETTINGS: readonly (keyof Variant)[] = ['granularity', 'method', 'fit', 'levels', 'zero', 'bases'];
+
 export function headlineOf(report: Report): Headline {
   if (!report.dataset.labelled || report.float.top1 === null)
     return {
@@ -55,14 +58,7 @@ export function seriesOf(report: Report): Series[] {
   const schemes = [...new Set(report.points.map((point) => point.scheme))];
   const groups = new Map<string, SweepPoint[]>();
   for (const point of report.points) {
-    const key = JSON.stringify([
-      point.scheme,
-      point.granularity,
-      point.method,
-      point.fit,
-      point.levels,
-      point.zero,
-    ]);
+    const key = JSON.stringify([point.scheme, ...SETTINGS.map((name) => point[name])]);
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [point]);
     else group.push(point);
@@ -88,9 +84,7 @@ export function commonSettings(report: Report): string {
   const first = report.points[0];
   if (first === undefined) return '';
   const varying = varyingSettings(report.points);
-  const names: (keyof Variant)[] = ['granularity', 'method', 'fit', 'levels', 'zero'];
-  return names
-    .filter((name) => !varying.includes(name))
+  return SETTINGS.filter((name) => !varying.includes(name) && first[name] !== undefined)
     .map((name) => (name === 'zero' ? settingText(name, first) : `${name} ${settingText(name, first)}`))
     .join(', ');
 }
@@ -145,11 +139,10 @@ export function atChance(report: Report, headline: Headline): SweepPoint[] {
 }
 
 function varyingSettings(points: readonly SweepPoint[]): (keyof Variant)[] {
-  const names: (keyof Variant)[] = ['granularity', 'method', 'fit', 'levels', 'zero'];
-  return names.filter((name) => new Set(points.map((point) => point[name])).size > 1);
+  return SETTINGS.filter((name) => new Set(points.map((point) => point[name])).size > 1);
 }
 
 function settingText(name: keyof Variant, point: SweepPoint): string {
   if (name === 'zero') return point.zero ? 'with zero' : 'no zero';
-  return String(point[name]);
+  return String(point[name] ?? 'joint');
 }

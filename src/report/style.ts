@@ -43,12 +43,13 @@ figcaption { font-weight: 600; margin: 0 .2rem .35rem; }
 .c0 { --c: var(--c0); } .c1 { --c: var(--c1); } .c2 { --c: var(--c2); } .c3 { --c: var(--c3); } .c4 { --c: var(--c4); } .c5 { --c: var(--c5); }
 .curve { fill: none; stroke: var(--c); stroke-width: 2; stroke-linejoin: round; }
 .v1 .curve { stroke-dasharray: 6 4; } .v2 .curve { stroke-dasharray: 2 3.5; }
-.band { fill: var(--c); opacity: .11; }
+.band { fill: var(--c); opacity: .09; }
 .dot { fill: var(--c); stroke: var(--card); stroke-width: 1; }
 .v1 .dot { fill: var(--card); stroke: var(--c); stroke-width: 1.8; } .v2 .dot { fill: var(--card); stroke: var(--c); stroke-width: 1.8; stroke-dasharray: 2 1.5; }
 .target { fill: transparent; } g:hover > .dot { stroke: var(--ink); stroke-width: 2; }
 .reference line { stroke: var(--ink); stroke-width: 1.2; } .reference.chance line { stroke: var(--soft); stroke-dasharray: 3 4; }
-.chart .reference.float text { fill: var(--ink); } .chart .names text { fill: var(--ink); font-weight: 600; paint-order: stroke; stroke: var(--card); stroke-width: 3px; stroke-linejoin: round; }
+.chart .reference.float text, .chart .names text { fill: var(--ink); } .chart .names text { font-weight: 600; }
+.chart .reference text, .chart .names text { paint-order: stroke; stroke: var(--card); stroke-width: 3px; stroke-linejoin: round; }
 .front { fill: none; stroke: var(--soft); stroke-width: 1.2; opacity: .8; }
 .scroll { overflow-x: auto; background: var(--card); border: 1px solid var(--rule); border-radius: .6rem; }
 .scroll:focus-visible, summary:focus-visible, input:focus-visible { outline: 2px solid var(--mark); outline-offset: 2px; }
