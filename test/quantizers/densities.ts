@@ -41,3 +41,28 @@ export function laplaceSample(): Float64Array {
     return p < 0.5 ? Math.log(2 * p) : -Math.log(2 * (1 - p));
   });
 }
+
+/**
+ * Starts for the Lloyd-Max iteration: levels whose density goes as p^(1/3) (Panter and Dite, 1951), which for a Gaussian
+ * is a Gaussian √3 times as wide and for a Laplacian one three times as wide.
+ */
+export function compandedGauss(count: number): Float64Array {
+  return levelsAt(count, (u) => {
+    let low = 0;
+    let high = 20;
+    for (let i = 0; i < 60; i++) {
+      const middle = (low + high) / 2;
+      if (erf(middle / Math.sqrt(6)) < u) low = middle;
+      else high = middle;
+    }
+    return low;
+  });
+}
+
+export function compandedLaplace(count: number): Float64Array {
+  return levelsAt(count, (u) => -3 * B * Math.log(1 - u));
+}
+
+function levelsAt(count: number, quantile: (u: number) => number): Float64Array {
+  return Float64Array.from({ length: count }, (_, k) => quantile((k + 0.5) / count));
+}

@@ -2,7 +2,7 @@ import type { Moments } from './moments.ts';
 
 /** Rounds, and the part of the error below which another is not worth it. */
 const MOST_ROUNDS = 500;
-const ENOUGH = 1e-9;
+const ENOUGH = 1e-12;
 
 /**
  * The Lloyd-Max iteration: nearest-level cells, then levels to the means of their cells, in turn. Empty cells keep

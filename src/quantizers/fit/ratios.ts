@@ -28,10 +28,12 @@ export function seriesOfRatios(steps: number, count: number): readonly number[] 
 }
 
 /**
- * The ratio q of a ladder of so many steps for which `gain` is greatest, by a scan and golden sections. A sample of
- * many values (a whole layer) is worth more of both.
+ * The ratio q of a ladder of so many steps for which `gain` is greatest, by a scan and golden sections. The function is
+ * jagged; a sample of many values (a whole layer) is worth a finer scan, and so are few levels, which cost less.
  */
 export function bestRatio(gain: (q: number) => number, steps: number, mass: number): number {
-  if (mass < 10_000) return maximise(gain, seriesOfRatios(steps, 32), 3, 14);
-  return maximise(gain, seriesOfRatios(steps, 256), 8, 40);
+  if (mass >= 2000) return maximise(gain, seriesOfRatios(steps, 1024), 16, 30);
+  return steps < 16
+    ? maximise(gain, seriesOfRatios(steps, 128), 6, 14)
+    : maximise(gain, seriesOfRatios(steps, 32), 3, 14);
 }
