@@ -4,6 +4,7 @@ import type { Kernels } from '../kernels/contract.ts';
 import type { DataType } from '../tensor/dtype.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Memory } from './memory.ts';
+import { sameShape } from './shapes.ts';
 import { widen } from './widen.ts';
 
 /** An operator: reads its inputs and attributes from the call, returns its outputs. */
@@ -23,7 +24,7 @@ export class Call {
   /** Whether the current operator is the last reader of the input. */
   dying: readonly boolean[] = [];
   readonly #memory: Memory;
-  #memoKey: readonly number[] | undefined;
+  #memoKeys: readonly (readonly number[])[] | undefined;
   #memoValue: unknown;
 
   constructor(node: Node, opset: number, kernels: Kernels, memory: Memory) {
@@ -113,16 +114,16 @@ export class Call {
     return new BnnqError('malformed', `attribute "${name}" is of type ${got}, expected ${wanted}`);
   }
 
-  /** `make()` of the last run if `key` is the same numbers as then, else made anew: geometry that follows from shapes. */
-  memo<T>(key: readonly number[], make: () => T): T {
-    const known = this.#memoKey;
-    if (known !== undefined && known.length === key.length) {
+  /** `make()` of the last run if `keys` are the same numbers as then, else made anew: geometry that follows from shapes. */
+  memo<T>(make: () => T, ...keys: (readonly number[])[]): T {
+    const known = this.#memoKeys;
+    if (known !== undefined && known.length === keys.length) {
       let i = 0;
-      while (i < key.length && known[i] === key[i]) i++;
-      if (i === key.length) return this.#memoValue as T;
+      while (i < keys.length && (known[i] === keys[i] || sameShape(known[i]!, keys[i]!))) i++;
+      if (i === keys.length) return this.#memoValue as T;
     }
     const value = make();
-    this.#memoKey = key.slice();
+    this.#memoKeys = keys;
     this.#memoValue = value;
     return value;
   }

@@ -3,8 +3,6 @@ import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import type { DataType } from '../../src/tensor/dtype.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
 
-type OrtType = ConstructorParameters<typeof OrtTensor>[0];
-
 const ORT_TYPES: Partial<Record<DataType, string>> = {
   FLOAT: 'float32',
   DOUBLE: 'float64',
@@ -19,7 +17,7 @@ const ORT_TYPES: Partial<Record<DataType, string>> = {
 function toOrt(tensor: Tensor): OrtTensor {
   const type = ORT_TYPES[tensor.dtype];
   if (type === undefined) throw new Error(`no onnxruntime type for ${tensor.dtype}`);
-  return new OrtTensor(type as OrtType & 'float32', tensor.data as Float32Array, [...tensor.shape]);
+  return new OrtTensor(type as 'float32', tensor.data as Float32Array, [...tensor.shape]) as OrtTensor;
 }
 
 function fromOrt(tensor: OrtTensor): Tensor {

@@ -54,7 +54,7 @@ export function expectAgreement(wanted: Tensor, actual: Tensor): void {
   expect(actual.dtype).toBe(wanted.dtype);
   expect(actual.shape).toEqual(wanted.shape);
   if (wanted.dtype !== 'FLOAT' && wanted.dtype !== 'DOUBLE') {
-    expect(Array.from(actual.data)).toEqual(Array.from(wanted.data));
+    expect([...actual.data]).toEqual([...wanted.data]);
     return;
   }
   const want = wanted.data as Float32Array;

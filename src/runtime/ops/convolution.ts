@@ -45,9 +45,7 @@ function geometryOf(call: Call, x: readonly number[], w: readonly number[]): Geo
 function convolve(call: Call, tail: Tail): Tensor {
   const x = call.input(0);
   const w = call.input(1);
-  const geometry = call.memo([x.shape.length, ...x.shape, ...w.shape], () =>
-    geometryOf(call, x.shape, w.shape),
-  );
+  const geometry = call.memo(() => geometryOf(call, x.shape, w.shape), x.shape, w.shape);
   const { conv2d, groups } = geometry;
   const isWhole = isWholeTail(tail, geometry.shape);
   let y: Tensor;

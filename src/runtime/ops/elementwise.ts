@@ -59,11 +59,30 @@ export function mapInto(x: Tensor, y: Tensor, f: Unary, big?: BigUnary): void {
   for (let i = 0; i < to.length; i++) to[i] = f(from[i]!);
 }
 
-/** How operand b lies along the output of a binary kernel; undefined when it fits no kernel. */
+/** How the smaller operand of a binary kernel lies along the output. */
 interface ChannelPattern {
   readonly outer: number;
   readonly channels: number;
   readonly inner: number;
+}
+
+/** How two operands broadcast to an output: what depends on shapes alone. */
+interface BinaryLayout {
+  readonly shape: readonly number[];
+  /** The operand that has the shape of the output. */
+  readonly full: 0 | 1 | undefined;
+  /** Of the other operand; undefined when it fits no kernel. */
+  readonly pattern: ChannelPattern | undefined;
+}
+
+function layoutOf(
+  a: readonly number[],
+  b: readonly number[],
+  shape: readonly number[] = broadcastShape(a, b),
+): BinaryLayout {
+  const full = sameShape(a, shape) ? 0 : sameShape(b, shape) ? 1 : undefined;
+  const pattern = full === undefined ? undefined : channelPattern(shape, full === 0 ? b : a);
+  return { shape, full, pattern };
 }
 
 function channelPattern(shape: readonly number[], b: readonly number[]): ChannelPattern | undefined {
@@ -80,7 +99,7 @@ function channelPattern(shape: readonly number[], b: readonly number[]): Channel
   };
 }
 
-/** What `binaryTensors` computes: a kernel for FLOAT, a function for the other types, one for 64-bit integers. */
+/** What a binary operator computes: a kernel for FLOAT, a function for the other types, one for 64-bit integers. */
 export interface BinaryFunctions {
   readonly kernel?: BinaryName | undefined;
   readonly f: Binary;
@@ -90,27 +109,30 @@ export interface BinaryFunctions {
 }
 
 /** y = f(a, b), the operands of one type broadcast to the shape of y, which is of their type and may be one of them. */
-export function binaryInto(call: Call, functions: BinaryFunctions, a: Tensor, b: Tensor, y: Tensor): void {
+export function binaryInto(
+  call: Call,
+  functions: BinaryFunctions,
+  a: Tensor,
+  b: Tensor,
+  y: Tensor,
+  layout: BinaryLayout = layoutOf(a.shape, b.shape, y.shape),
+): void {
   const { kernel } = functions;
   if (kernel === undefined || a.dtype !== 'FLOAT') {
     combine(functions, a, b, y);
     return;
   }
-  const { shape } = y;
-  const swapped = !sameShape(a.shape, shape) && sameShape(b.shape, shape);
-  const full = swapped ? b : a;
-  const part = swapped ? a : b;
-  const pattern = sameShape(full.shape, shape)
-    ? call.memo([shape.length, ...shape, ...part.shape], () => channelPattern(shape, part.shape))
-    : undefined;
   const to = y.data as Float32Array;
-  if (pattern === undefined) {
+  if (layout.pattern === undefined) {
+    const { shape } = y;
     call.kernels.binary(kernel, expanded(a, shape), expanded(b, shape), to, 1, to.length, 1);
     return;
   }
-  const { outer, channels, inner } = pattern;
-  const x = full.data as Float32Array;
-  call.kernels.binary(kernel, x, part.data as Float32Array, to, outer, channels, inner, swapped);
+  const { outer, channels, inner } = layout.pattern;
+  const swapped = layout.full === 1;
+  const full = (swapped ? b : a).data as Float32Array;
+  const part = (swapped ? a : b).data as Float32Array;
+  call.kernels.binary(kernel, full, part, to, outer, channels, inner, swapped);
 }
 
 /** The elements repeated to a larger shape. */
@@ -166,13 +188,9 @@ export function binary(functions: BinaryFunctions): Operator {
     const a = call.input(0);
     const b = call.input(1);
     expectSameType(a, b);
-    const shape = sameShape(a.shape, b.shape) ? a.shape : broadcastShape(a.shape, b.shape);
-    const y = sameShape(a.shape, shape)
-      ? call.inPlace(0)
-      : sameShape(b.shape, shape)
-        ? call.inPlace(1)
-        : call.allocate(a.dtype, shape);
-    binaryInto(call, functions, a, b, y);
+    const layout = call.memo(() => layoutOf(a.shape, b.shape), a.shape, b.shape);
+    const y = layout.full === undefined ? call.allocate(a.dtype, layout.shape) : call.inPlace(layout.full);
+    binaryInto(call, functions, a, b, y, layout);
     return y;
   };
 }

@@ -3,7 +3,7 @@ import type { Tensor } from '../../tensor/tensor.ts';
 import type { Call, Operator } from '../call.ts';
 import { axisOf, numbersOf, stridesOf } from '../shapes.ts';
 import { isBig } from './elementwise.ts';
-import { allocateAny, copyRun, elementsOf } from './movement.ts';
+import { allocateAny, copyRun, type Elements, elementsOf } from './movement.ts';
 import type { OperatorTable } from './operator-table.ts';
 import { eachIndex } from './window.ts';
 
@@ -25,22 +25,52 @@ function pad(call: Call, pads: readonly number[], value: unknown): Tensor {
   const x = call.input(0);
   const rank = x.shape.length;
   const mode = call.text('mode', 'constant');
-  const shape = x.shape.map((dim, i) => dim + pads[i]! + pads[rank + i]!);
-  const y = allocateAny(call, x.dtype, shape);
-  const from = elementsOf(x);
-  const to = elementsOf(y);
-  const fill = (value ?? (isBig(x.dtype) ? 0n : 0)) as number;
-  const strides = stridesOf(x.shape);
-  const sources = shape.map((dim, i) =>
-    Array.from({ length: dim }, (_, at) => sourceOf(at - pads[i]!, x.shape[i]!, mode)),
+  const before = pads.slice(0, rank);
+  const after = pads.slice(rank);
+  const y = allocateAny(
+    call,
+    x.dtype,
+    x.shape.map((dim, i) => dim + before[i]! + after[i]!),
   );
-  const last = rank - 1;
+  const fill = (value ?? (isBig(x.dtype) ? 0n : 0)) as number;
+  const dims = [...x.shape];
+  if (mode === 'constant') joinTail(dims, before, after);
+  padRows(elementsOf(x), elementsOf(y), dims, before, after, mode, fill);
+  return y;
+}
+
+/** Makes one axis of the last axes that are not padded and the one before them: their elements are copied in one go. */
+function joinTail(dims: number[], before: number[], after: number[]): void {
+  while (dims.length > 1 && before.at(-1) === 0 && after.at(-1) === 0) {
+    const inner = dims.pop()!;
+    before.pop();
+    after.pop();
+    const last = dims.length - 1;
+    for (const list of [dims, before, after]) list[last]! *= inner;
+  }
+}
+
+function padRows(
+  from: Elements,
+  to: Elements,
+  dims: readonly number[],
+  before: readonly number[],
+  after: readonly number[],
+  mode: string,
+  fill: number,
+): void {
+  const last = dims.length - 1;
+  const shape = dims.map((dim, i) => dim + before[i]! + after[i]!);
+  const strides = stridesOf(dims);
+  const sources = shape.map((length, i) =>
+    Int32Array.from({ length }, (_, at) => sourceOf(at - before[i]!, dims[i]!, mode)),
+  );
   const row = shape[last] ?? 1;
   const line = sources[last] ?? [0];
   // The part of a row that is a plain copy.
-  const start = Math.min(Math.max(pads[last] ?? 0, 0), row);
-  const skipped = Math.max(-(pads[last] ?? 0), 0);
-  const copied = Math.max(0, Math.min((x.shape[last] ?? 1) - skipped, row - start));
+  const start = Math.min(Math.max(before[last] ?? 0, 0), row);
+  const skipped = Math.max(-(before[last] ?? 0), 0);
+  const copied = Math.max(0, Math.min((dims[last] ?? 1) - skipped, row - start));
   eachIndex(shape.slice(0, Math.max(last, 0)), (at, index) => {
     let base = 0;
     for (let axis = 0; axis < last; axis++) {
@@ -62,7 +92,6 @@ function pad(call: Call, pads: readonly number[], value: unknown): Tensor {
       to[begin + i] = source < 0 ? fill : from[base + source]!;
     }
   });
-  return y;
 }
 
 const padByAttributes: Operator = (call) => pad(call, call.ints('pads') ?? [], call.float('value', 0));

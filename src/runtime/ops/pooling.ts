@@ -67,7 +67,7 @@ const maxPool =
   (geometryOf: GeometryOf): Operator =>
   (call) => {
     const x = call.input(0);
-    const { window, shape, pool2d } = call.memo(x.shape, () => geometryOf(call, x.shape));
+    const { window, shape, pool2d } = call.memo(() => geometryOf(call, x.shape), x.shape);
     const wantsIndices = call.node.outputs.length > 1 && call.node.outputs[1] !== '';
     const y = call.allocate(x.dtype, shape);
     if (pool2d !== undefined && x.dtype === 'FLOAT' && !wantsIndices) {
@@ -125,7 +125,7 @@ const averagePool =
   (geometryOf: GeometryOf): Operator =>
   (call) => {
     const x = call.input(0);
-    const { window, shape, pool2d, padsAfter } = call.memo(x.shape, () => geometryOf(call, x.shape));
+    const { window, shape, pool2d, padsAfter } = call.memo(() => geometryOf(call, x.shape), x.shape);
     const countPadding = call.int('count_include_pad', 0) !== 0;
     const y = call.allocate(x.dtype, shape);
     if (pool2d !== undefined && x.dtype === 'FLOAT') {
@@ -160,7 +160,7 @@ const lpPool =
   (geometryOf: GeometryOf): Operator =>
   (call) => {
     const x = call.input(0);
-    const { window, shape } = call.memo(x.shape, () => geometryOf(call, x.shape));
+    const { window, shape } = call.memo(() => geometryOf(call, x.shape), x.shape);
     const p = call.int('p', 2);
     const y = call.allocate(x.dtype, shape);
     reduceWindows(x, y, window, (values) => {

@@ -64,7 +64,7 @@ const reduce =
     const keep = call.int('keepdims', 1) !== 0;
     const shape = x.shape.flatMap((dim, i) => (axes.includes(i) ? (keep ? [1] : []) : [dim]));
     const y = call.allocate(x.dtype, shape);
-    const { kept, reduced } = call.memo([...x.shape, -1, ...axes], () => offsetsOf(x.shape, axes));
+    const { kept, reduced } = call.memo(() => offsetsOf(x.shape, axes), x.shape, axes);
     if (isBig(x.dtype)) reduceBig(x, y, reduction, kept, reduced);
     else reduceNumbers(x, y, reduction, kept, reduced);
     return y;

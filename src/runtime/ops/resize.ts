@@ -69,8 +69,13 @@ const resize: Operator = (call) => {
     antialias: call.int('antialias', 0) !== 0,
     excludeOutside: call.int('exclude_outside', 0) !== 0,
   };
-  const key = [...x.shape, -1, ...extent.shape, ...extent.scales, ...region];
-  const taps = call.memo(key, () => x.shape.map((_, axis) => axisTaps(scaleOf(axis), how)));
+  const taps = call.memo(
+    () => x.shape.map((_, axis) => axisTaps(scaleOf(axis), how)),
+    x.shape,
+    extent.shape,
+    extent.scales,
+    region,
+  );
   return interpolate(call, x, extent.shape, taps, how.mode, call.float('extrapolation_value', 0));
 };
 
@@ -89,12 +94,12 @@ function upsample(call: Call, scales: readonly number[]): Tensor {
     antialias: false,
     excludeOutside: false,
   };
-  const taps = call.memo([...x.shape, -1, ...scales], () =>
+  const axes = (): AxisTaps[] =>
     x.shape.map((inLength, axis) => {
       const scale = { inLength, outLength: shape[axis]!, scale: scales[axis]!, roi: [0, 1] as const };
       return axisTaps({ ...scale, transform: 'asymmetric' }, how);
-    }),
-  );
+    });
+  const taps = call.memo(axes, x.shape, scales);
   return interpolate(call, x, shape, taps, how.mode, 0);
 }
 
@@ -124,10 +129,16 @@ function pick(
   const last = shape.length - 1;
   const strides = stridesOf(inShape);
   const row = taps[last]!.positions;
+  let previous = -1;
   eachIndex(shape.slice(0, last), (at, index) => {
     let base = 0;
     for (let axis = 0; axis < last; axis++) base += taps[axis]!.positions[at[axis]!]! * strides[axis]!;
     const start = index * row.length;
+    if (base === previous) {
+      to.copyWithin(start, start - row.length, start);
+      return;
+    }
+    previous = base;
     for (let i = 0; i < row.length; i++) to[start + i] = from[base + row[i]!]!;
   });
 }

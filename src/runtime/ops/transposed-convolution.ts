@@ -95,7 +95,7 @@ const convTranspose: Operator = (call) => {
   const w = call.input(1);
   const bias = call.optional(2);
   if (x.dtype !== 'FLOAT') throw new BnnqError('unsupported', `transposed convolution of type ${x.dtype}`);
-  const geometry = call.memo([...x.shape, ...w.shape], () => geometryOf(call, x.shape, w.shape));
+  const geometry = call.memo(() => geometryOf(call, x.shape, w.shape), x.shape, w.shape);
   const { batch, channels, outChannels, groups, window } = geometry;
   const inSize = sizeOf(window.input);
   const outSize = sizeOf(window.output);

@@ -86,19 +86,20 @@ export function conv2dShape(
 }
 
 /** Geometry of a 1×1 convolution over one line, to be completed with channels and width. */
-export const POINTWISE = {
-  batch: 1,
-  inHeight: 1,
-  outHeight: 1,
-  kernelHeight: 1,
-  kernelWidth: 1,
-  strideHeight: 1,
-  strideWidth: 1,
-  dilationHeight: 1,
-  dilationWidth: 1,
-  padTop: 0,
-  padLeft: 0,
-} satisfies Partial<Conv2dShape>;
+export const POINTWISE: Omit<Conv2dShape, 'inChannels' | 'outChannels' | 'inWidth' | 'outWidth' | 'groups'> =
+  {
+    batch: 1,
+    inHeight: 1,
+    outHeight: 1,
+    kernelHeight: 1,
+    kernelWidth: 1,
+    strideHeight: 1,
+    strideWidth: 1,
+    dilationHeight: 1,
+    dilationWidth: 1,
+    padTop: 0,
+    padLeft: 0,
+  };
 
 /**
  * Calls `visit(tap, position)` for every tap of the window at output position `at` that lies inside the input, in
