@@ -7,6 +7,8 @@ import { scoreCommand } from './commands/score.ts';
 import { sweepCommand } from './commands/sweep.ts';
 import { verifyCommand } from './commands/verify.ts';
 import { EXIT, errorText, exitCodeOf } from './exit.ts';
+import { checkCommand } from './suggest.ts';
+import { printable } from './terminal/format.ts';
 
 const DESCRIPTION =
   'Discretize the weights of a trained network to 1-8 bits without retraining, and see what each width costs.';
@@ -55,6 +57,8 @@ export async function run(argv: readonly string[]): Promise<void> {
   const root = program();
   try {
     if (argv.length <= 2) root.help({ error: true });
+    const names = root.commands.map((command) => command.name());
+    checkCommand(argv[2]!, [...names, 'help']);
     await root.parseAsync(argv);
   } catch (thrown) {
     // commander has said its own piece
@@ -64,14 +68,22 @@ export async function run(argv: readonly string[]): Promise<void> {
   }
 }
 
-/** `error: unknown option '--bit'\n(Did you mean --bits?)` as one sentence that leads to the help. */
+/**
+ * What commander says as one sentence that leads to the help: `error: unknown option '--bit'\n(Did you mean --bits?)`, or
+ * `error: option '-b, --bits <widths>' argument '9' is invalid. expected …, got "9"`, which becomes `--bits: expected …`.
+ */
 function usageText(text: string, command: Command): string {
   const sentence = text
     .replace(/^error: /, '')
     .trim()
-    .replace(/\s*\n\(Did you mean (.*)\?\)/, ', did you mean $1?');
+    .replace(/\s*\n\(Did you mean (.*)\?\)/, ', did you mean $1?')
+    .replace(/^option '(?:.*, )?(--[\w-]+)[^']*' argument '.*' is invalid\. (?=expected )/s, '$1: ')
+    .replace(
+      /^option '(?:.*, )?(--[\w-]+)[^']*' argument '(.*)' is invalid\. Allowed choices are (.*)\.$/s,
+      '$1: expected $3, got "$2"',
+    );
   const help = command.parent === null ? 'bnn-quantize --help' : `bnn-quantize ${command.name()} --help`;
-  return `bnn-quantize: ${sentence}\nSee "${help}".\n`;
+  return `bnn-quantize: ${sentence.split('\n').map(printable).join('\n')}\nSee "${help}".\n`;
 }
 
 /** `bnn-quantize inspect … | head`: when the reader has gone, there is nobody to complain to. */

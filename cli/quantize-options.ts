@@ -1,4 +1,4 @@
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { SCHEMES } from '../src/index.ts';
 import { collect } from './options.ts';
 
@@ -33,7 +33,9 @@ export function withFitOptions(command: Command): Command {
     )
     .option('--zero', 'a level at zero, for linear, exp and pot (default: none; it helps from 4 bits on)')
     .addOption(
-      new Option('--method <name>', 'rtn: every weight to its nearest level').choices(['rtn']).default('rtn'),
+      new Option('--method <name>', 'rtn: every weight to its nearest level')
+        .argParser(parseMethod)
+        .default('rtn'),
     )
     .option('--include <glob>', 'discretize only weights or nodes of matching names; repeatable', collect)
     .option('--exclude <glob>', 'keep weights or nodes of matching names in float; repeatable', collect);
@@ -45,4 +47,10 @@ export function schemeHelp(): string {
     const widths = bits.from === bits.to ? `${bits.from} bits` : `${bits.from}-${bits.to} bits`;
     return `  ${name.padEnd(9)} ${widths.padEnd(9)} ${summary}`;
   }).join('\n');
+}
+
+function parseMethod(text: string): 'rtn' {
+  if (text === 'rtn') return text;
+  const expected = text === 'gptq' ? 'expected rtn: gptq is not there yet' : 'expected rtn';
+  throw new InvalidArgumentError(`${expected}, got "${text}"`);
 }

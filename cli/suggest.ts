@@ -1,17 +1,16 @@
 import { existsSync } from 'node:fs';
 import { usageError } from './exit.ts';
 
-const COMMANDS = ['quantize', 'inspect', 'score', 'sweep', 'run', 'verify', 'help'];
-
 /**
- * Since quantize is the default command, a misspelt command arrives as its model. One that is no file and nearly the
- * name of a command is taken for that. @throws usage
+ * Since quantize is the default command, a misspelt command would arrive as its model. A first argument that could be a
+ * command, but neither is one nor a file, is refused here, with the command that it nearly is. @throws usage
  */
-export function looksLikeCommand(word: string): void {
-  if (!/^[a-z]+$/i.test(word) || existsSync(word)) return;
-  const near = COMMANDS.filter((command) => distance(word.toLowerCase(), command) <= 2);
-  if (near[0] !== undefined)
-    throw usageError(`there is no command or file "${word}", did you mean ${near.join(' or ')}?`);
+export function checkCommand(word: string, commands: readonly string[]): void {
+  if (!/^[a-z]+$/i.test(word) || commands.includes(word) || existsSync(word)) return;
+  const near = commands.filter((command) => distance(word.toLowerCase(), command) <= 2);
+  const hint =
+    near.length > 0 ? `did you mean ${near.join(' or ')}?` : `the commands are ${commands.join(', ')}`;
+  throw usageError(`there is no command and no file "${word}", ${hint}`);
 }
 
 /** Levenshtein's distance: letters to insert, delete or replace. */

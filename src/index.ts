@@ -24,7 +24,7 @@ export {
 export { type PointRange, type Points, pointsOf } from './eval/points.ts';
 export { PRESETS } from './eval/presets.ts';
 export { checkPreprocess, readPreprocess } from './eval/read-preprocess.ts';
-export { encodePacked, type PackOptions, packedSize, writePacked } from './eval/save.ts';
+export { encodePacked, type PackOptions, packedSize, recordedOptions, writePacked } from './eval/save.ts';
 export { type ScoreOptions, type ScoreResult, score } from './eval/score.ts';
 export type { EvaluateOptions } from './eval/setup.ts';
 export { type SweepOptions, type SweepProgress, sweep } from './eval/sweep.ts';

@@ -10,6 +10,7 @@ import {
   planWeights,
   quantize,
   readModel,
+  recordedOptions,
   SCHEME_NAMES,
   SCHEMES,
   score,
@@ -30,7 +31,6 @@ import {
 } from '../options.ts';
 import { type FitChoices, schemeHelp, withFitOptions } from '../quantize-options.ts';
 import { planText, type QuantizeResult, quantizeText } from '../quantize-text.ts';
-import { looksLikeCommand } from '../suggest.ts';
 import { grouped } from '../terminal/format.ts';
 import { printJson, printText } from '../terminal/output.ts';
 import { startProgress } from '../terminal/progress.ts';
@@ -111,7 +111,6 @@ Examples:
 async function runQuantize(path: string, options: QuantizeCommandOptions): Promise<number> {
   if (hasGates(options) && options.data === undefined)
     throw usageError('--max-drop and --min-top1 measure accuracy: name a dataset with --data');
-  looksLikeCommand(path);
   const targets = targetsOf(path, options);
   for (const { file } of targets) checkWritable(file, { force: options.force === true });
   const model = await readModel(path);
@@ -151,12 +150,7 @@ async function quantizeOne(
   const gates = scores === undefined ? [] : checkGates(options, scores, scores.float?.top1 ?? null);
   const { total, ...packed } = await writePacked(done.model, file, {
     force: options.force === true,
-    options: {
-      ...settings,
-      method,
-      ...(include && { include: include.join(' ') }),
-      ...(exclude && { exclude: exclude.join(' ') }),
-    },
+    options: recordedOptions({ ...settings, method }),
   });
   const weights = done.layers.reduce((sum, { count }) => sum + count, 0);
   return {

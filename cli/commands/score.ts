@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander';
-import { score } from '../../src/index.ts';
+import { type InspectedCodes, inspectModel, type ModelInspection, score } from '../../src/index.ts';
 import { type DataOptions, evaluateOptions, withDataOptions } from '../data-options.ts';
 import { EXIT, usageError } from '../exit.ts';
 import { checkGates, gateText, hasGates } from '../gates.ts';
@@ -46,6 +46,7 @@ Examples:
 async function runScore(model: string, options: ScoreCommandOptions): Promise<number> {
   if (options.maxDrop !== undefined && options.against === undefined)
     throw usageError('--max-drop compares with a float model: name it with --against');
+  const about = settingsOf(await inspectModel(model));
   const progress = startProgress('scoring', options.quiet === true);
   const result = await interruptible((signal) =>
     score(model, options.data, {
@@ -57,8 +58,22 @@ async function runScore(model: string, options: ScoreCommandOptions): Promise<nu
     }),
   ).finally(() => progress.stop());
   const gates = hasGates(options) ? checkGates(options, result, result.float?.top1 ?? null) : [];
-  if (options.json) printJson({ model, ...result, ...(gates.length > 0 && { gates }) });
+  if (options.json) printJson({ model, ...about, ...result, ...(gates.length > 0 && { gates }) });
   else printText(scoreText(model, result));
   process.stderr.write(gateText(gates, model));
   return gates.every(({ met }) => met) ? EXIT.done : EXIT.gate;
+}
+
+/** What a point of a report says of its settings, as far as the file tells; null for a float model and for mixed ones. */
+function settingsOf({ discretized, packed }: ModelInspection): object {
+  const shared = (of: (one: InspectedCodes) => string | number): string | number | null => {
+    const values = new Set(discretized.map(of));
+    return values.size === 1 ? [...values][0]! : null;
+  };
+  return {
+    scheme: shared(({ scheme }) => scheme),
+    bits: shared(({ bits }) => bits),
+    granularity: shared(({ granularity }) => granularity),
+    packedBytes: packed?.total ?? null,
+  };
 }

@@ -5,6 +5,7 @@ import {
   pointsOf,
   type Report,
   readModel,
+  readPreprocess,
   reportFiles,
   reportJson,
   SCHEME_NAMES,
@@ -113,6 +114,7 @@ async function runSweep(path: string, options: SweepCommandOptions): Promise<num
     data: dataset.fingerprint,
     settings: {
       ...evaluateOptions(options),
+      preprocess: options.preprocess && readPreprocess(options.preprocess),
       threads: undefined,
       kernels: undefined,
       include: options.include,
@@ -140,7 +142,7 @@ async function runSweep(path: string, options: SweepCommandOptions): Promise<num
         folder.claim();
         if (state.resumed > resumed)
           progress.note(
-            `going on: ${plural(state.resumed, 'point')} of ${state.totalPoints} finished before`,
+            `going on: ${state.resumed} of ${plural(state.totalPoints, 'point')} were finished before`,
           );
         resumed = state.resumed;
         progress.update(fractionOf(state), `${state.points}/${state.totalPoints} points`, detailOf(state));

@@ -1,10 +1,9 @@
 import { BnnqError } from '../errors.ts';
-import { packedSize } from '../formats/packed/write.ts';
 import type { Model } from '../ir/graph.ts';
 import type { Granularity } from '../ir/quantized-tensor.ts';
 import { type LayerReport, quantizeModel } from '../quantizers/quantize-model.ts';
 import type { BasesKind, Fit, LevelKind } from '../quantizers/scheme.ts';
-import { VERSION } from '../version.ts';
+import { packedSize, recordedOptions } from './save.ts';
 import type { PointSettings, SweepPoint } from './types.ts';
 
 /** Which weights are discretized: globs on the names of initializers and nodes. */
@@ -37,7 +36,7 @@ export function discretize(
     include,
     exclude,
   });
-  const { total, ...packed } = packedSize(quantized.model, { toolVersion: VERSION });
+  const { total, ...packed } = packedSize(quantized.model, { options: recordedOptions(settings) });
   const weights = quantized.layers.reduce((sum, { count }) => sum + count, 0);
   return {
     model: quantized.model,

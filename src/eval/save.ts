@@ -7,6 +7,7 @@ import {
   writePacked as write,
 } from '../formats/packed/write.ts';
 import type { Model } from '../ir/graph.ts';
+import { DEFAULTS } from '../quantizers/options.ts';
 import { VERSION } from '../version.ts';
 
 /** What is recorded in a packed file besides the model. */
@@ -36,4 +37,16 @@ export function encodePacked(model: Model, options: PackOptions = {}): Uint8Arra
 /** The exact size of the packed file of a model, by what its bytes are for. */
 export function packedSize(model: Model, options: PackOptions = {}): PackedSize {
   return sizeOf(model, { toolVersion: VERSION, ...options });
+}
+
+/** What a packed file records of how its weights were made; scheme, bits and granularity stand in its index by weight. */
+export function recordedOptions(settings: {
+  readonly method: string;
+  readonly fit: string;
+  readonly levels: string;
+  readonly zero: boolean;
+  readonly bases?: string | undefined;
+}): Readonly<Record<string, PackedOption>> {
+  const { method, fit, levels, zero, bases = DEFAULTS.bases } = settings;
+  return { method, fit, levels, zero, bases };
 }

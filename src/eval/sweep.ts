@@ -47,12 +47,14 @@ export async function sweep(
 ): Promise<Report> {
   const { points: wanted, left } = pointsOf(options);
   for (const note of left) options.onNote?.(`left out: ${note}`);
-  const journal = options.out === undefined ? undefined : new Journal(options.out);
   const evaluation = await Evaluation.open([source], data, options, true);
   const { setup, dataset } = evaluation;
   const model = evaluation.models[0]!;
+  let journal: Journal | undefined;
   try {
     const description = describeModel(model, options);
+    // Only now, so that a sweep that cannot begin leaves no folder behind.
+    if (options.out !== undefined) journal = new Journal(options.out);
     const base = [VERSION, description.sha256, dataset.fingerprint, setup.count, setup.preprocess ?? null];
     const keyOf = (point: PointSettings | 'float'): string =>
       hashOf(
