@@ -37,5 +37,13 @@ export async function openDataset(spec: string): Promise<Dataset> {
   }
   const dataset = await kind.open(path, spec);
   if (dataset.count === 0) throw new BnnqError('dataset', `dataset "${spec}" is empty`, { file: path });
+  opened.add(dataset);
   return dataset;
+}
+
+const opened = new WeakSet<Dataset>();
+
+/** Whether `openDataset` made it, so that opening its spec again gives the same. */
+export function isOpened(dataset: Dataset): boolean {
+  return opened.has(dataset);
 }
