@@ -1,16 +1,17 @@
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { BnnqError } from '../../src/errors.ts';
 import { JOURNAL_NAME } from '../../src/eval/journal.ts';
+import { encodePacked, recordedOptions } from '../../src/eval/save.ts';
 import { score } from '../../src/eval/score.ts';
 import { type SweepOptions, type SweepProgress, shardsOf, sweep } from '../../src/eval/sweep.ts';
 import type { Report } from '../../src/eval/types.ts';
 import type { Dataset } from '../../src/formats/datasets/dataset.ts';
 import { openDataset } from '../../src/formats/datasets/open-dataset.ts';
-import { encodePacked } from '../../src/formats/packed/write.ts';
 import { readModel } from '../../src/formats/read-model.ts';
+import type { Model } from '../../src/ir/graph.ts';
 import { quantizeModel } from '../../src/quantizers/quantize-model.ts';
 import { VERSION } from '../../src/version.ts';
 import { tinyFolder, tinyImages, tinyModel } from '../cli/tiny-model.ts';
@@ -78,7 +79,8 @@ describe('sweep', () => {
     } = await score(packed, LABELLED, { against: model });
     expect(points[0]).toMatchObject(scores);
     expect(float.top1).toBe(own?.top1);
-    expect(points[0]!.packedBytes).toBe(encodePacked(packed, { toolVersion: VERSION }).length);
+    const recorded = { options: recordedOptions(points[0]!) }; // as `quantize` records them
+    expect(points[0]!.packedBytes).toBe(encodePacked(packed, recorded).length);
     const { codes, levels, other, graph, header } = points[0]!.packed;
     expect(codes + levels + other + graph + header).toBe(points[0]!.packedBytes);
     expect(points[0]!.bitsPerWeight).toBe((8 * (codes + levels)) / 244);
@@ -259,12 +261,28 @@ describe('sweep', () => {
       () => sweep(MODEL, LABELLED, { ...RANGE, exclude: ['*'] }),
       'no weights to discretize',
     ],
+    [
+      'a model that is discretized already',
+      async () => sweep(await packedModel(), LABELLED, RANGE),
+      'no weights to discretize',
+    ],
     ['a missing model', () => sweep('none.onnx', LABELLED, RANGE), 'no such file'],
     ['a missing dataset', () => sweep(MODEL, 'idx:none', RANGE), 'no such file'],
   ])('refuses %s', async (_, run, message) => {
     await expect(run()).rejects.toThrow(message);
   });
+
+  it('leaves no folder behind where it cannot begin', async () => {
+    const out = output();
+    await expect(sweep(MODEL, 'idx:none', { ...RANGE, out })).rejects.toThrow();
+    await expect(sweep(MODEL, LABELLED, { ...RANGE, exclude: ['*'], out })).rejects.toThrow();
+    expect(existsSync(out)).toBe(false);
+  });
 });
+
+function packedModel(): Promise<Model> {
+  return readModel(MODEL).then((model) => quantizeModel(model, { scheme: 'exp', bits: 3 }).model);
+}
 
 function spoiled(): string {
   const path = join(outputs, 'spoiled.onnx');

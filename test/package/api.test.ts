@@ -26,6 +26,7 @@ describe('the public API', () => {
       'readModelBytes',
       'readNpy',
       'readPreprocess',
+      'recordedOptions',
       'reportCsv',
       'reportFiles',
       'reportHtml',
