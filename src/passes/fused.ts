@@ -1,4 +1,4 @@
-import type { Attribute, Node } from '../ir/graph.ts';
+import type { Attribute, Initializer, Node } from '../ir/graph.ts';
 import { numberAttribute, withAttributes } from './constant-values.ts';
 import type { GraphEditor } from './graph-editor.ts';
 
@@ -26,29 +26,35 @@ export const SCALE = 2;
 export const BIAS = 3;
 export const ADDEND = 4;
 
+/** Types that are computed as FLOAT; the fused operators know no other. */
+const FLOAT_TYPES: ReadonlySet<string> = new Set(['FLOAT', 'FLOAT16', 'BFLOAT16']);
+
 /**
- * The node as one of the operators above: as it is, or translated from Conv, Gemm, MatMul. Undefined where that cannot
- * be said without knowing shapes that are not constants.
+ * The node as one of the operators above: as it is, or translated from a Conv, Gemm or MatMul whose weight is constant.
+ * Undefined where that cannot be said without knowing shapes or types that are not constants.
  */
 export function asFused(editor: GraphEditor, node: Node): Node | undefined {
   if (node.domain === FUSED_DOMAIN) return node;
-  if (node.domain !== '') return undefined;
   const [x = '', w = '', c = ''] = node.inputs;
-  if (node.opType === 'Conv') return fused(node, 'Conv', [x, w, '', c, ''], node.attributes);
   const weight = editor.constant(w);
-  if (weight?.shape.length !== 2) return undefined;
+  if (node.domain !== '' || weight === undefined || !FLOAT_TYPES.has(weight.dtype)) return undefined;
+  if (node.opType === 'Conv') return fused(node, 'Conv', [x, w, '', c, ''], node.attributes);
+  if (weight.shape.length !== 2) return undefined;
   if (node.opType === 'MatMul') return fused(node, 'Linear', [x, w, '', '', ''], new Map());
-  if (node.opType !== 'Gemm') return undefined;
-  if (numberAttribute(node, 'transA', 0) !== 0 || numberAttribute(node, 'alpha', 1) !== 1) return undefined;
+  if (node.opType !== 'Gemm' || !isPlainGemm(editor, node, weight)) return undefined;
   const transB = numberAttribute(node, 'transB', 0);
-  const rows = weight.shape[transB === 0 ? 1 : 0]!;
-  if (c !== '') {
-    const bias = editor.constant(c);
-    const isRow =
-      bias !== undefined && bias.shape.at(-1) === rows && bias.shape.slice(0, -1).every((d) => d === 1);
-    if (!isRow || numberAttribute(node, 'beta', 1) !== 1) return undefined;
-  }
   return fused(node, 'Linear', [x, w, '', c, ''], new Map([['transB', { type: 'INT', value: transB }]]));
+}
+
+/** Whether a Gemm is X·W′ + C with C one constant value a column. */
+function isPlainGemm(editor: GraphEditor, node: Node, weight: Initializer): boolean {
+  if (numberAttribute(node, 'transA', 0) !== 0 || numberAttribute(node, 'alpha', 1) !== 1) return false;
+  const c = node.inputs[2] ?? '';
+  if (c === '') return true;
+  const columns = weight.shape[numberAttribute(node, 'transB', 0) === 0 ? 1 : 0]!;
+  const bias = editor.constant(c);
+  const isRow = bias?.shape.at(-1) === columns && bias.shape.slice(0, -1).every((dim) => dim === 1);
+  return isRow && numberAttribute(node, 'beta', 1) === 1;
 }
 
 function fused(

@@ -1,7 +1,7 @@
 import type { Attribute, Graph, Initializer, Model, Node } from '../../src/ir/graph.ts';
 import { constantInitializer } from '../../src/passes/graph-editor.ts';
 import type { DataType } from '../../src/tensor/dtype.ts';
-import { floats, type Tensor } from '../../src/tensor/tensor.ts';
+import type { Tensor } from '../../src/tensor/tensor.ts';
 
 /** Attributes in short: whole numbers are INT, `{ float }` is FLOAT, lists of whole numbers INTS, texts STRING, tensors TENSOR. */
 export type ShortAttribute = number | string | readonly number[] | { readonly float: number } | Tensor;
@@ -72,5 +72,3 @@ function attributeOf(value: ShortAttribute): Attribute {
 export function int64(values: readonly number[], shape: readonly number[] = [values.length]): Tensor {
   return { dtype: 'INT64', shape, data: BigInt64Array.from(values, BigInt) };
 }
-
-export { floats };

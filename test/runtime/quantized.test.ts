@@ -192,6 +192,20 @@ describe('a discretized layer gives, bit for bit, what its dequantized floats gi
     });
 });
 
+describe('a discretized weight of half precision', () => {
+  it('has its levels rounded to half precision, as its floats are', () => {
+    const layer = LAYERS[0]!;
+    const q = { ...randomQuantized(layer.shape, layer.layout, 3, 'channel'), dtype: 'FLOAT16' as const };
+    const codes = quantizedInitializer('w', q);
+    const { quantized: _, ...plain } = codes;
+    const fromFloats = outputOf(layer, plain, 'reference');
+    expect(outputOf(layer, codes, 'reference')).toEqual(fromFloats);
+    expect(fromFloats).not.toEqual(
+      outputOf(layer, quantizedInitializer('w', { ...q, dtype: 'FLOAT' }), 'reference'),
+    );
+  });
+});
+
 describe('a discretized layer stays discretized', () => {
   const CASES: readonly Layer[] = [
     {

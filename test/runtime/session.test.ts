@@ -171,6 +171,63 @@ describe('a session', () => {
     plain.dispose();
   });
 
+  it('passes inputs and constants through to outputs', () => {
+    const c = random([20], 3);
+    const session = createSession(
+      buildModel({
+        inputs: { x: ['FLOAT', [20]] },
+        outputs: ['x', 'c', 'y'],
+        constants: { c },
+        nodes: [{ op: 'Identity', inputs: ['c'], outputs: ['y'] }],
+      }),
+    );
+    const x = random([20]);
+    for (let i = 0; i < 2; i++)
+      expect([...session.run({ x })]).toEqual([
+        ['x', x],
+        ['c', c],
+        ['y', c],
+      ]);
+    session.dispose();
+  });
+
+  it('takes an empty batch', () => {
+    const session = createSession(buildModel(RESIDUAL));
+    const scores = session.run({ x: random([0, 4, 9, 9]) }).get('scores')!;
+    expect(scores).toEqual(floats([0, 5], []));
+    session.dispose();
+  });
+
+  it('computes DOUBLE in float64, also where FLOAT would be fused', () => {
+    const double = (shape: readonly number[], values: readonly number[]): Tensor => ({
+      dtype: 'DOUBLE',
+      shape,
+      data: Float64Array.from(values),
+    });
+    const session = createSession(
+      buildModel({
+        inputs: { x: ['DOUBLE', [1, 2]], i: ['DOUBLE', [1, 1, 1, 2]] },
+        outputs: ['y', 'z'],
+        constants: {
+          w: double([2, 1], [1 / 3, 1]),
+          k: double([1, 1, 1, 2], [1 / 3, 1]),
+          c: double([1], [2]),
+        },
+        nodes: [
+          { op: 'Gemm', inputs: ['x', 'w'], outputs: ['g'] },
+          { op: 'Relu', inputs: ['g'], outputs: ['y'] },
+          { op: 'Conv', inputs: ['i', 'k'], outputs: ['v'] },
+          { op: 'Add', inputs: ['v', 'c'], outputs: ['a'] },
+          { op: 'Relu', inputs: ['a'], outputs: ['z'] },
+        ],
+      }),
+    );
+    const results = session.run({ x: double([1, 2], [1, 2]), i: double([1, 1, 1, 2], [1, 2]) });
+    expect(results.get('y')).toEqual(double([1, 1], [1 / 3 + 2]));
+    expect(results.get('z')).toEqual(double([1, 1, 1, 1], [1 / 3 + 2 + 2]));
+    session.dispose();
+  });
+
   it('takes half precision as it is and as FLOAT, and computes in FLOAT', () => {
     const half: Tensor = { dtype: 'FLOAT16', shape: [2], data: Uint16Array.of(0x3c00, 0xc000) };
     const session = createSession(

@@ -2,7 +2,7 @@ import { BnnqError } from '../../errors.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import type { Operator } from '../call.ts';
 import { axisOf, numbersOf, shapeText, sizeBetween, stridesOf } from '../shapes.ts';
-import { allocateAny, copyRun, elementsOf } from './movement.ts';
+import { allocateAny, copyRun, elementsOf } from './elements.ts';
 import type { OperatorTable } from './operator-table.ts';
 import { eachIndex } from './window.ts';
 

@@ -3,8 +3,8 @@ import { dataTypeOf } from '../../tensor/dtype.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import type { Operator } from '../call.ts';
 import { axisOf, numberOf, numbersOf, sizeBetween } from '../shapes.ts';
+import { allocateAny, elementsOf } from './elements.ts';
 import { isBig } from './elementwise.ts';
-import { allocateAny, elementsOf } from './movement.ts';
 import type { OperatorTable } from './operator-table.ts';
 
 /** Stores a number as an element of any type. */

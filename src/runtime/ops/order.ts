@@ -1,8 +1,8 @@
 import type { Tensor } from '../../tensor/tensor.ts';
 import type { Call, Operator } from '../call.ts';
 import { axisOf, numberOf, sizeBetween } from '../shapes.ts';
+import { elementsOf } from './elements.ts';
 import { isBig } from './elementwise.ts';
-import { elementsOf } from './movement.ts';
 import type { OperatorTable } from './operator-table.ts';
 import { eachIndex } from './window.ts';
 

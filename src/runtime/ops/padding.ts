@@ -2,8 +2,8 @@ import { BnnqError } from '../../errors.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import type { Call, Operator } from '../call.ts';
 import { axisOf, numbersOf, stridesOf } from '../shapes.ts';
+import { allocateAny, copyRun, type Elements, elementsOf } from './elements.ts';
 import { isBig } from './elementwise.ts';
-import { allocateAny, copyRun, type Elements, elementsOf } from './movement.ts';
 import type { OperatorTable } from './operator-table.ts';
 import { eachIndex } from './window.ts';
 

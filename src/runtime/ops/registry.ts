@@ -1,6 +1,7 @@
 import type { Operator } from '../call.ts';
 import { ACTIVATIONS } from './activation.ts';
 import { ARITHMETIC } from './arithmetic.ts';
+import { BATCH_NORMALIZATIONS, FUSED_AFFINE } from './batch-normalization.ts';
 import { CASTS } from './cast.ts';
 import { COMPARISONS } from './comparison.ts';
 import { CONVOLUTIONS, FUSED_CONVOLUTIONS } from './convolution.ts';
@@ -8,7 +9,7 @@ import { GATHERS } from './gather.ts';
 import { GENERATORS } from './generation.ts';
 import { FUSED_LINEAR, LINEAR } from './linear.ts';
 import { MOVEMENT } from './movement.ts';
-import { FUSED_AFFINE, NORMALIZATIONS } from './normalization.ts';
+import { NORMALIZATIONS } from './normalization.ts';
 import type { OperatorTable } from './operator-table.ts';
 import { ORDERINGS } from './order.ts';
 import { PADDINGS } from './padding.ts';
@@ -18,6 +19,7 @@ import { REDUCTIONS } from './reduction.ts';
 import { RESIZES } from './resize.ts';
 import { SCATTERS } from './scatter.ts';
 import { SHAPES } from './shape.ts';
+import { SLICINGS } from './slicing.ts';
 import { SOFTMAX } from './softmax.ts';
 import { TRANSPOSED_CONVOLUTIONS } from './transposed-convolution.ts';
 
@@ -26,6 +28,7 @@ const TABLES: Readonly<Record<string, readonly OperatorTable[]>> = {
   '': [
     ACTIVATIONS,
     ARITHMETIC,
+    BATCH_NORMALIZATIONS,
     CASTS,
     COMPARISONS,
     CONVOLUTIONS,
@@ -42,6 +45,7 @@ const TABLES: Readonly<Record<string, readonly OperatorTable[]>> = {
     RESIZES,
     SCATTERS,
     SHAPES,
+    SLICINGS,
     SOFTMAX,
     TRANSPOSED_CONVOLUTIONS,
   ],

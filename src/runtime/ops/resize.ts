@@ -2,7 +2,7 @@ import { BnnqError } from '../../errors.ts';
 import { sizeOf, type Tensor } from '../../tensor/tensor.ts';
 import type { Call, Operator } from '../call.ts';
 import { axisOf, numbersOf, sizeBetween, stridesOf } from '../shapes.ts';
-import { elementsOf } from './movement.ts';
+import { elementsOf } from './elements.ts';
 import type { OperatorTable } from './operator-table.ts';
 import { type AxisScale, type AxisTaps, axisTaps, type Interpolation } from './resize-axis.ts';
 import { eachIndex } from './window.ts';

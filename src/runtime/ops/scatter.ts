@@ -2,9 +2,9 @@ import { BnnqError } from '../../errors.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import type { Call, Operator } from '../call.ts';
 import { axisOf, sizeBetween } from '../shapes.ts';
+import { allocateAny, copyRun, elementsOf } from './elements.ts';
 import { bigMax, bigMin, isBig } from './elementwise.ts';
 import { elementPositions, slicePositions } from './gather.ts';
-import { allocateAny, copyRun, elementsOf } from './movement.ts';
 import type { OperatorTable } from './operator-table.ts';
 
 /** How an update meets what is there. */

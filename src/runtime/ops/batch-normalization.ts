@@ -1,0 +1,86 @@
+import { BnnqError } from '../../errors.ts';
+import { affineOfBatchNorm } from '../../passes/batch-norm.ts';
+import type { Tensor } from '../../tensor/tensor.ts';
+import type { Call, Operator } from '../call.ts';
+import { shapeText, sizeBetween } from '../shapes.ts';
+import type { OperatorTable } from './operator-table.ts';
+
+/** (x − mean)·γ/√(var + ε) + β as x·scale + shift, with scale and shift made in float64 and rounded once. */
+const batchNormalization: Operator = (call) => {
+  if (call.int('training_mode', 0) !== 0 || call.node.outputs.filter((name) => name !== '').length > 1)
+    throw new BnnqError('unsupported', 'BatchNormalization in training mode');
+  if (call.opset < 9 && call.int('spatial', 1) === 0)
+    throw new BnnqError('unsupported', 'BatchNormalization over single activations (spatial 0)');
+  const x = call.input(0);
+  const y = call.inPlace(0);
+  const [gamma, beta, mean, variance] = [1, 2, 3, 4].map((i) => call.input(i).data as Float32Array);
+  const epsilon = call.float('epsilon', 1e-5);
+  const channels = x.shape[1] ?? 1;
+  const { scale, shift } = affineOfBatchNorm(gamma!, beta!, mean!, variance!, epsilon);
+  affine(call, x, y, scale, shift, channels);
+  return y;
+};
+
+function affine(
+  call: Call,
+  x: Tensor,
+  y: Tensor,
+  scale: Float64Array,
+  shift: Float64Array,
+  channels: number,
+): void {
+  const outer = x.shape[0] ?? 1;
+  const inner = sizeBetween(x.shape, 2, x.shape.length);
+  if (scale.length !== channels)
+    throw new BnnqError(
+      'mismatch',
+      `${scale.length} scales for ${channels} channels of ${shapeText(x.shape)}`,
+    );
+  if (x.dtype === 'FLOAT') {
+    call.kernels.affine(
+      x.data as Float32Array,
+      Float32Array.from(scale),
+      Float32Array.from(shift),
+      y.data as Float32Array,
+      outer,
+      channels,
+      inner,
+    );
+    return;
+  }
+  const from = x.data as Float64Array;
+  const to = y.data as Float64Array;
+  for (let o = 0, i = 0; o < outer; o++)
+    for (let c = 0; c < channels; c++)
+      for (let j = 0; j < inner; j++, i++) to[i] = from[i]! * scale[c]! + shift[c]!;
+}
+
+/** bnnq.Affine: X [N,C,…], scale [C], shift [C], attributes low and high. */
+const fusedAffine: Operator = (call) => {
+  const x = call.input(0);
+  const y = call.inPlace(0);
+  const scale = call.input(1).data as Float32Array;
+  const shift = call.input(2).data as Float32Array;
+  const channels = x.shape[1] ?? 1;
+  if (scale.length !== channels)
+    throw new BnnqError(
+      'mismatch',
+      `${scale.length} scales for ${channels} channels of ${shapeText(x.shape)}`,
+    );
+  call.kernels.affine(
+    x.data as Float32Array,
+    scale,
+    shift,
+    y.data as Float32Array,
+    x.shape[0] ?? 1,
+    channels,
+    sizeBetween(x.shape, 2, x.shape.length),
+    call.hasAttribute('low') ? call.float('low', 0) : undefined,
+    call.hasAttribute('high') ? call.float('high', 0) : undefined,
+  );
+  return y;
+};
+
+export const BATCH_NORMALIZATIONS: OperatorTable = { BatchNormalization: { 7: batchNormalization } };
+
+export const FUSED_AFFINE: OperatorTable = { Affine: { 1: fusedAffine } };

@@ -1,0 +1,85 @@
+import { floats } from '../../../src/tensor/tensor.ts';
+import { int64 } from '../build-model.ts';
+import { type Case, f, testFamily } from '../operator-cases.ts';
+
+const SHAPES: readonly Case[] = [
+  {
+    op: 'Shape',
+    note: 'part',
+    inputs: [f(2, 3, 4, 5)],
+    attributes: { start: 1, end: -1 },
+    outputs: ['INT64'],
+  },
+  { op: 'Size', note: '', inputs: [f(2, 3, 4)], outputs: ['INT64'] },
+  { op: 'Reshape', note: '0 and -1', inputs: [f(2, 3, 4), int64([0, -1, 2])] },
+  { op: 'Flatten', note: 'axis 2', inputs: [f(2, 3, 4, 5)], attributes: { axis: 2 } },
+  { op: 'Squeeze', note: 'axes', inputs: [f(1, 3, 1, 4), int64([0, -2])] },
+  { op: 'Squeeze', note: 'opset 11', inputs: [f(1, 3, 1, 4)], attributes: { axes: [2] }, opset: 11 },
+  { op: 'Unsqueeze', note: '', inputs: [f(3, 4), int64([0, -1])] },
+  { op: 'Transpose', note: 'NHWC to NCHW', inputs: [f(2, 5, 6, 3)], attributes: { perm: [0, 3, 1, 2] } },
+  { op: 'Transpose', note: 'five axes', inputs: [f(2, 3, 4, 2, 3)], attributes: { perm: [4, 1, 3, 0, 2] } },
+  { op: 'Transpose', note: 'default, INT64', inputs: [['INT64', [3, 4]]], outputs: ['INT64'] },
+  {
+    op: 'Concat',
+    note: 'middle axis',
+    inputs: [f(2, 3, 4), f(2, 1, 4), f(2, 5, 4)],
+    attributes: { axis: 1 },
+  },
+  {
+    op: 'Split',
+    note: 'lengths',
+    inputs: [f(2, 9), int64([2, 3, 4])],
+    attributes: { axis: 1 },
+    outputs: ['FLOAT', 'FLOAT', 'FLOAT'],
+  },
+  { op: 'Split', note: 'even, opset 11', inputs: [f(6, 2)], outputs: ['FLOAT', 'FLOAT'], opset: 11 },
+  {
+    op: 'Split',
+    note: 'num_outputs',
+    inputs: [f(7, 2)],
+    attributes: { num_outputs: 3 },
+    outputs: ['FLOAT', 'FLOAT', 'FLOAT'],
+    opset: 18,
+  },
+  {
+    op: 'Slice',
+    note: 'steps and negative ends',
+    inputs: [f(5, 9, 6), int64([1, -1]), int64([-1, -9]), int64([0, 1]), int64([2, -3])],
+  },
+  {
+    op: 'Slice',
+    note: 'opset 9',
+    inputs: [f(5, 9)],
+    attributes: { starts: [1, -4], ends: [100, -1], axes: [0, 1] },
+    opset: 9,
+  },
+  { op: 'Expand', note: '', inputs: [f(3, 1), int64([2, 1, 4])] },
+  { op: 'Tile', note: '', inputs: [f(2, 3), int64([2, 3])] },
+  { op: 'Pad', note: 'constant', inputs: [f(2, 3, 4), int64([0, 1, 2, 1, 0, 3]), floats([], [1.5])] },
+  { op: 'Pad', note: 'crop', inputs: [f(2, 3, 6), int64([0, 1, -2, 0, -1, 3])] },
+  { op: 'Pad', note: 'reflect', inputs: [f(3, 5), int64([1, 2, 2, 3])], attributes: { mode: 'reflect' } },
+  { op: 'Pad', note: 'edge', inputs: [f(3, 5), int64([1, 2, 2, 3])], attributes: { mode: 'edge' } },
+  {
+    op: 'Pad',
+    note: 'opset 9',
+    inputs: [f(3, 5)],
+    attributes: { pads: [1, 0, 0, 2], value: { float: 2 } },
+    opset: 9,
+  },
+  { op: 'DepthToSpace', note: 'DCR', inputs: [f(2, 8, 3, 4)], attributes: { blocksize: 2 } },
+  { op: 'DepthToSpace', note: 'CRD', inputs: [f(2, 8, 3, 4)], attributes: { blocksize: 2, mode: 'CRD' } },
+  { op: 'SpaceToDepth', note: '', inputs: [f(2, 3, 4, 6)], attributes: { blocksize: 2 } },
+  { op: 'Cast', note: 'FLOAT to INT64', inputs: [f(3, 4)], attributes: { to: 7 }, outputs: ['INT64'] },
+  { op: 'Cast', note: 'INT64 to FLOAT', inputs: [['INT64', [3, 4]]], attributes: { to: 1 } },
+  {
+    op: 'Cast',
+    note: 'FLOAT to BOOL',
+    inputs: [floats([3], [0, -0.5, 2])],
+    attributes: { to: 9 },
+    outputs: ['BOOL'],
+  },
+  { op: 'Dropout', note: 'inference', inputs: [f(3, 4)] },
+  { op: 'ConstantOfShape', note: '', inputs: [int64([2, 3])], attributes: { value: floats([1], [2.5]) } },
+];
+
+testFamily('operators on shapes', SHAPES);
