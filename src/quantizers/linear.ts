@@ -1,4 +1,4 @@
-import { fitScale, type Shape, shapeOf } from './fit/scale.ts';
+import { fitScale, largestScale, type Shape, shapeOf } from './fit/scale.ts';
 import type { Scheme } from './scheme.ts';
 
 /** Sizes for Δ = 1: mid-rise (j + ½), or j with a zero level. */
@@ -33,6 +33,6 @@ export const linear: Scheme = {
     if (fit === 'correlation')
       return { params: [fitScale(values.magnitudes(), linearShape(bits, zero)).first] };
     const steps = zero ? 2 ** (bits - 1) - 1 : 2 ** (bits - 1);
-    return { params: [values.max() / steps] };
+    return { params: [Math.min(values.max() / steps, largestScale(linearShape(bits, zero)))] };
   },
 };

@@ -56,7 +56,7 @@ function ladderGrid(sample: SortedSample, ladder: Ladder, steps: number): number
  */
 function hair(count: number, bits: number): number {
   if (bits === 2) return 1e-9;
-  if (bits === 8) return 2e-5;
+  if (bits === 8) return 5e-5;
   return count < 27 ? 1e-3 : 2e-4;
 }
 

@@ -7,8 +7,8 @@ import { inRange } from './scale.ts';
 /**
  * The objective of geometric.ts by the values instead of the levels, O(N), for samples that are few against the levels.
  * Value x belongs to the level of exponent e if x lies between a·q^e·(1+q)/2 and q times that, so that
- * e = ⌊(log a − log x)/(−log q) + 1 − log((1+q)/2)/log q⌋, held within the ladder. The logarithms of the values are
- * taken once a sample; their error may put a value on the wrong side of a threshold that it all but lies on, which
+ * e = ⌊(log a − log x)/(−log q) + 1 − log((1+q)/2)/log q⌋, held within the ladder. The logarithms of the values (against
+ * the largest, so that a power of two on all changes nothing) are taken once a sample; their error may put a value on the wrong side of a threshold that it all but lies on, which
  * changes the error as little.
  */
 export function sparseObjective(sample: SortedSample, { count, zero }: Ladder): Objective {
@@ -17,7 +17,7 @@ export function sparseObjective(sample: SortedSample, { count, zero }: Ladder): 
   const logs = new Float64Array(n);
   for (let i = 0; i < n; i++) {
     values[i] = sample.at(i);
-    logs[i] = log(values[i]!);
+    logs[i] = log(values[i]! / sample.max);
   }
   const powers = new Float64Array(count);
   const derivatives = new Float64Array(count); // of q^e by q: e·q^(e−1)
@@ -42,7 +42,7 @@ export function sparseObjective(sample: SortedSample, { count, zero }: Ladder): 
         power *= q;
       }
     }
-    const origin = log(a) * perStep + offset;
+    const origin = log(a / sample.max) * perStep + offset;
     const last = count - 1;
     const zeroBelow = zero ? (a * powers[last]!) / 2 : -1;
     let error = 0;

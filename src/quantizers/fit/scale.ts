@@ -22,14 +22,27 @@ const SWEPT_CROSSINGS = 4096;
 const SCAN_RATIO = 1.03;
 const DESCENTS = 6;
 
-/** The scale (`first`) whose levels scale·u_k, with nearest-level cells, have the smallest squared error. */
+/**
+ * The scale (`first`) whose levels scale·u_k, with nearest-level cells, have the smallest squared error. It is kept where
+ * scale and levels are finite in float32.
+ */
 export function fitScale(moments: Moments, shape: Shape): Minimum {
+  const found = search(moments, shape);
+  return { ...found, first: Math.min(found.first, largestScale(shape)) };
+}
+
+function search(moments: Moments, shape: Shape): Minimum {
   const objective = scaleObjective(moments, shape);
   if (moments instanceof SortedSample && moments.mass * shape.middles.length <= SWEPT_CROSSINGS)
     return descend(objective, sweepScale(moments, shape), 0);
   const starts = new Starts(DESCENTS);
   starts.scan(objective, 0, ...scaleRange(moments, shape), SCAN_RATIO);
   return starts.descend(objective);
+}
+
+/** The largest scale that float32 holds, and the largest level at it. */
+export function largestScale({ sizes }: Shape): number {
+  return LARGEST_LEVEL / Math.max(1, sizes[sizes.length - 1]!);
 }
 
 /**

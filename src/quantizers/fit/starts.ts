@@ -1,4 +1,4 @@
-import { descend, type Minimum, newPoint, type Objective, ROUGH } from './descend.ts';
+import { descend, type Minimum, newPoint, type Objective, ROUGH, settle } from './descend.ts';
 
 /** The best of the points that a scan has come by, from which descents start. */
 export class Starts {
@@ -44,6 +44,6 @@ export class Starts {
       const minimum = descend(objective, start.first, start.second, ROUGH);
       if (found === undefined || minimum.error < found.error) found = minimum;
     }
-    return descend(objective, found!.first, found!.second);
+    return settle(objective, descend(objective, found!.first, found!.second));
   }
 }

@@ -1,7 +1,8 @@
 import type { SortedSample } from './moments.ts';
-import type { Shape } from './scale.ts';
+import { largestScale, type Shape } from './scale.ts';
 
-/** The sweep ends when the largest level is so many times the largest value: most levels are out of use then. */
+/** The sweep ends when the largest level is so many times the largest value: most levels are out of use then,
+ * and what is left of the sums is little more than rounding. */
 const MOST_OVERHANG = 4;
 
 /**
@@ -11,7 +12,8 @@ const MOST_OVERHANG = 4;
  * optimum is the best of all N·(J−1)+1 states. The crossings of one k come in the order of the sorted values, and a heap
  * merges the J−1 rows of them. O(N·J·log J): for the few values of a channel.
  */
-export function sweepScale(sample: SortedSample, { sizes, middles }: Shape): number {
+export function sweepScale(sample: SortedSample, shape: Shape): number {
+  const { sizes, middles } = shape;
   const count = sample.mass;
   const streams = middles.length;
   const top = sizes[streams]!;
@@ -26,7 +28,7 @@ export function sweepScale(sample: SortedSample, { sizes, middles }: Shape): num
     heap[k] = streams - 1 - k; // the highest threshold meets the smallest value first
     when[k] = sample.min / middles[k]!;
   }
-  const end = (MOST_OVERHANG * sample.max) / top;
+  const end = Math.min((MOST_OVERHANG * sample.max) / top, largestScale(shape));
   let length = streams;
   while (length > 0 && when[heap[0]!]! < end) {
     const k = heap[0]!;
