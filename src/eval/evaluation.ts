@@ -4,16 +4,15 @@ import { join } from 'node:path';
 import { BnnqError } from '../errors.ts';
 import type { Dataset } from '../formats/datasets/dataset.ts';
 import { isOpened, openDataset } from '../formats/datasets/open-dataset.ts';
-import { writePacked } from '../formats/packed/write.ts';
 import { readModel } from '../formats/read-model.ts';
 import type { Model } from '../ir/graph.ts';
 import { createKernels } from '../kernels/select.ts';
-import { VERSION } from '../version.ts';
 import { Engine, type Job } from './engine.ts';
 import { type ImageScores, type OutputKind, reduceScores } from './metrics.ts';
 import { openNetwork } from './network.ts';
 import type { DiscretizedPoint } from './point.ts';
 import { localRunner, type Runner, WORKER_URL, WorkerPool } from './pool.ts';
+import { writePacked } from './save.ts';
 import { type EvaluateOptions, prepare, type Setup } from './setup.ts';
 import type { Scores } from './types.ts';
 
@@ -84,14 +83,10 @@ export class Evaluation {
     const temporary = sources.some((source) => typeof source !== 'string')
       ? mkdtempSync(join(tmpdir(), 'bnn-quantize-'))
       : undefined;
-    const paths = await Promise.all(
-      sources.map(async (source, i) => {
-        if (typeof source === 'string') return source;
-        const path = join(temporary!, `${i}.bnnq`);
-        await writePacked(source, path, { toolVersion: VERSION });
-        return path;
-      }),
-    );
+    const paths = await filesOf(sources, temporary).catch((thrown: unknown) => {
+      remove(temporary);
+      throw thrown;
+    });
     const runner = new WorkerPool(WORKER_URL!, { models: paths, dataset: dataset.spec, setup }, threads);
     return new Evaluation(models, dataset, setup, runner, temporary, options.signal);
   }
@@ -143,8 +138,24 @@ export class Evaluation {
     this.#signal?.removeEventListener('abort', this.#abort);
     Atomics.store(new Int32Array(this.setup.control), 0, 1); // what is still waiting is not wanted any more
     await this.#runner.close();
-    if (this.#temporary !== undefined) rmSync(this.#temporary, { recursive: true, force: true });
+    remove(this.#temporary);
   }
+}
+
+/** Paths of the models; those that are only in memory are written to the folder. */
+function filesOf(sources: readonly (string | Model)[], folder: string | undefined): Promise<string[]> {
+  return Promise.all(
+    sources.map(async (source, i) => {
+      if (typeof source === 'string') return source;
+      const path = join(folder!, `${i}.bnnq`);
+      await writePacked(source, path);
+      return path;
+    }),
+  );
+}
+
+function remove(folder: string | undefined): void {
+  if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
 }
 
 async function prepareWith(
