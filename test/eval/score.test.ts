@@ -7,8 +7,9 @@ import type { Dataset, Sample } from '../../src/formats/datasets/dataset.ts';
 import { readModel } from '../../src/formats/read-model.ts';
 import type { Model } from '../../src/ir/graph.ts';
 import { quantizeModel } from '../../src/quantizers/quantize-model.ts';
+import { floats } from '../../src/tensor/tensor.ts';
 import { tinyFolder } from '../cli/tiny-model.ts';
-import { buildModel, floats, int64, type ShortModel } from '../runtime/build-model.ts';
+import { buildModel, int64, type ShortModel } from '../runtime/build-model.ts';
 
 const folder = tinyFolder(50);
 afterAll(() => rmSync(folder, { recursive: true }));
