@@ -51,7 +51,7 @@ export interface Session {
 
 /**
  * Prepares a model for execution. Weights are laid out when they are first needed; discretized ones stay bit-planes.
- * @throws unsupported with the list of all operators that are not implemented
+ * @throws unsupported with the list of all operators that are not implemented; option for names to keep that do not exist
  */
 export function createSession(model: Model, options: SessionOptions = {}): Session {
   expectSupported(model);
@@ -72,10 +72,11 @@ class GraphSession implements Session {
   #isDisposed = false;
 
   constructor(model: Model, options: SessionOptions) {
+    const keep = options.keep ?? [];
+    expectValues(model, keep);
     const choice = options.kernels ?? 'auto';
     this.#ownsKernels = typeof choice === 'string';
     this.#kernels = typeof choice === 'string' ? makeKernels(choice) : choice;
-    const keep = options.keep ?? [];
     const rewritten = rewriteForExecution(model, this.#kernels, keep);
     const { graph } = rewritten;
     this.inputs = graph.inputs;
@@ -186,6 +187,19 @@ class GraphSession implements Session {
 
 function isList(made: Tensor | readonly (Tensor | undefined)[]): made is readonly (Tensor | undefined)[] {
   return Array.isArray(made);
+}
+
+/** Throws for names that are no values of the graph. */
+function expectValues(model: Model, names: readonly string[]): void {
+  const { graph } = model;
+  const known = new Set([...graph.inputs.map((input) => input.name), ...graph.initializers.keys()]);
+  for (const node of graph.nodes) for (const output of node.outputs) known.add(output);
+  const unknown = names.filter((name) => !known.has(name));
+  if (unknown.length > 0)
+    throw new BnnqError(
+      'option',
+      `keep: the graph has no value ${unknown.map((name) => `"${name}"`).join(', ')}`,
+    );
 }
 
 function makeKernels(choice: KernelChoice): Kernels {

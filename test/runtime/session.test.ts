@@ -310,6 +310,12 @@ describe('what does not fit is refused', () => {
     session.dispose();
   });
 
+  it('values to keep that the graph does not have', () => {
+    expect(() => createSession(buildModel(RESIDUAL), { keep: ['c1', 'nix', 'nada'] })).toThrow(
+      /keep: the graph has no value "nix", "nada"/,
+    );
+  });
+
   it('a session that was disposed of', () => {
     const session = createSession(buildModel(RESIDUAL));
     session.dispose();
