@@ -12,7 +12,10 @@
 
 /** The memory that a set of kernels computes in: activations, packed weights and scratch. */
 export interface Heap {
-  /** Replaced when the heap grows: make views when needed, do not keep them over an allocation. */
+  /**
+   * Replaced when the heap grows, which `allocate`, the `prepare…` functions and (for scratch) any kernel call may make it
+   * do: make views when needed, do not keep them over one of these.
+   */
   readonly buffer: ArrayBuffer;
   /** Offset of a new block, aligned to 64 bytes; the content is undefined. Throws RangeError when memory is exhausted. */
   allocate(byteLength: number): number;
