@@ -204,15 +204,16 @@ describe('npz', () => {
   it('refuses damaged, truncated and foreign files', async () => {
     const { readFileSync } = await import('node:fs');
     const bytes = new Uint8Array(readFileSync(`${ARRAYS}images-stored.npz`));
-    const damaged = bytes.slice();
-    damaged[200]! ^= 1;
-    await expect(openDataset(`npz:${file('a', damaged)}`)).rejects.toThrow(failure('malformed', /CRC-32/));
+    const deflated = new Uint8Array(readFileSync(`${ARRAYS}images-deflated.npz`));
+    const damaged = deflated.slice();
+    damaged.fill(0xff, 60, 90);
+    await expect(openDataset(`npz:${file('a', damaged)}`)).rejects.toThrow(failure('malformed', /zip file/));
     for (const cut of [10, 100, 400, bytes.length - 4])
       await expect(openDataset(`npz:${file('a', bytes.subarray(0, cut))}`)).rejects.toThrow(
-        failure('malformed', /not a zip file/),
+        failure('malformed', /not a readable zip file/),
       );
     const shifted = file('a', bytes.subarray(300));
-    await expect(openDataset(`npz:${shifted}`)).rejects.toThrow(failure('malformed', /zip|header/));
+    await expect(openDataset(`npz:${shifted}`)).rejects.toThrow(failure('dataset', /expected inputs/));
   });
 });
 

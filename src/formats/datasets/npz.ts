@@ -1,9 +1,9 @@
-import { statSync } from 'node:fs';
+import type { UnzipFileInfo } from 'fflate';
 import { BnnqError } from '../../errors.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
-import { fileError } from '../file.ts';
+import { readFileBytes } from '../file.ts';
 import { readNpy } from '../npy/npy.ts';
-import { readZipDirectory, readZipMember, type ZipMember } from '../npy/zip.ts';
+import { unzipMember, zipMembers } from '../zip.ts';
 import { arraySamples } from './array-samples.ts';
 import type { Dataset } from './dataset.ts';
 import { checkLabelCount, hashOf, labelsOf, MAX_DATASET_BYTES } from './source.ts';
@@ -17,8 +17,9 @@ const LABEL_NAMES = ['y', 'y_test', 'labels', 'arr_1'];
  * labels, arr_1; may be absent), of any numeric type. Bytes shaped like images are pixels, all else is values.
  */
 export function openNpz(path: string, spec: string): Dataset {
-  const members = readZipDirectory(path, fileBytes(path));
-  const find = (names: readonly string[]): ZipMember | undefined =>
+  const archive = readFileBytes(path, MAX_DATASET_BYTES);
+  const members = zipMembers(archive, `npz: "${path}"`);
+  const find = (names: readonly string[]): UnzipFileInfo | undefined =>
     names.flatMap((name) => members.filter((member) => member.name === `${name}.npy`))[0];
   const inputs = find(INPUT_NAMES);
   if (inputs === undefined)
@@ -27,9 +28,13 @@ export function openNpz(path: string, spec: string): Dataset {
       `npz: "${path}" has the arrays ${members.map(({ name }) => name.replace(/\.npy$/, '')).join(', ') || '(none)'}, expected inputs under ${INPUT_NAMES.join(', ')} and labels under ${LABEL_NAMES.join(', ')}`,
       { file: path },
     );
-  const x = readMember(path, inputs);
+  const read = (member: UnzipFileInfo): { tensor: Tensor; bytes: Uint8Array } => {
+    const bytes = unzipMember(archive, member, MAX_DATASET_BYTES, `npz: "${path}"`);
+    return { tensor: readNpy(bytes, `npz: "${path}" ${member.name}`), bytes };
+  };
+  const x = read(inputs);
   const labelled = find(LABEL_NAMES);
-  const y = labelled && readMember(path, labelled);
+  const y = labelled && read(labelled);
   const count = x.tensor.shape[0] ?? 0;
   if (y !== undefined) {
     const where = `npz: "${path}" ${labelled!.name}`;
@@ -52,17 +57,4 @@ export function openNpz(path: string, spec: string): Dataset {
     fingerprint: hashOf(x.bytes, y?.bytes ?? ''),
     ...arraySamples(x.tensor, `npz: "${path}" ${inputs.name}`),
   };
-}
-
-function readMember(path: string, member: ZipMember): { tensor: Tensor; bytes: Uint8Array } {
-  const bytes = readZipMember(path, member, MAX_DATASET_BYTES);
-  return { tensor: readNpy(bytes, `npz: "${path}" ${member.name}`), bytes };
-}
-
-function fileBytes(path: string): number {
-  try {
-    return statSync(path).size;
-  } catch (thrown) {
-    throw fileError('read', path, thrown);
-  }
 }
