@@ -62,7 +62,15 @@ function facts(model: ModelInspection): string {
     ['inputs', values(model.inputs)],
     ['outputs', values(model.outputs)],
     ['parameters', grouped(model.parameters)],
+    ['MACs', macsText(model)],
   ]);
+}
+
+/** Multiplications with accumulation for one sample. */
+function macsText({ macs, uncounted }: ModelInspection): string {
+  if (macs === null) return '– (shapes are not known)';
+  const rest = uncounted === 0 ? '' : `, without ${plural(uncounted, 'node')} of unknown shape`;
+  return `${grouped(macs)} a sample${rest}`;
 }
 
 function operators(model: ModelInspection): string {

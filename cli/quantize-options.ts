@@ -41,12 +41,24 @@ export function withFitOptions(command: Command): Command {
     .option('--exclude <glob>', 'keep weights or nodes of matching names in float; repeatable', collect);
 }
 
-/** The schemes with a line each, for the help. */
+/** The schemes and what they are, for the help: columns as commander sets them, 80 wide. */
 export function schemeHelp(): string {
   return SCHEMES.map(({ name, bits, summary }) => {
     const widths = bits.from === bits.to ? `${bits.from} bits` : `${bits.from}-${bits.to} bits`;
-    return `  ${name.padEnd(9)} ${widths.padEnd(9)} ${summary}`;
+    const head = `  ${name.padEnd(9)} ${widths.padEnd(9)} `;
+    return head + wrap(summary, 80 - head.length).join(`\n${' '.repeat(head.length)}`);
   }).join('\n');
+}
+
+function wrap(text: string, width: number): string[] {
+  const lines = [''];
+  for (const word of text.split(' ')) {
+    const line = lines.at(-1)!;
+    if (line === '') lines[lines.length - 1] = word;
+    else if (line.length + 1 + word.length <= width) lines[lines.length - 1] = `${line} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
 }
 
 function parseMethod(text: string): 'rtn' {

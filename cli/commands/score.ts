@@ -35,7 +35,7 @@ export function scoreCommand(): Command {
       `
 Examples:
   $ bnn-quantize score model.onnx --data cifar10:test_batch.bin
-  $ bnn-quantize score model.exp3.bnnq --data imagefolder:val --preprocess torch --against model.onnx --limit 1000
+  $ bnn-quantize score model.exp3.bnnq --data imagefolder:val --preprocess torch --limit 1000
   $ bnn-quantize score model.exp3.bnnq --data npz:val.npz --against model.onnx --max-drop 1 --json`,
     )
     .action(async (model: string, options: ScoreCommandOptions) => {

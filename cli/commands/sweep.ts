@@ -93,8 +93,8 @@ ${schemeHelp()}
 
 Examples:
   $ bnn-quantize sweep model.onnx --data cifar10:test_batch.bin -o report
-  $ bnn-quantize sweep model.onnx --data imagefolder:val --preprocess torch --schemes linear,exp --bits 3-6 \\
-      --granularity tensor,channel --limit 1000 -o report
+  $ bnn-quantize sweep model.onnx --data imagefolder:val --preprocess torch \\
+      --schemes linear,exp --bits 3-6 --granularity tensor,channel -o report
   $ bnn-quantize sweep model.onnx --data npz:val.npz --bits 4 --max-drop 1 -o report`,
     )
     .action(async (path: string, options: SweepCommandOptions) => {
