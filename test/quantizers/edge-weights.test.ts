@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { dequantize, levelsOf, tableCount } from '../../src/ir/quantized-tensor.ts';
+import { codesOf, dequantize, levelsOf, tableCount } from '../../src/ir/quantized-tensor.ts';
 import type { QuantizeSettings } from '../../src/quantizers/options.ts';
 import { quantizeWeight } from '../../src/quantizers/quantize-weight.ts';
 import { SCHEMES } from '../../src/quantizers/registry.ts';
@@ -27,6 +27,7 @@ describe('weights at the edge of what there can be, in every scheme', () => {
     for (const settings of ALL) {
       const { quantized, mse, correlation } = quantizeWeight(new Float32Array(6), rowLayout(6), settings);
       expect(Array.from(dequantize(quantized)), said(settings)).toEqual([0, 0, 0, 0, 0, 0]);
+      expect(Array.from(codesOf(quantized))).toEqual([0, 0, 0, 0, 0, 0]);
       expect([mse, correlation]).toEqual([0, 1]);
       expect(quantized.params.every((param) => param === 0)).toBe(true);
     }

@@ -69,7 +69,7 @@ describe.each(SIZES)('rows of %i values', (count) => {
     const ladder = { count: 2 ** (bits - 1), zero: false };
     for (const { name, sample } of rows) {
       const { error, first, second } = fitGeometric(sample, ladder);
-      const grid = ladderGrid(sample, ladder, bits > 5 ? 20 : 60);
+      const grid = ladderGrid(sample, ladder, bits > 5 ? 20 : 40);
       expect(error / sample.energy, name).toBeLessThan((1.03 * grid) / sample.energy + hair(count, bits));
       // What the search says of its error is the error of these levels.
       const levels = ladderSizes(ladder, second).map((size) => first * size);
@@ -81,7 +81,7 @@ describe.each(SIZES)('rows of %i values', (count) => {
     const ladder = { count: 2 ** (bits - 1) - 1, zero: true };
     for (const { name, sample } of rows)
       expect(fitGeometric(sample, ladder).error / sample.energy, name).toBeLessThan(
-        (1.03 * ladderGrid(sample, ladder, 60)) / sample.energy + hair(count, bits),
+        (1.03 * ladderGrid(sample, ladder, 40)) / sample.energy + hair(count, bits),
       );
   });
 
@@ -90,7 +90,7 @@ describe.each(SIZES)('rows of %i values', (count) => {
       for (const { name, sample } of rows) {
         const { sizes } = linearShape(bits, zero);
         const { error } = fitScale(sample, linearShape(bits, zero));
-        const grid = scaleGrid(sample, sizes, 2000);
+        const grid = scaleGrid(sample, sizes, bits === 8 ? 400 : 1500);
         // Small rows are swept through all crossings: exact, but for rounding.
         const exact = count * sizes.length <= 4096;
         const most = exact ? grid / sample.energy + 1e-9 : (1.03 * grid) / sample.energy + hair(count, bits);
@@ -127,25 +127,26 @@ describe.each(SIZES)('rows of %i values', (count) => {
           ladderSizes(ladder, q).map((size) => sample.max * size),
         );
       const found = errorOf(fitRatio(sample, ladder));
-      for (let q = 0.2; q < 0.99; q += 0.0005) expect(found, name).toBeLessThan(1.03 * errorOf(q));
+      for (let q = 0.2; q < 0.99; q += 0.002) expect(found, name).toBeLessThan(1.03 * errorOf(q));
     }
   });
 
   it('cells have the means of their values, and no q of a grid correlates more by a hair', () => {
     for (const { name, sample } of rows) {
       const { bounds, levels } = fitCells(sample, 4);
-      const gain = (limits: readonly number[]) => {
+      const gain = (limits: ArrayLike<number>, means?: Float64Array) => {
         let total = 0;
         for (let k = 0, i = 0; k <= limits.length; k++) {
           const begin = i;
           while (i < count && (k === limits.length || sample.at(i) < limits[k])) i++;
-          if (i > begin) total += sample.sumBetween(begin, i) ** 2 / (i - begin);
-          if (i > begin && limits === bounds)
-            expect(levels[k]).toBeCloseTo(sample.sumBetween(begin, i) / (i - begin), 10);
+          if (i === begin) continue;
+          const sum = sample.sumBetween(begin, i);
+          total += sum ** 2 / (i - begin);
+          if (means !== undefined) expect(means[k]).toBeCloseTo(sum / (i - begin), 10);
         }
         return total;
       };
-      const found = gain(bounds as unknown as readonly number[]);
+      const found = gain(bounds, levels);
       for (let q = 0.03; q < 0.95; q += 0.002) {
         const limits = [3, 2, 1].map((j) => sample.max * q ** j);
         expect(gain(limits) - found, name).toBeLessThan(

@@ -201,6 +201,7 @@ describe('what is discretized', () => {
           inputs: ['a', 'k'],
           outputs: ['c'],
           attributes: [],
+          defaults: new Map(),
           nodes: [node('Conv', ['a', 'k'], 'c', {}, 'conv')],
           opsets: new Map(),
         },
