@@ -94,9 +94,9 @@ function weights(model: ModelInspection): string {
   const count = model.weights.reduce((sum, one) => sum + one.count, 0);
   const share = (100 * count) / Math.max(1, model.parameters);
   rows.push([
-    `${plural(rows.length, 'tensor')}, ${share.toFixed(1)} % of the parameters`,
+    plural(rows.length, 'tensor'),
     '',
-    '',
+    `${share.toFixed(1)} % of all`,
     '',
     grouped(count),
     formatBytes(model.weights.reduce((sum, one) => sum + one.byteLength, 0)),

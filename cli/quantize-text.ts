@@ -119,8 +119,9 @@ function layerTable({ layers, weights, packed }: QuantizeResult): string {
   const energy = layers.reduce((sum, layer) => sum + layer.energy, 0);
   const error = layers.reduce((sum, layer) => sum + layer.mse * layer.count, 0);
   rows.push([
-    `${plural(layers.length, 'tensor')}, ${grouped(weights)} weights`,
-    ...['', '', '', ''],
+    plural(layers.length, 'tensor'),
+    plural(weights, 'weight'),
+    ...['', '', ''],
     error === 0 ? '–' : (10 * Math.log10(energy / error)).toFixed(1),
     grouped(packed.codes + packed.levels),
   ]);
