@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { readNpy, writeNpy } from '../../src/formats/npy/npy.ts';
-import { float16ToNumber, numberToBfloat16 } from '../../src/tensor/float16.ts';
-import type { Tensor } from '../../src/tensor/tensor.ts';
+import { readNpy, writeNpy } from '../../../src/formats/npy/npy.ts';
+import { float16ToNumber, numberToBfloat16 } from '../../../src/tensor/float16.ts';
+import type { Tensor } from '../../../src/tensor/tensor.ts';
 
 const bytesOf = (name: string): Uint8Array =>
-  readFileSync(new URL(`../fixtures/npy/${name}`, import.meta.url));
+  readFileSync(new URL(`../../fixtures/npy/${name}`, import.meta.url));
 const read = (name: string): Tensor => readNpy(bytesOf(name), name);
 const numbers = (tensor: Tensor): number[] => Array.from(tensor.data as ArrayLike<number>, Number);
 const counting = (count: number): number[] => Array.from({ length: count }, (_, i) => i - 3);

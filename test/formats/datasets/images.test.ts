@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { encode } from 'fast-png';
 import { describe, expect, it } from 'vitest';
-import { decodeImage, decodeImageFile } from '../../src/formats/images/decode-image.ts';
-import { sharedData } from '../shared-data.ts';
+import { decodeImage, decodeImageFile } from '../../../src/formats/images/decode-image.ts';
+import { sharedData } from '../../shared-data.ts';
 
-const FOLDER = new URL('../fixtures/images/', import.meta.url);
+const FOLDER = new URL('../../fixtures/images/', import.meta.url);
 const bytesOf = (name: string): Uint8Array => new Uint8Array(readFileSync(new URL(name, FOLDER)));
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 const EXPECTED = JSON.parse(readFileSync(new URL('expected.json', FOLDER), 'utf8')) as Record<

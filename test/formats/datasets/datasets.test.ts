@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Dataset, Sample } from '../../src/formats/datasets/dataset.ts';
-import { openDataset } from '../../src/formats/datasets/open-dataset.ts';
-import { sharedData } from '../shared-data.ts';
+import type { Dataset, Sample } from '../../../src/formats/datasets/dataset.ts';
+import { openDataset } from '../../../src/formats/datasets/open-dataset.ts';
+import { sharedData } from '../../shared-data.ts';
 
-const IMAGES = fileURLToPath(new URL('../fixtures/images/', import.meta.url));
-const ARRAYS = fileURLToPath(new URL('../fixtures/npy/', import.meta.url));
+const IMAGES = fileURLToPath(new URL('../../fixtures/images/', import.meta.url));
+const ARRAYS = fileURLToPath(new URL('../../fixtures/npy/', import.meta.url));
 let folder: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'bnnq-datasets-'));

@@ -4,15 +4,15 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import { BnnqError } from '../../src/errors.ts';
-import { openDataset } from '../../src/formats/datasets/open-dataset.ts';
-import { decodeImage } from '../../src/formats/images/decode-image.ts';
-import { readNpy } from '../../src/formats/npy/npy.ts';
+import { BnnqError } from '../../../src/errors.ts';
+import { openDataset } from '../../../src/formats/datasets/open-dataset.ts';
+import { decodeImage } from '../../../src/formats/images/decode-image.ts';
+import { readNpy } from '../../../src/formats/npy/npy.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'bnnq-fuzz-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 const fixture = (name: string): Uint8Array =>
-  new Uint8Array(readFileSync(new URL(`../fixtures/${name}`, import.meta.url)));
+  new Uint8Array(readFileSync(new URL(`../../fixtures/${name}`, import.meta.url)));
 
 /** Some bytes overwritten, and perhaps the end cut off or something put behind it. */
 function damaged(bytes: Uint8Array): fc.Arbitrary<Uint8Array> {
