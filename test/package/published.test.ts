@@ -1,0 +1,62 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const manifest = JSON.parse(readFileSync(`${ROOT}package.json`, 'utf8'));
+
+/** What `npm pack` would publish. Needs the build that `npm test` makes first. */
+function packed(): { path: string; size: number }[] {
+  const output = execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
+    cwd: ROOT,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  return Object.values(JSON.parse(output) as Record<string, { files: { path: string; size: number }[] }>)[0]!
+    .files;
+}
+
+describe('the published package', () => {
+  it('holds the code, the demo network and the file format, and no sources, tests or build state', () => {
+    const paths = packed().map(({ path }) => path);
+    for (const path of [
+      'package.json',
+      'README.md',
+      'LICENSE',
+      'dist/src/index.js',
+      'dist/src/index.d.ts',
+      'dist/src/eval/worker.js',
+      'dist/src/kernels/wasm/module.js',
+      'dist/cli/main.js',
+      'docs/packed-format.md',
+      'examples/demo/digits.onnx',
+    ])
+      expect(paths).toContain(path);
+    const strangers = paths.filter(
+      (path) =>
+        !/^(dist\/(src|cli)\/.*\.(js|d\.ts)|docs\/packed-format\.md|examples\/demo\/.*|package\.json|README\.md|LICENSE)$/.test(
+          path,
+        ),
+    );
+    expect(strangers).toEqual([]);
+  });
+
+  it('stays small: under 2 MB unpacked', () => {
+    const bytes = packed().reduce((sum, { size }) => sum + size, 0);
+    expect(bytes).toBeLessThan(2e6);
+  });
+
+  it('has an entry point and a command that exist', () => {
+    expect(existsSync(`${ROOT}${manifest.exports['.'].default}`)).toBe(true);
+    expect(existsSync(`${ROOT}${manifest.exports['.'].types}`)).toBe(true);
+    const command = `${ROOT}${manifest.bin['bnn-quantize']}`;
+    expect(readFileSync(command, 'utf8').startsWith('#!/usr/bin/env node\n')).toBe(true);
+    expect(statSync(command).isFile()).toBe(true);
+  });
+
+  it('pins every dependency to one version', () => {
+    const versions = Object.values({ ...manifest.dependencies, ...manifest.devDependencies }) as string[];
+    for (const version of versions) expect(version).toMatch(/^\d+\.\d+\.\d+$/);
+  });
+});
