@@ -25,9 +25,22 @@ export function sweepText(report: Report, folder: string): string {
     float,
     matrix(report, of, bold),
     bestTable(report, of, bold),
+    ...chanceText(report),
     ...(failures.length > 0 ? [failures.join('\n')] : []),
     dim(`report: ${printable(join(folder, 'report.html'))} (and .md, .csv, .json)`),
   ].join('\n\n');
+}
+
+/** Points whose interval reaches down to guessing. */
+function chanceText({ points, dataset }: Report): string[] {
+  const { classes } = dataset;
+  if (classes === null || classes === undefined || classes < 2) return [];
+  const guessing = points.filter(
+    ({ top1Interval }) => top1Interval !== null && top1Interval[0] <= 100 / classes,
+  );
+  if (guessing.length === 0) return [];
+  const names = guessing.length > 6 ? plural(guessing.length, 'point') : guessing.map(pointName).join('; ');
+  return [`at chance level (${percent(100 / classes)}): ${names}`];
 }
 
 type Value = (point: SweepPoint) => number | null;
