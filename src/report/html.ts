@@ -1,4 +1,4 @@
-import type { Report } from '../eval/types.ts';
+import type { Report, SweepPoint } from '../eval/types.ts';
 import { accuracyVsBits, accuracyVsSize, anyNearFloat, swatch } from './charts.ts';
 import { html } from './escape.ts';
 import { baseName, bytes, interval, percent, plural, signed, times } from './format.ts';
@@ -69,9 +69,11 @@ function header(report: Report, headline: Headline, series: readonly Series[]): 
         `top-1${float.top1Interval === null ? '' : ` ${interval(float.top1Interval)}`}, ${bytes(model.byteLength)}`,
       ),
     );
+  let shown: SweepPoint | undefined;
   for (const loss of [1, 5]) {
     const point = smallestWithin(report, headline, loss);
-    if (point === undefined) continue;
+    if (point === undefined || point === shown) continue;
+    shown = point;
     const value = headline.of(point)!;
     const size = `${bytes(point.packedBytes)}, ${times(model.byteLength / point.packedBytes)} smaller`;
     tiles.push(
@@ -146,7 +148,7 @@ function noteList(report: Report, headline: Headline, series: readonly Series[])
     : `<section>\n<h2>Read with care</h2>\n<ul>${items.join('\n')}</ul>\n</section>`;
 }
 
-function lineOf(series: readonly Series[], point: Series['points'][number]): string {
+function lineOf(series: readonly Series[], point: SweepPoint): string {
   return series.find(({ points }) => points.includes(point))!.label;
 }
 
