@@ -1,28 +1,15 @@
-import { type ScaleContinuousNumeric, scaleLinear, scaleLog } from 'd3-scale';
+import { scaleLinear, scaleLog } from 'd3-scale';
 import { area, line as path } from 'd3-shape';
 import type { Report, SweepPoint } from '../eval/types.ts';
+import { BOTTOM, chart, HEIGHT, LEFT, type Plane, RIGHT, type Scale, TOP, WIDTH } from './chart-frame.ts';
+import { frontLabels, inside } from './chart-labels.ts';
 import { html } from './escape.ts';
 import { bytes, interval, percent, signed } from './format.ts';
 import { bitWidths, type Headline, paretoFront, pointLabel, type Series } from './series.ts';
-import { element, label, line, marker, shortPath } from './svg.ts';
-
-const WIDTH = 520;
-const HEIGHT = 390;
-const LEFT = 50;
-const RIGHT = 14;
-const TOP = 40;
-const BOTTOM = 52;
+import { element, marker, shortPath } from './svg.ts';
 
 /** How much of the vertical axis a chart shows: all of it, or what lies near the float model. */
 export type Zoom = 'all' | 'near-float';
-
-type Scale = ScaleContinuousNumeric<number, number>;
-
-interface Plane {
-  readonly id: string;
-  readonly x: Scale;
-  readonly y: Scale;
-}
 
 /** Lines of headline accuracy over bit width with 95 % bands; `id` must be unique within the page. */
 export function accuracyVsBits(
@@ -129,92 +116,6 @@ export function anyNearFloat(report: Report, headline: Headline): boolean {
   return inside(report.points, headline, verticalScale(report, headline, 'near-float')).length > 0;
 }
 
-/** The points that a vertical scale shows. */
-function inside(points: readonly SweepPoint[], headline: Headline, y: Scale): SweepPoint[] {
-  const [low] = y.domain();
-  return points.filter(
-    (point) => (headline.of(point) ?? Number.NEGATIVE_INFINITY) >= low! && point.packedBytes > 0,
-  );
-}
-
-interface ChartParts {
-  readonly title: string;
-  readonly description: string;
-  readonly axis: string;
-  readonly ticks: readonly { at: number; text: string }[];
-  readonly headline: Headline;
-  /** Below the lines of comparison. */
-  readonly behind?: string;
-  readonly content: string;
-  /** Text over the content, not clipped. */
-  readonly names?: string;
-}
-
-function chart(plane: Plane, parts: ChartParts): string {
-  const { id, x, y } = plane;
-  const { headline } = parts;
-  const [bottom, top] = [HEIGHT - BOTTOM, TOP];
-  const grid = y
-    .ticks(6)
-    .map(
-      (tick) =>
-        line(LEFT, y(tick), WIDTH - RIGHT, y(tick)) +
-        label(LEFT - 8, y(tick) + 4, String(tick), { 'text-anchor': 'end' }),
-    );
-  const columns = parts.ticks.map(
-    ({ at, text }) =>
-      line(x(at), bottom, x(at), bottom + 5) + label(x(at), bottom + 20, text, { 'text-anchor': 'middle' }),
-  );
-  const window = element('rect', {
-    x: LEFT,
-    y: top - 8,
-    width: WIDTH - RIGHT - LEFT,
-    height: bottom - top + 14,
-  });
-  const [worst] = y.domain();
-  const chance =
-    headline.chance !== null && headline.chance >= worst!
-      ? reference(y(headline.chance), `chance ${percent(headline.chance)}`, 'chance', 'end')
-      : '';
-  return element(
-    'svg',
-    {
-      viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
-      role: 'img',
-      'aria-labelledby': `${id}-title ${id}-text`,
-      class: 'chart',
-    },
-    element('title', { id: `${id}-title` }, html(parts.title)),
-    element('desc', { id: `${id}-text` }, html(parts.description)),
-    element('clipPath', { id: `${id}-clip` }, window),
-    element('g', { class: 'grid' }, ...grid),
-    element('g', { class: 'ticks' }, line(LEFT, bottom, WIDTH - RIGHT, bottom), ...columns),
-    label(LEFT - 42, 14, headline.axis, { class: 'axis' }),
-    label((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8, parts.axis, { class: 'axis', 'text-anchor': 'middle' }),
-    element('g', { 'clip-path': `url(#${id}-clip)` }, parts.behind ?? ''),
-    chance,
-    reference(
-      y(headline.float),
-      headline.name === 'top-1' ? `float ${percent(headline.float)}` : 'float model',
-      'float',
-      'start',
-    ),
-    element('g', { 'clip-path': `url(#${id}-clip)` }, parts.content),
-    parts.names ?? '',
-  );
-}
-
-/** A horizontal line of comparison with its name at the end where curves are far away. */
-function reference(y: number, text: string, kind: string, anchor: 'start' | 'end'): string {
-  const x = anchor === 'start' ? LEFT + 6 : WIDTH - RIGHT - 6;
-  return element(
-    'g',
-    { class: `reference ${kind}` },
-    line(LEFT, y, WIDTH - RIGHT, y),
-    label(x, y - 6, text, { 'text-anchor': anchor }),
-  );
-}
-
 function band(plane: Plane, headline: Headline, points: readonly SweepPoint[]): string {
   const known = points.filter((point) => headline.interval(point) !== null);
   const shape = area<SweepPoint>()
@@ -293,63 +194,4 @@ function sizeTicks(low: number, high: number): { at: number; text: string }[] {
         .replace(/(\.\d*?)0+ /, '$1 ')
         .replace('. ', ' '),
     }));
-}
-
-interface Box {
-  readonly x: number;
-  readonly y: number;
-  readonly width: number;
-  readonly height: number;
-}
-
-/**
- * Bit widths along the front, at the highest point of each: at the first of a few places (above left first, where a front has nothing) where
- * it touches neither a marker, nor another label, nor the edge; a label that fits nowhere is left out.
- */
-function frontLabels(plane: Plane, report: Report, headline: Headline, front: readonly SweepPoint[]): string {
-  const at = (point: SweepPoint): [number, number] => [
-    plane.x(point.packedBytes),
-    plane.y(headline.of(point)!),
-  ];
-  const shown = inside(report.points, headline, plane.y);
-  const taken: Box[] = shown.map((point) => ({
-    x: at(point)[0] - 6,
-    y: at(point)[1] - 6,
-    width: 12,
-    height: 12,
-  }));
-  for (const [level, x] of [
-    [headline.float, LEFT],
-    [headline.chance ?? -1, WIDTH - RIGHT - 130],
-  ] as const)
-    taken.push({ x, y: plane.y(level) - 18, width: 130, height: 19 });
-  const texts: string[] = [];
-  const tops = new Map(front.filter((point) => shown.includes(point)).map((point) => [point.bits, point]));
-  for (const point of tops.values()) {
-    const text = String(point.bits);
-    const [x, y] = at(point);
-    const width = text.length * 9;
-    const places = [
-      { x: x - 4 - width, y: y - 21 },
-      { x: x - 9 - width, y: y - 12 },
-      { x: x - width / 2, y: y - 23 },
-      { x: x + 9, y: y + 2 },
-      { x: x - width / 2, y: y + 8 },
-    ].map((corner): Box => ({ ...corner, width, height: 15 }));
-    const place = places.find(
-      (box) =>
-        box.x > LEFT &&
-        box.x + box.width < WIDTH - RIGHT &&
-        box.y + box.height < HEIGHT - BOTTOM &&
-        !taken.some((other) => touch(box, other)),
-    );
-    if (place === undefined) continue;
-    taken.push(place);
-    texts.push(label(place.x, place.y + 12, text));
-  }
-  return element('g', { class: 'names' }, ...texts);
-}
-
-function touch(a: Box, b: Box): boolean {
-  return a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
 }
