@@ -25,7 +25,7 @@ export function jointBases(
   moments: Moments,
   bits: number,
   others: readonly Float64Array[] = [],
-  rounds: Rounds = roundsFor(moments),
+  rounds: Rounds = roundsFor(moments, bits),
 ): Float64Array {
   const greedy = greedyBases(moments, bits).bases;
   if (bits === 1) return greedy;
@@ -48,8 +48,9 @@ export function jointBases(
 }
 
 /** More values are worth more rounds; a row of a few hundred takes about 0.3 ms at 8 bits. */
-function roundsFor(moments: Moments): Rounds {
-  return moments.mass < 10_000 ? { first: 3, last: 12 } : { first: 20, last: 200 };
+function roundsFor(moments: Moments, bits: number): Rounds {
+  if (moments.mass >= 10_000) return { first: 20, last: 200 };
+  return bits > 6 ? { first: 2, last: 10 } : { first: 3, last: 12 };
 }
 
 function geometric(bits: number, ratio: number, scale: (bases: Float64Array) => number): Float64Array {

@@ -17,10 +17,10 @@ export function shapeOf(sizes: Float64Array): Shape {
 }
 
 /** Threshold crossings up to which the best scale is found by going through all of them. */
-const SWEPT_CROSSINGS = 4096;
+const SWEPT_CROSSINGS = 2048;
 /** Ratio of successive scales of a scan, and how many of them are descended from. */
 const SCAN_RATIO = 1.03;
-const DESCENTS = 6;
+const DESCENTS = 4;
 
 /**
  * The scale (`first`) whose levels scale·u_k, with nearest-level cells, have the smallest squared error. It is kept where
