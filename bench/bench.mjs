@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * `npm run bench [-- --only forward,sweep,memory] [--json file] [--write]`: every speed and memory figure that the documents quote, in
+ * `npm run bench [-- --only forward,sweep,size,memory] [--json file] [--write]`: every speed and memory figure that the documents quote, in
  * one run. `--write` puts the tables under docs/results/bench.md.
  */
 import { writeFileSync } from 'node:fs';
@@ -8,6 +8,7 @@ import os from 'node:os';
 import { parseArgs } from 'node:util';
 import { forwardRows } from './forward.mjs';
 import { memoryRows } from './memory.mjs';
+import { sizeRows } from './size.mjs';
 import { sweepRows } from './sweep.mjs';
 
 const { values } = parseArgs({
@@ -23,6 +24,11 @@ const SECTIONS = {
     title: 'A sweep: ResNet-20, 3 schemes × 8 bit widths × 1,000 CIFAR-10 images, two threads',
     note: 'Wall time of the whole command, reports included.',
     rows: sweepRows,
+  },
+  size: {
+    title: 'Packed files on disk, `--scheme exp`, a table a channel (bytes)',
+    note: 'Graph: operators, names, the index of the weights, and every tensor up to 64 KiB that is not discretized.',
+    rows: sizeRows,
   },
   memory: {
     title: 'Peak memory of importing, quantizing and writing a large model',
@@ -79,5 +85,5 @@ function markdown(rows) {
 
 function format(value) {
   if (typeof value !== 'number') return value ?? '–';
-  return Number.isInteger(value) ? String(value) : value.toFixed(2);
+  return Number.isInteger(value) ? String(value) : value.toFixed(value < 2 ? 3 : 2);
 }

@@ -11,7 +11,7 @@ export async function sweepRows() {
   const model = file('../../shared/data/models/cifar10_resnet20.onnx');
   if (!existsSync(model)) return [];
   const rows = [];
-  for (const threads of [1, 2]) {
+  for (const threads of [2]) {
     const folder = mkdtempSync(join(tmpdir(), 'bnnq-bench-'));
     const start = performance.now();
     const { status, stderr } = spawnSync(
