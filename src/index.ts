@@ -72,5 +72,6 @@ export { reportFiles } from './report/report-files.ts';
 export { createSession, type RunOptions, type Session, type SessionOptions } from './runtime/session.ts';
 export { type Verification, type VerifyOptions, verifyModel } from './runtime/verify.ts';
 export type { DataType } from './tensor/dtype.ts';
+export { ndarrayOf } from './tensor/ndarray-view.ts';
 export { floats, type NumericArray, type Tensor } from './tensor/tensor.ts';
 export { VERSION } from './version.ts';

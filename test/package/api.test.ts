@@ -17,6 +17,7 @@ describe('the public API', () => {
       'encodePacked',
       'floats',
       'inspectModel',
+      'ndarrayOf',
       'openDataset',
       'packedSize',
       'planWeights',
