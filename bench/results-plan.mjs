@@ -43,6 +43,11 @@ export const SWEEPS = {
     ...SQUEEZE,
     args: [...TORCH, ...options('exp', '3-6,8', 'tensor', '--levels', 'cells')],
   },
+  'squeezenet-fp16-val800': {
+    model: 'SqueezeNet_fp16.onnx',
+    data: VAL800,
+    args: ['--preprocess', 'caffe', ...options('exp', '8', 'channel')],
+  },
   'mobilenetv2-val800': { ...MOBILE, args: [...TF, ...options('linear,exp', '3-6,8', 'channel')] },
   'mobilenetv2-val800-tensor': { ...MOBILE, args: [...TF, ...options('exp', '5,6,8', 'tensor')] },
   'mobilenetv2-val800-max': {
@@ -87,6 +92,7 @@ export const EXPECTED = [
     rows: [
       float('ResNet-20, 10,000 CIFAR-10 test images', 'resnet20-cifar10', '91.73'),
       float('SqueezeNet 1.1, val800 (top-1 / top-5)', 'squeezenet-val800', '69.38/91.50', both),
+      float('SqueezeNet float16, val800', 'squeezenet-fp16-val800', '72.00/91.63', both),
       float('MobileNetV2 with BatchNormalization, val800', 'mobilenetv2-val800', '79.63/94.75', both),
       float('MobileNetV2 folded, val800', 'mobilenetv2-folded-val800', '79.63/94.75', both),
     ],
