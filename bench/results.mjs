@@ -86,7 +86,7 @@ function cellsOf({ what, sweep, select, metric = 'top1', values }) {
     const expected = String(theirs).split('/').map(Number);
     const text = (list) => list.map((value) => value?.toFixed(2) ?? '?').join(' / ');
     const difference = ours.map((value, i) => {
-      const off = value - expected[i];
+      const off = Math.round((value - expected[i]) * 100) / 100 || 0; // no negative zero
       return `${off > 0 ? '+' : ''}${off.toFixed(2)}`;
     });
     return `| ${what} | ${select === null ? 'float' : bits} | ${text(ours)} | ${text(expected)} | ${difference.join(' / ')} |`;
