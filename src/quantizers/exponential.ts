@@ -1,5 +1,5 @@
 import { fitCells } from './fit/cells.ts';
-import { fitGeometric, fitRatio, type Ladder } from './fit/geometric.ts';
+import { fitGeometric, fitRatio, type Ladder, THOROUGH } from './fit/geometric.ts';
 import type { FitOptions, FittedTable, Scheme } from './scheme.ts';
 import type { TableValues } from './table-values.ts';
 
@@ -34,10 +34,10 @@ export const exponential: Scheme = {
   },
 };
 
-function geometric(values: TableValues, { bits, fit, zero }: FitOptions): FittedTable {
+function geometric(values: TableValues, { bits, fit, zero, single }: FitOptions): FittedTable {
   const moments = values.magnitudes();
   const ladder: Ladder = { count: 2 ** (bits - 1) - (zero ? 1 : 0), zero };
   if (fit === 'max-range') return { params: [moments.max, fitRatio(moments, ladder)] };
-  const { first, second } = fitGeometric(moments, ladder);
+  const { first, second } = single ? fitGeometric(moments, ladder, THOROUGH) : fitGeometric(moments, ladder);
   return { params: [first, second] };
 }

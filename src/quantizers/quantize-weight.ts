@@ -59,6 +59,7 @@ export function quantizeWeight(
   const tables = tableCount({ rows, columns, granularity, groupSize });
   const values = inRowOrder(weightValues(tensor, name), layout);
 
+  const fitOptions = { ...options, single: granularity === 'tensor' };
   const rule = scheme.rule(options);
   const width = paramCount(rule, bits);
   const params = new Float32Array(tables * width);
@@ -73,7 +74,7 @@ export function quantizeWeight(
     const part = values.subarray(begin, end);
     table.load(part);
     const own = params.subarray(t * width, (t + 1) * width);
-    const fitted = part.some((value) => value !== 0) ? scheme.fit(table, options) : undefined;
+    const fitted = part.some((value) => value !== 0) ? scheme.fit(table, fitOptions) : undefined;
     if (fitted !== undefined) own.set(fitted.params);
     const levels = levelTable(rule, bits, own);
     if (fitted?.cells === undefined) encoder.load(levels);

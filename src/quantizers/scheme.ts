@@ -17,6 +17,8 @@ export interface FitOptions {
   readonly levels: LevelKind;
   readonly zero: boolean;
   readonly bases: BasesKind;
+  /** The one table of a whole weight: there are tens of them in a network, not thousands, so a fit may take its time. */
+  readonly single?: boolean;
 }
 
 /** What a fit finds for one level table, in float64; the parameters are stored as float32. */

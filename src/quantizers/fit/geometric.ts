@@ -22,6 +22,12 @@ export interface Search {
   readonly descents: number;
 }
 
+/**
+ * For the one table of a whole layer. The heavy tail of a layer whose channels differ in scale makes a minimum that the
+ * quick search can miss: at 6 bits it was 13 % above the best on the first depthwise layer of MobileNetV2.
+ */
+export const THOROUGH: Search = { q: 128, descents: 200 };
+
 function searchFor(ladder: Ladder): Search {
   if (ladder.count <= 16) return { q: 16, descents: 8 };
   return ladder.count <= 32 ? { q: 12, descents: 6 } : { q: 8, descents: 5 };
