@@ -5,11 +5,23 @@ import type { QuantizedTensor } from './quantized-tensor.ts';
 /** A dimension: a number, the name of a symbol (`"N"`), or null where nothing is known. */
 export type Dim = number | string | null;
 
-/** A named value of a graph; `shape` is absent when even the rank is unknown. */
-export interface Value {
-  readonly name: string;
+/** What is known of the type of a value. A tensor has `dtype` and `shape`, the latter absent when even the rank is unknown. */
+export interface ValueType {
   readonly dtype?: DataType;
   readonly shape?: readonly Dim[];
+  /** Set for a sequence or an optional, instead of `dtype` and `shape`. */
+  readonly container?: ContainerType;
+}
+
+/** A sequence of tensors, or an optional tensor or sequence. */
+export interface ContainerType {
+  readonly kind: 'sequence' | 'optional';
+  readonly element: ValueType;
+}
+
+/** A named value of a graph. */
+export interface Value extends ValueType {
+  readonly name: string;
 }
 
 /**

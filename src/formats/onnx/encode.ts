@@ -1,6 +1,16 @@
 import onnxProto from 'onnx-proto';
 import { BnnqError, throwIfAny } from '../../errors.ts';
-import type { Attribute, Dim, FunctionBody, Graph, Initializer, Model, Node, Value } from '../../ir/graph.ts';
+import type {
+  Attribute,
+  Dim,
+  FunctionBody,
+  Graph,
+  Initializer,
+  Model,
+  Node,
+  Value,
+  ValueType,
+} from '../../ir/graph.ts';
 import { nodeLabel } from '../../ir/print.ts';
 import { encodeTensor } from '../../tensor/decode.ts';
 import { DATA_TYPES } from '../../tensor/dtype.ts';
@@ -15,7 +25,7 @@ export type Placement = (initializer: Initializer) => string | undefined;
 
 /**
  * Writes a model as ONNX, from the IR alone. Use `patchOnnx` where the bytes that it was read from are at hand: what the
- * IR does not hold (documentation, types of sequences) is not in the result.
+ * IR does not hold (documentation, types of maps) is not in the result.
  * @throws unsupported where a node has an attribute that the IR did not keep
  */
 export function encodeModel(model: Model, placeOf: Placement = () => undefined): Uint8Array {
@@ -118,11 +128,21 @@ function tensorProto(initializer: Initializer, location: string | undefined): on
     : { ...proto, rawData: encodeTensor(tensor) };
 }
 
-function valueProto({ name, dtype, shape }: Value): onnxProto.onnx.IValueInfoProto {
-  if (dtype === undefined) return { name };
+function valueProto({ name, ...type }: Value): onnxProto.onnx.IValueInfoProto {
+  const proto = typeProto(type);
+  return proto === undefined ? { name } : { name, type: proto };
+}
+
+function typeProto({ dtype, shape, container }: ValueType): onnxProto.onnx.ITypeProto | undefined {
+  if (container !== undefined) {
+    const held = typeProto(container.element);
+    const wrapped = held === undefined ? {} : { elemType: held };
+    return container.kind === 'sequence' ? { sequenceType: wrapped } : { optionalType: wrapped };
+  }
+  if (dtype === undefined) return undefined;
   const elemType = DATA_TYPES[dtype].number;
-  if (shape === undefined) return { name, type: { tensorType: { elemType } } };
-  return { name, type: { tensorType: { elemType, shape: { dim: shape.map(dimProto) } } } };
+  if (shape === undefined) return { tensorType: { elemType } };
+  return { tensorType: { elemType, shape: { dim: shape.map(dimProto) } } };
 }
 
 function dimProto(dim: Dim): onnxProto.onnx.TensorShapeProto.IDimension {

@@ -1,6 +1,6 @@
 import onnxProto from 'onnx-proto';
 import { BnnqError } from '../../errors.ts';
-import type { Attribute, Dim, Graph, Initializer, Node, Value } from '../../ir/graph.ts';
+import type { Attribute, Dim, Graph, Initializer, Node, Value, ValueType } from '../../ir/graph.ts';
 import { nodeLabel } from '../../ir/print.ts';
 import { sortNodes } from '../../ir/traverse.ts';
 import { dataTypeOf } from '../../tensor/dtype.ts';
@@ -119,10 +119,18 @@ export function domainName(domain: string): string {
   return domain === 'ai.onnx' ? '' : domain;
 }
 
-/** Reads a ValueInfoProto; sequences, maps and optionals have neither type nor shape in the IR. */
+/** Reads a ValueInfoProto; of maps and sparse tensors the IR has the name alone. */
 function readValue(span: Span): Value {
   const proto = decodeLeaf(span, 'a value info', (reader) => onnxProto.onnx.ValueInfoProto.decode(reader));
-  const tensor = proto.type?.tensorType;
+  return { name: proto.name, ...typeOf(proto.type) };
+}
+
+function typeOf(proto: onnxProto.onnx.ITypeProto | null | undefined): ValueType {
+  const sequence = proto?.sequenceType?.elemType;
+  if (sequence) return { container: { kind: 'sequence', element: typeOf(sequence) } };
+  const optional = proto?.optionalType?.elemType;
+  if (optional) return { container: { kind: 'optional', element: typeOf(optional) } };
+  const tensor = proto?.tensorType;
   const dtype = dataTypeOf(tensor?.elemType ?? 0);
   const shape = tensor?.shape?.dim?.map((dim): Dim => {
     if (dim.dimParam) return dim.dimParam;
@@ -130,9 +138,5 @@ function readValue(span: Span): Value {
     const size = toNumber(dim.dimValue);
     return size < 0 ? null : size;
   });
-  return {
-    name: proto.name,
-    ...(dtype === undefined ? {} : { dtype }),
-    ...(shape === undefined ? {} : { shape }),
-  };
+  return { ...(dtype === undefined ? {} : { dtype }), ...(shape === undefined ? {} : { shape }) };
 }
