@@ -3,8 +3,15 @@ import { constantInitializer } from '../../src/passes/graph-editor.ts';
 import type { DataType } from '../../src/tensor/dtype.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
 
-/** Attributes in short: whole numbers are INT, `{ float }` is FLOAT, lists of whole numbers INTS, texts STRING, tensors TENSOR. */
-export type ShortAttribute = number | string | readonly number[] | { readonly float: number } | Tensor;
+/** Attributes in short: whole numbers are INT, `{ float }` is FLOAT, lists of whole numbers INTS, `{ floats }` FLOATS, texts STRING or STRINGS, tensors TENSOR. */
+export type ShortAttribute =
+  | number
+  | string
+  | readonly number[]
+  | readonly string[]
+  | { readonly float: number }
+  | { readonly floats: readonly number[] }
+  | Tensor;
 
 export interface ShortNode {
   readonly op: string;
@@ -64,7 +71,11 @@ function nodeOf(short: ShortNode, index: number): Node {
 function attributeOf(value: ShortAttribute): Attribute {
   if (typeof value === 'number') return { type: 'INT', value };
   if (typeof value === 'string') return { type: 'STRING', value };
-  if (Array.isArray(value)) return { type: 'INTS', value: value as number[] };
+  if (Array.isArray(value))
+    return typeof value[0] === 'string'
+      ? { type: 'STRINGS', value: value as string[] }
+      : { type: 'INTS', value: value as number[] };
+  if ('floats' in value) return { type: 'FLOATS', value: value.floats.map(Math.fround) };
   if ('float' in value) return { type: 'FLOAT', value: Math.fround(value.float) };
   return { type: 'TENSOR', value: constantInitializer('', value as Tensor) };
 }
