@@ -6,9 +6,9 @@ import { fuseClamp } from '../passes/fuse-clamp.ts';
 import { fusePad } from '../passes/fuse-pad.ts';
 import { fuseResidual } from '../passes/fuse-residual.ts';
 import { liftWeightViews } from '../passes/lift-weight-views.ts';
+import { noteHalfTypes } from '../passes/note-half-types.ts';
 import { runPasses } from '../passes/pass.ts';
 import { removeIdentity } from '../passes/remove-identity.ts';
-import { resolveCastLike } from '../passes/resolve-cast-like.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { Call } from './call.ts';
 import { ConstantTensor } from './constants.ts';
@@ -27,7 +27,7 @@ export function rewriteForExecution(model: Model, kernels: Kernels, keep: readon
   const kept = keep.filter((name) => !outputs.some((output) => output.name === name));
   const watched = [...outputs, ...kept.map((name) => ({ name }))];
   const { model: rewritten } = runPasses({ ...model, graph: { ...model.graph, outputs: watched } }, [
-    resolveCastLike,
+    noteHalfTypes,
     removeIdentity,
     liftWeightViews,
     foldConstants(evaluateWith(model, kernels)),
@@ -65,9 +65,12 @@ function evaluateWith(model: Model, kernels: Kernels): Evaluate {
   };
 }
 
-/** Version of the operator set of a domain; 0 where the model does not name it. Domain bnnq is our own. */
+/**
+ * Version of the operator set of a domain. Where the model does not name it: 0 of ai.onnx, 1 of any other, for files of
+ * Brevitas and FINN use operators of domains that they do not import.
+ */
 export function opsetOf(model: Model, domain: string): number {
-  if (domain === 'bnnq') return 1;
   const isDefault = domain === '' || domain === 'ai.onnx';
-  return (isDefault ? (model.opsets.get('') ?? model.opsets.get('ai.onnx')) : model.opsets.get(domain)) ?? 0;
+  if (isDefault) return model.opsets.get('') ?? model.opsets.get('ai.onnx') ?? 0;
+  return model.opsets.get(domain) ?? 1;
 }

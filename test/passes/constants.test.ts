@@ -3,8 +3,8 @@ import { quantizedInitializer } from '../../src/ir/quantized-initializer.ts';
 import { dequantize, planesOf, type QuantizedTensor } from '../../src/ir/quantized-tensor.ts';
 import { type Evaluate, foldConstants } from '../../src/passes/fold-constants.ts';
 import { liftWeightViews } from '../../src/passes/lift-weight-views.ts';
+import { noteHalfTypes } from '../../src/passes/note-half-types.ts';
 import { runPasses } from '../../src/passes/pass.ts';
-import { resolveCastLike } from '../../src/passes/resolve-cast-like.ts';
 import { floats, type Tensor } from '../../src/tensor/tensor.ts';
 import { buildModel, int64 } from '../runtime/build-model.ts';
 
@@ -117,14 +117,14 @@ describe('lift-weight-views', () => {
   });
 });
 
-describe('resolve-cast-like', () => {
+describe('note-half-types', () => {
   it('makes it a Cast to the declared type of its second operand', () => {
     const model = buildModel({
       inputs: { x: ['FLOAT', [2]], like: ['FLOAT16', [1]] },
       outputs: ['y'],
       nodes: [{ op: 'CastLike', inputs: ['x', 'like'], outputs: ['y'] }],
     });
-    const [node] = runPasses(model, [resolveCastLike]).model.graph.nodes;
+    const [node] = runPasses(model, [noteHalfTypes]).model.graph.nodes;
     expect(node!.opType).toBe('Cast');
     expect(node!.inputs).toEqual(['x']);
     expect(node!.attributes.get('to')).toEqual({ type: 'INT', value: 10 });

@@ -2,11 +2,15 @@ import type { Operator } from '../call.ts';
 import { ACTIVATIONS } from './activation.ts';
 import { ARITHMETIC } from './arithmetic.ts';
 import { BATCH_NORMALIZATIONS, FUSED_AFFINE } from './batch-normalization.ts';
+import { BIT_CASTS } from './bit-cast.ts';
 import { CASTS } from './cast.ts';
+import { COLUMNS_TO_IMAGE } from './col2im.ts';
 import { COMPARISONS } from './comparison.ts';
 import { CONVOLUTIONS, FUSED_CONVOLUTIONS } from './convolution.ts';
+import { DEFORMABLE_CONVOLUTIONS } from './deformable-convolution.ts';
 import { GATHERS } from './gather.ts';
 import { GENERATORS } from './generation.ts';
+import { GRID_SAMPLING } from './grid-sample.ts';
 import { FUSED_LINEAR, LINEAR } from './linear.ts';
 import { MOVEMENT } from './movement.ts';
 import { NORMALIZATIONS } from './normalization.ts';
@@ -14,14 +18,21 @@ import type { OperatorTable } from './operator-table.ts';
 import { ORDERINGS } from './order.ts';
 import { PADDINGS } from './padding.ts';
 import { POOLS } from './pooling.ts';
+import { QONNX } from './qonnx.ts';
 import { QUANTIZATIONS } from './quantization.ts';
+import { RECURRENT } from './recurrent/table.ts';
 import { REDUCTIONS } from './reduction.ts';
+import { REGION_POOLS } from './region-pooling.ts';
 import { RESIZES } from './resize.ts';
 import { SCATTERS } from './scatter.ts';
 import { SHAPES } from './shape.ts';
+import { SIGNALS } from './signal.ts';
+import { SIGNAL_WEIGHTS } from './signal-weights.ts';
 import { SLICINGS } from './slicing.ts';
 import { SOFTMAX } from './softmax.ts';
 import { TRANSPOSED_CONVOLUTIONS } from './transposed-convolution.ts';
+import { UNPOOLS } from './unpooling.ts';
+import { VECTORIZERS } from './vectorizer.ts';
 
 /** Every operator that can be executed, by domain. A new family is one line here. */
 const TABLES: Readonly<Record<string, readonly OperatorTable[]>> = {
@@ -29,11 +40,15 @@ const TABLES: Readonly<Record<string, readonly OperatorTable[]>> = {
     ACTIVATIONS,
     ARITHMETIC,
     BATCH_NORMALIZATIONS,
+    BIT_CASTS,
     CASTS,
+    COLUMNS_TO_IMAGE,
     COMPARISONS,
     CONVOLUTIONS,
+    DEFORMABLE_CONVOLUTIONS,
     GATHERS,
     GENERATORS,
+    GRID_SAMPLING,
     LINEAR,
     MOVEMENT,
     NORMALIZATIONS,
@@ -41,14 +56,21 @@ const TABLES: Readonly<Record<string, readonly OperatorTable[]>> = {
     PADDINGS,
     POOLS,
     QUANTIZATIONS,
+    RECURRENT,
     REDUCTIONS,
+    REGION_POOLS,
     RESIZES,
     SCATTERS,
     SHAPES,
+    SIGNALS,
+    SIGNAL_WEIGHTS,
     SLICINGS,
     SOFTMAX,
     TRANSPOSED_CONVOLUTIONS,
+    UNPOOLS,
+    VECTORIZERS,
   ],
+  qonnx: [QONNX],
   bnnq: [FUSED_AFFINE, FUSED_CONVOLUTIONS, FUSED_LINEAR],
 };
 
@@ -73,7 +95,16 @@ export function findOperator(domain: string, opType: string, version: number): O
   return best;
 }
 
-/** `ai.onnx` is another name of the default domain. */
+/** `ai.onnx` is another name of the default domain; Brevitas, QONNX and FINN each have a name for the same operators. */
+const SYNONYMS: ReadonlyMap<string, string> = new Map([
+  ['ai.onnx', ''],
+  ['onnx.brevitas', 'qonnx'],
+  ['qonnx.custom_op', 'qonnx'],
+  ['qonnx.custom_op.general', 'qonnx'],
+  ['finn.custom_op', 'qonnx'],
+  ['finn.custom_op.general', 'qonnx'],
+]);
+
 export function canonicalDomain(domain: string): string {
-  return domain === 'ai.onnx' ? '' : domain;
+  return SYNONYMS.get(domain) ?? domain;
 }
