@@ -17,6 +17,21 @@ export function codedRows(q: QuantizedTensor): CodedRows {
   };
 }
 
+/** Rows `start` to `end` of coded rows, of which there are `count`. */
+export function codedRowRange(coded: CodedRows, count: number, start: number, end: number): CodedRows {
+  const { bits, rowBytes, tableStride } = coded;
+  const rows = end - start;
+  const planes = new Uint8Array(bits * rows * rowBytes);
+  for (let b = 0; b < bits; b++)
+    planes.set(
+      coded.planes.subarray((b * count + start) * rowBytes, (b * count + end) * rowBytes),
+      b * rows * rowBytes,
+    );
+  const rowLevels = tableStride * 2 ** bits;
+  const levels = tableStride === 0 ? coded.levels : coded.levels.slice(start * rowLevels, end * rowLevels);
+  return { ...coded, planes, levels };
+}
+
 /** The levels as the weight's type holds them, so that codes and the dequantized weight are the same numbers. */
 function levelsInType(q: QuantizedTensor): Float32Array {
   if (q.dtype === 'FLOAT16') return levelsOf(q).map(roundToFloat16);

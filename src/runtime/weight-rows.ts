@@ -1,15 +1,15 @@
 import type { QuantizedTensor, RowLayout } from '../ir/quantized-tensor.ts';
 import type { PreparedWeights, WeightRows } from '../kernels/contract.ts';
 import { sizeOf, type Tensor } from '../tensor/tensor.ts';
-import { codedRows } from './coded-rows.ts';
+import { codedRowRange, codedRows } from './coded-rows.ts';
 import { ConstantTensor } from './constants.ts';
 import { widen } from './widen.ts';
 
-/** Whether the codes of a weight lie in rows of its first axis: convolutions [M,C,h,w], matrices [N,K]. */
-function hasFirstAxisRows(q: QuantizedTensor): boolean {
+/** Whether the codes of a weight lie in rows of its first axes, one in convolutions [M,C,h,w] and matrices [N,K]. */
+function hasLeadingRows(q: QuantizedTensor, axes: number): boolean {
   return (
     q.rows * q.columns === sizeOf(q.shape) &&
-    q.rows === q.shape[0] &&
+    q.rows === sizeOf(q.shape.slice(0, axes)) &&
     isIdentity(q.layout.perm) &&
     q.layout.rowAxes > 0
   );
@@ -39,8 +39,16 @@ export function transientFloats(tensor: Tensor): Float32Array {
 /** The rows of a weight whose first axis is the output: its codes if it is discretized, else its floats. */
 export function rowsOfFirstAxis(weight: Tensor): WeightRows {
   const q = weight instanceof ConstantTensor ? weight.initializer.quantized : undefined;
-  if (q !== undefined && hasFirstAxisRows(q)) return codedRows(q);
+  if (q !== undefined && hasLeadingRows(q, 1)) return codedRows(q);
   return { kind: 'float', values: transientFloats(weight) };
+}
+
+/** Rows `start` to `end` of a stack of matrices [D,N,K], counted through all of them: its codes if it is discretized, else its floats. */
+export function rowsOfStack(weight: Tensor, start: number, end: number): WeightRows {
+  const q = weight instanceof ConstantTensor ? weight.initializer.quantized : undefined;
+  if (q !== undefined && hasLeadingRows(q, 2)) return codedRowRange(codedRows(q), q.rows, start, end);
+  const columns = weight.shape.at(-1)!;
+  return { kind: 'float', values: transientFloats(weight).slice(start * columns, end * columns) };
 }
 
 /** The rows of a matrix [K,N] whose second axis is the output. */

@@ -17,6 +17,8 @@ export type WeightPlace = {
  * | Gemm B        | [N, K] if transB, [K, N]   | N                                       |
  * | MatMul B      | [..., K, N] or [K]         | (..., n)                                |
  * | MatMul A      | [..., M, K] or [K]         | (..., m)                                |
+ * | RNN, GRU and  | W [D, gates·H, I] and      | (d, n): gates·H of every direction      |
+ * | LSTM          | R [D, gates·H, H]          |                                         |
  */
 export function weightPlaces(node: Node): readonly WeightPlace[] {
   if (node.domain !== '' && node.domain !== 'ai.onnx') return [];
@@ -34,6 +36,13 @@ export function weightPlaces(node: Node): readonly WeightPlace[] {
       return [
         { input: 1, layout: matMulRight },
         { input: 0, layout: matMulLeft },
+      ];
+    case 'RNN':
+    case 'GRU':
+    case 'LSTM':
+      return [
+        { input: 1, layout: stackedMatrices },
+        { input: 2, layout: stackedMatrices },
       ];
     default:
       return [];
@@ -83,6 +92,11 @@ function matMulLeft(shape: readonly number[]): RowLayout | string {
   if (shape.length === 0) return rankProblem(shape);
   if (shape.length === 1) return oneRow(shape);
   return { split: shape, perm: [...shape.keys()], rowAxes: shape.length - 1 };
+}
+
+function stackedMatrices(shape: readonly number[]): RowLayout | string {
+  if (shape.length < 3) return rankProblem(shape);
+  return { split: shape, perm: [...shape.keys()], rowAxes: 2 };
 }
 
 function oneRow([length]: readonly number[]): RowLayout {
