@@ -44,6 +44,7 @@ export type {
 export { openDataset } from './formats/datasets/open-dataset.ts';
 export { checkWritable, type WriteOptions, writeFileAtomically } from './formats/file.ts';
 export { readNpy, writeNpy } from './formats/npy/npy.ts';
+export { CodeSpool } from './formats/packed/code-spool.ts';
 export type { PackedSize } from './formats/packed/pack.ts';
 export { readModel, readModelBytes } from './formats/read-model.ts';
 export type { Attribute, Dim, Graph, Initializer, Model, ModelSource, Node, Value } from './ir/graph.ts';

@@ -1,13 +1,15 @@
 import { statSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { Command, Option } from 'commander';
 import {
+  CodeSpool,
   checkWritable,
   type Dataset,
   type Model,
   openDataset,
   packedSize,
   planWeights,
+  type QuantizedTensor,
   quantize,
   readModel,
   recordedOptions,
@@ -117,7 +119,10 @@ async function runQuantize(path: string, options: QuantizeCommandOptions): Promi
   if (options.dryRun) return dryRun(path, model, targets, options);
   const data = options.data === undefined ? undefined : await openDataset(options.data);
   const results: QuantizeResult[] = [];
-  for (const target of targets) results.push(await quantizeOne(path, model, target, options, data));
+  for (const target of targets) {
+    const spool = new CodeSpool(dirname(target.file));
+    results.push(await quantizeOne(path, model, target, options, data, spool).finally(() => spool.dispose()));
+  }
   const { sha256 = null, byteLength = null, format } = model.source;
   if (options.json)
     printJson({
@@ -136,12 +141,14 @@ async function quantizeOne(
   target: Target,
   options: QuantizeCommandOptions,
   data: Dataset | undefined,
+  spool: CodeSpool,
 ): Promise<QuantizeResult> {
   const { scheme, bits, granularity, file } = target;
   const { fit, levels, bases, zero = false, include, exclude, method } = options;
   const progress = startProgress('discretizing', options.quiet === true);
   const settings = { scheme, bits, granularity, fit, levels, bases, zero };
-  const done = quantize(model, { ...settings, include, exclude }, ({ done: weights, total, layer }) =>
+  const keep = (weight: QuantizedTensor) => spool.keep(weight);
+  const done = quantize(model, { ...settings, include, exclude, keep }, ({ done: weights, total, layer }) =>
     progress.update(weights / total, `${grouped(weights)}/${grouped(total)} weights`, layer.name),
   );
   progress.stop();

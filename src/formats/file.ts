@@ -102,7 +102,8 @@ function identityOf({ dev, ino, size, mtimeMs }: Stats): string {
   return [dev, ino, size, mtimeMs].join();
 }
 
-function readPart(fd: number, offset: number, length: number): Uint8Array {
+/** Reads `length` bytes of an open file from `offset` on; fewer come back where it ends before. */
+export function readPart(fd: number, offset: number, length: number): Uint8Array {
   const bytes = plain(Buffer.allocUnsafeSlow(length));
   let done = 0;
   while (done < length) {

@@ -115,7 +115,10 @@ export function dequantize(q: QuantizedTensor): Float32Array {
 }
 
 /** Bytes that codes and parameters take on disk, without any container. */
-export function payloadBytes(q: QuantizedTensor): { codes: number; levels: number } {
+export function payloadBytes(q: Pick<QuantizedTensor, 'bits' | 'rows' | 'columns' | 'params'>): {
+  codes: number;
+  levels: number;
+} {
   return { codes: q.bits * planeBytes(q.rows * q.columns), levels: 4 * q.params.length };
 }
 

@@ -1,7 +1,7 @@
 import { BnnqError, throwIfAny } from '../errors.ts';
 import { type Initializer, type Model, withInitializers } from '../ir/graph.ts';
 import { quantizedInitializer } from '../ir/quantized-initializer.ts';
-import { type Granularity, payloadBytes } from '../ir/quantized-tensor.ts';
+import { type Granularity, payloadBytes, type QuantizedTensor } from '../ir/quantized-tensor.ts';
 import { type QuantizeOptions, type QuantizeSettings, resolveOptions } from './options.ts';
 import {
   type PlannedWeight,
@@ -42,6 +42,8 @@ export type ModelSettings = QuantizeSettings &
   PlanOptions & {
     /** Settings that differ for some weights, by the name of the initializer. */
     readonly perLayer?: ReadonlyMap<string, Partial<QuantizeSettings>> | undefined;
+    /** Takes each discretized weight and gives the one to go on with, such as one whose codes are on disk. */
+    readonly keep?: ((quantized: QuantizedTensor) => QuantizedTensor) | undefined;
   };
 
 /** Called after every weight. */
@@ -68,7 +70,7 @@ export function quantizeModel(
   settings: ModelSettings,
   onProgress?: OnProgress,
 ): QuantizedModel {
-  const { include, exclude, perLayer, ...common } = settings;
+  const { include, exclude, perLayer, keep = (quantized) => quantized, ...common } = settings;
   resolveOptions(common);
   const { chosen, skipped } = planWeights(model, { include, exclude });
   const options = optionsByLayer(chosen, common, perLayer ?? new Map());
@@ -86,7 +88,7 @@ export function quantizeModel(
         options.get(planned.name)!,
         planned.name,
       );
-      replaced.set(planned.name, quantizedInitializer(planned.name, quantized));
+      replaced.set(planned.name, quantizedInitializer(planned.name, keep(quantized)));
       const bytes = payloadBytes(quantized);
       const { scheme, bits, granularity } = quantized;
       const { name, node, opType, rows, columns, count } = planned;

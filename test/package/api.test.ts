@@ -6,6 +6,7 @@ describe('the public API', () => {
   it('is these names and no others', () => {
     expect(Object.keys(api).toSorted()).toEqual([
       'BnnqError',
+      'CodeSpool',
       'PRESETS',
       'SCHEMES',
       'SCHEME_NAMES',

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { BnnqError } from '../../errors.ts';
 import type { Initializer, Model } from '../../ir/graph.ts';
-import type { QuantizedTensor } from '../../ir/quantized-tensor.ts';
+import { payloadBytes, type QuantizedTensor } from '../../ir/quantized-tensor.ts';
 import { encodeTensor } from '../../tensor/decode.ts';
 import { byteLengthOf, DATA_TYPES } from '../../tensor/dtype.ts';
 import { sizeOf } from '../../tensor/tensor.ts';
@@ -178,7 +178,7 @@ function otherParts(others: readonly Initializer[]): Part[] {
 function weightParts(weights: readonly QuantizedTensor[]): Part[] {
   if (weights.length === 0) return [];
   const params = weights.reduce((sum, q) => sum + q.params.length, 0);
-  const codes = weights.reduce((sum, q) => sum + q.planes.length, 0);
+  const codes = weights.reduce((sum, q) => sum + payloadBytes(q).codes, 0);
   return [
     {
       name: LEVELS_TENSOR,
