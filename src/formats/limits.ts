@@ -26,3 +26,33 @@ export const MAX_RESIDENT_BYTES: number = 64 * 2 ** 20;
 
 /** Elements of a tensor that stay on disk have at least this many bytes; smaller ones are not worth a read each. */
 export const MIN_CUT_BYTES = 65536;
+
+/** Levels of groups in an HDF5 file. Keras nests a model a level or three; the deepest network is far from this. */
+export const MAX_GROUP_DEPTH = 64;
+
+/**
+ * Records (links, entries of B-trees, messages of object headers) that are looked at to find everything in an HDF5 file.
+ * A variable of a Keras file costs about twenty, so this is a network of 100,000 variables.
+ */
+export const MAX_HDF5_RECORDS = 2_000_000;
+
+/** Bytes of the text of one HDF5 attribute. The architecture of the largest Keras models has some megabytes. */
+export const MAX_TEXT_BYTES: number = 64 * 2 ** 20;
+
+/**
+ * How many times its stored size compressed data may have, beyond `FREE_EXPANSION_BYTES`. DEFLATE itself goes to 1032;
+ * trained weights stay below 3, ±1 weights in float32 reach about 100.
+ */
+export const MAX_EXPANSION = 200;
+
+/** Compressed data of up to this size may be of any density. */
+export const FREE_EXPANSION_BYTES: number = 64 * 2 ** 20;
+
+/** Bytes of an architecture in JSON: parsed it takes about ten times that. The largest of Keras have some megabytes. */
+export const MAX_JSON_BYTES: number = 64 * 2 ** 20;
+
+/** Nesting of an architecture in JSON. A nested model costs about six levels. */
+export const MAX_JSON_DEPTH = 256;
+
+/** Members of a zip archive. A .keras file has three, and one for each vocabulary. */
+export const MAX_ZIP_MEMBERS = 65_535;
