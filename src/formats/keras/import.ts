@@ -1,0 +1,94 @@
+import { BnnqError, throwIfAny } from '../../errors.ts';
+import type { Model, ModelSource } from '../../ir/graph.ts';
+import { validateModel } from '../../ir/validate.ts';
+import type { KerasSource } from './contract.ts';
+import { GraphBuilder } from './graph-builder.ts';
+import { type ImportContext, type LayerCall, tensorsIn } from './layer-call.ts';
+import { findLayer } from './layers/registry.ts';
+import { convertModel, modelKind } from './model/convert-model.ts';
+import { layerJsonOf, layerKey } from './model/layer-json.ts';
+import { KerasTensor } from './tensor.ts';
+import { unknownLayer } from './unknown-layer.ts';
+
+/** The ONNX operator set that layers are written in, and the IR version that came with it (ONNX 1.17). */
+const OPSET = 22;
+const IR_VERSION = 10;
+
+/** Calls of layers; nested models that call each other twice make 2^depth of them without a node. */
+const MAX_CALLS = 100_000;
+
+/** Key of `Model.metadata`: what could not be converted, a line for each layer. */
+export const NOT_CONVERTED = 'keras.not-converted';
+
+export interface KerasOptions {
+  /** Where the model came from; `format` is always `keras`. */
+  readonly source?: Omit<ModelSource, 'format'>;
+}
+
+/**
+ * The graph of a Keras model. Inputs and outputs keep the shapes and the order of Keras; inside, images are NCHW. Layers
+ * that cannot be converted become nodes of domain `keras`, and are listed in the metadata under `keras.not-converted`.
+ * @throws malformed with everything that is wrong with the file; unsupported for a model that its configuration does not
+ * describe; limit
+ */
+export function importKeras(source: KerasSource, options: KerasOptions = {}): Model {
+  const graph = new GraphBuilder();
+  const problems: BnnqError[] = [];
+  const notes: string[] = [];
+  let calls = 0;
+  const context: ImportContext = {
+    graph,
+    weights: source.weights,
+    major: Number.parseInt(source.kerasVersion, 10) || 2,
+    problems,
+    convert: (call) => {
+      if (++calls > MAX_CALLS)
+        throw new BnnqError('limit', `keras: the model calls layers more than ${MAX_CALLS} times`);
+      return convertCall(call, notes);
+    },
+  };
+  const model = layerJsonOf(source.config, 'the configuration of the model');
+  const outputs = convertModel({ context, model, path: [] });
+  outputs.tensors.forEach((tensor, i) => {
+    graph.output(outputs.names[i]!, tensor);
+  });
+  const imported: Model = {
+    irVersion: IR_VERSION,
+    opsets: new Map([
+      ['', OPSET],
+      ...[...graph.domains].filter((domain) => domain !== '').map((d) => [d, 1] as const),
+    ]),
+    producer: `keras ${source.kerasVersion}`.trim(),
+    metadata: new Map(notes.length === 0 ? [] : [[NOT_CONVERTED, notes.join('\n')]]),
+    graph: graph.finish(model.name),
+    functions: [],
+    source: { format: 'keras', ...options.source },
+  };
+  throwIfAny([...problems, ...(problems.length === 0 ? validateModel(imported) : [])]);
+  return imported;
+}
+
+/** Converts one call; what is wrong with the layer is noted, so that the next one gets its turn. */
+function convertCall(call: LayerCall, notes: string[]): readonly KerasTensor[] {
+  const { graph, problems } = call.context;
+  const convert = findLayer(layerKey(call.layer));
+  const before = graph.mark();
+  try {
+    if (convert === undefined && modelKind(call.layer) !== undefined) {
+      const inputs = tensorsIn(call.args);
+      return convertModel({ context: call.context, model: call.layer, path: call.path, inputs }).tensors;
+    }
+    if (convert !== undefined) {
+      const made = convert(call);
+      return made instanceof KerasTensor ? [made] : made;
+    }
+    notes.push(`${call.where}: not a layer that is known here`);
+  } catch (thrown) {
+    if (!(thrown instanceof BnnqError) || (thrown.code !== 'unsupported' && thrown.code !== 'malformed'))
+      throw thrown;
+    if (thrown.code === 'malformed') problems.push(thrown);
+    else notes.push(thrown.message.replace(/^keras: /, ''));
+    graph.rollBack(before);
+  }
+  return unknownLayer(call);
+}
