@@ -26,14 +26,14 @@ export interface Value extends ValueType {
 
 /**
  * Attribute of a node, by the AttributeProto types. INT is a number: beyond 2^53 it is rounded, which only happens to
- * "to the end" sentinels such as INT64_MAX. OTHER is a kind that nothing here reads (sparse tensors, type protos).
+ * "to the end" sentinels such as INT64_MAX. OTHER is a kind that nothing here reads (type protos).
  */
 export type Attribute =
   | { readonly type: 'FLOAT' | 'INT'; readonly value: number }
   | { readonly type: 'FLOATS' | 'INTS'; readonly value: readonly number[] }
   | { readonly type: 'STRING'; readonly value: string }
   | { readonly type: 'STRINGS'; readonly value: readonly string[] }
-  | { readonly type: 'TENSOR'; readonly value: Initializer }
+  | { readonly type: 'TENSOR' | 'SPARSE_TENSOR'; readonly value: Initializer }
   | { readonly type: 'TENSORS'; readonly value: readonly Initializer[] }
   | { readonly type: 'GRAPH'; readonly value: Graph }
   | { readonly type: 'GRAPHS'; readonly value: readonly Graph[] }
@@ -45,6 +45,10 @@ export interface Node {
   readonly name: string;
   readonly opType: string;
   readonly domain: string;
+  /** Tells functions of one domain and name apart; absent for the empty text. */
+  readonly overload?: string;
+  /** Version of the operator set, where it is not the one that the model names: nodes that came from a function's body. */
+  readonly opset?: number;
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   readonly attributes: ReadonlyMap<string, Attribute>;

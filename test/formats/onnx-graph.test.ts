@@ -188,9 +188,15 @@ describe('Constant nodes', () => {
     ]);
   });
 
-  it('that are sparse are refused when they are read, not before', () => {
-    const sparse = constant({ name: 'sparse_value', type: AttributeType.SPARSE_TENSOR, sparseTensor: {} });
-    expect(() => sparse.read()).toThrow('onnx: constant "c" is a sparse tensor, which cannot be read');
+  it('that are sparse are unpacked when they are read', () => {
+    const sparseTensor = {
+      values: { dims: [2], dataType: 1, floatData: [5, 6] },
+      indices: { dims: [2, 2], dataType: 7, int64Data: [0, 1, 1, 2] },
+      dims: [2, 3],
+    };
+    const sparse = constant({ name: 'sparse_value', type: AttributeType.SPARSE_TENSOR, sparseTensor });
+    expect(sparse).toMatchObject({ name: 'c', dtype: 'FLOAT', shape: [2, 3] });
+    expect([...sparse.read().data]).toEqual([0, 5, 0, 0, 0, 6]);
   });
 
   it('stay nodes in functions, where the value may come from the caller', () => {
@@ -240,16 +246,40 @@ describe('the graph', () => {
     expect(() => readOnnx(modelBytes({ initializer }))).toThrow('onnx: initializer "w" is there twice');
   });
 
-  it('keeps sparse initializers by name and refuses to read them', () => {
-    const sparse = {
-      values: { name: 's', ...one },
-      indices: { dims: [1], dataType: 7, int64Data: [2] },
-      dims: [4],
-    };
-    const initializer = readOnnx(modelBytes({ sparseInitializer: [sparse] })).graph.initializers.get('s')!;
+  const sparseInitializer = (dims: number[], indices: number[], indexDims = [indices.length]) =>
+    readOnnx(
+      modelBytes({
+        sparseInitializer: [
+          {
+            values: { name: 's', ...one },
+            indices: { dims: indexDims, dataType: 7, int64Data: indices },
+            dims,
+          },
+        ],
+      }),
+    ).graph.initializers.get('s')!;
+
+  it('has sparse initializers, which are unpacked when they are read', () => {
+    const initializer = sparseInitializer([4], [2]);
     expect(initializer).toMatchObject({ dtype: 'FLOAT', shape: [4] });
-    expect(() => initializer.read()).toThrow(
-      'onnx: initializer "s" is a sparse tensor, which cannot be read',
+    expect([...initializer.read().data]).toEqual([0, 0, 1, 0]);
+  });
+
+  it.each([
+    [[4], [4], [1], 'index 4 is not below 4'],
+    [[4], [-1], [1], 'index -1 is not below 4'],
+    [[2, 2], [1, 2], [1, 2], 'index 2 is not below 2'],
+    [[4], [1, 2], [2], 'its indices are [2] of INT64, expected [1] or [1,1] of INT64'],
+    [[2 ** 20, 2 ** 20], [0], [1], `it has ${2 ** 40} elements, at most ${2 ** 26} are unpacked`],
+  ])('refuses to unpack shape %j with indices %j of shape %j', (dims, indices, indexDims, message) => {
+    expect(() => sparseInitializer(dims, indices, indexDims).read()).toThrow(
+      `onnx: sparse tensor "s": ${message}`,
+    );
+  });
+
+  it('refuses sparse initializers of impossible shapes at once', () => {
+    expect(() => sparseInitializer([-4], [0])).toThrow(
+      'onnx: sparse tensor "s": shape [-4] has the negative dimension -4',
     );
   });
 

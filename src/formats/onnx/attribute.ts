@@ -2,6 +2,7 @@ import onnxProto from 'onnx-proto';
 import { BnnqError } from '../../errors.ts';
 import type { Attribute, Graph } from '../../ir/graph.ts';
 import { ATTRIBUTE } from './schema.ts';
+import { readSparseTensor } from './sparse-tensor.ts';
 import { readTensorProto, type TensorContext } from './stored-tensor.ts';
 import { type Field, FieldReader, fieldsOf, type Span } from './wire.ts';
 
@@ -58,6 +59,11 @@ export function readAttribute(
         return { type: 'STRING', value: text(ATTRIBUTE.s) };
       case AttributeType.TENSOR:
         return { type: 'TENSOR', value: tensor(need(ATTRIBUTE.t)) };
+      case AttributeType.SPARSE_TENSOR:
+        return {
+          type: 'SPARSE_TENSOR',
+          value: readSparseTensor(read.message(need(ATTRIBUTE.sparseTensor)), context),
+        };
       case AttributeType.GRAPH:
         return { type: 'GRAPH', value: readGraph(read.message(need(ATTRIBUTE.g))) };
       case AttributeType.FLOATS: {
@@ -96,6 +102,7 @@ const BY_FIELD: readonly (readonly [number, number])[] = [
   [ATTRIBUTE.ints, AttributeType.INTS],
   [ATTRIBUTE.strings, AttributeType.STRINGS],
   [ATTRIBUTE.tensors, AttributeType.TENSORS],
+  [ATTRIBUTE.sparseTensor, AttributeType.SPARSE_TENSOR],
   [ATTRIBUTE.graphs, AttributeType.GRAPHS],
 ];
 

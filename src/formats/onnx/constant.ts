@@ -1,6 +1,5 @@
-import { BnnqError } from '../../errors.ts';
 import type { Attribute, Initializer, Node } from '../../ir/graph.ts';
-import { byteLengthOf, type DataType } from '../../tensor/dtype.ts';
+import { byteLengthOf } from '../../tensor/dtype.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 
 /**
@@ -13,7 +12,7 @@ export function liftConstant(node: Node): Initializer | undefined {
   if (node.opType !== 'Constant' || node.domain !== '' || name === '') return undefined;
   for (const [key, attribute] of node.attributes) {
     if (key === 'value' && attribute.type === 'TENSOR') return { ...attribute.value, name };
-    if (key === 'sparse_value') return sparse(name);
+    if (key === 'sparse_value' && attribute.type === 'SPARSE_TENSOR') return { ...attribute.value, name };
     const lift = LIFTS[key];
     const tensor = lift?.(attribute);
     if (tensor !== undefined)
@@ -51,21 +50,4 @@ function int64s(values: readonly number[]): BigInt64Array {
     const whole = BigInt(value);
     return whole > INT64_MAX ? INT64_MAX : whole;
   });
-}
-
-function sparse(name: string): Initializer {
-  const dtype: DataType = 'FLOAT';
-  return {
-    name,
-    dtype,
-    shape: [],
-    byteLength: 0,
-    read() {
-      throw new BnnqError(
-        'unsupported',
-        `onnx: constant "${name}" is a sparse tensor, which cannot be read`,
-        { tensor: name },
-      );
-    },
-  };
 }

@@ -105,6 +105,7 @@ function attributeProto(
       return { name, type: AttributeType.GRAPHS, graphs: attribute.value.map(inner) };
     case 'REF':
       return { name, refAttrName: attribute.value };
+    case 'SPARSE_TENSOR':
     case 'OTHER':
       problems.push(
         new BnnqError(

@@ -8,7 +8,8 @@ import { MAX_GRAPH_DEPTH } from '../limits.ts';
 import { readAttribute } from './attribute.ts';
 import { liftConstant } from './constant.ts';
 import { GRAPH, NODE } from './schema.ts';
-import { readSparseTensor, readTensorProto, type TensorContext } from './stored-tensor.ts';
+import { readSparseTensor } from './sparse-tensor.ts';
+import { readTensorProto, type TensorContext } from './stored-tensor.ts';
 import { decodeLeaf, FieldReader, fieldsOf, type Span, toNumber } from './wire.ts';
 
 /** Reads a GraphProto: Constant nodes are lifted, nodes sorted, initializers taken out of the inputs. */

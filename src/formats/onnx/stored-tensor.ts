@@ -5,7 +5,7 @@ import { byteLengthOf, type DataType, dataTypeOf } from '../../tensor/dtype.ts';
 import { sizeOf, type Tensor } from '../../tensor/tensor.ts';
 import { MAX_ELEMENTS, MAX_RANK } from '../limits.ts';
 import { type ExternalReader, readExternalEntries } from './external-data.ts';
-import { EXTERNAL, SPARSE_TENSOR, TENSOR } from './schema.ts';
+import { EXTERNAL, TENSOR } from './schema.ts';
 import {
   countValues,
   type Payload,
@@ -77,34 +77,6 @@ export function readTensorProto(
   return tensor;
 }
 
-/** A SparseTensorProto: kept by name and shape, refused when it is read. */
-export function readSparseTensor(span: Span, context: TensorContext, name?: string): Initializer {
-  const read = new FieldReader(span.bytes, 'a sparse tensor');
-  const shape: number[] = [];
-  let values: Initializer | undefined;
-  for (const field of fieldsOf(span, 'a sparse tensor')) {
-    if (field.number === SPARSE_TENSOR.dims) read.ints(field, shape);
-    else if (field.number === SPARSE_TENSOR.values)
-      values = readTensorProto(read.message(field), context, (own) => `sparse tensor "${name ?? own}"`);
-  }
-  const given = name ?? values?.name ?? '';
-  return {
-    name: given,
-    dtype: values?.dtype ?? 'FLOAT',
-    shape,
-    byteLength: span.end - span.start,
-    read() {
-      throw new BnnqError(
-        'unsupported',
-        `onnx: initializer "${given}" is a sparse tensor, which cannot be read`,
-        {
-          tensor: given,
-        },
-      );
-    },
-  };
-}
-
 interface TensorParts {
   readonly bytes: Uint8Array;
   name: string;
@@ -152,7 +124,8 @@ function partsOf(span: Span, cuts: ReadonlyMap<number, Cut>): TensorParts {
   return parts;
 }
 
-function checkShape(dims: readonly number[], where: string): void {
+/** @throws malformed (negative dimension), limit */
+export function checkShape(dims: readonly number[], where: string): void {
   const shape = `shape [${dims.slice(0, 8).join(',')}${dims.length > 8 ? ',…' : ''}]`;
   const negative = dims.find((dim) => dim < 0);
   if (negative !== undefined)
