@@ -1,9 +1,9 @@
-import type { UnzipFileInfo } from 'fflate';
 import { BnnqError } from '../../errors.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
+import { memorySource } from '../byte-source.ts';
 import { readFileBytes } from '../file.ts';
 import { readNpy } from '../npy/npy.ts';
-import { unzipMember, zipMembers } from '../zip.ts';
+import { unzipMember, type ZipMember, zipMembers } from '../zip.ts';
 import { arraySamples } from './array-samples.ts';
 import type { Dataset } from './dataset.ts';
 import { checkLabelCount, hashOf, labelsOf, MAX_DATASET_BYTES } from './source.ts';
@@ -17,9 +17,9 @@ const LABEL_NAMES = ['y', 'y_test', 'labels', 'arr_1'];
  * labels, arr_1; may be absent), of any numeric type. Bytes shaped like images are pixels, all else is values.
  */
 export function openNpz(path: string, spec: string): Dataset {
-  const archive = readFileBytes(path, MAX_DATASET_BYTES);
+  const archive = memorySource(readFileBytes(path, MAX_DATASET_BYTES));
   const members = zipMembers(archive, `npz: "${path}"`);
-  const find = (names: readonly string[]): UnzipFileInfo | undefined =>
+  const find = (names: readonly string[]): ZipMember | undefined =>
     names.flatMap((name) => members.filter((member) => member.name === `${name}.npy`))[0];
   const inputs = find(INPUT_NAMES);
   if (inputs === undefined)
@@ -28,7 +28,7 @@ export function openNpz(path: string, spec: string): Dataset {
       `npz: "${path}" has the arrays ${members.map(({ name }) => name.replace(/\.npy$/, '')).join(', ') || '(none)'}, expected inputs under ${INPUT_NAMES.join(', ')} and labels under ${LABEL_NAMES.join(', ')}`,
       { file: path },
     );
-  const read = (member: UnzipFileInfo): { tensor: Tensor; bytes: Uint8Array } => {
+  const read = (member: ZipMember): { tensor: Tensor; bytes: Uint8Array } => {
     const bytes = unzipMember(archive, member, MAX_DATASET_BYTES, `npz: "${path}"`);
     return { tensor: readNpy(bytes, `npz: "${path}" ${member.name}`), bytes };
   };
