@@ -93,29 +93,32 @@ const nonZero: Operator = (call) => {
   return y;
 };
 
-/** Running sums along an axis, in the element type. */
-const cumSum: Operator = (call) => {
-  const x = call.input(0);
-  const axis = axisOf(numberOf(call.input(1)), x.shape.length);
-  const isExclusive = call.int('exclusive', 0) !== 0;
-  const isReverse = call.int('reverse', 0) !== 0;
-  const { outer, length, inner } = aroundAxis(x.shape, axis);
-  const y = call.allocate(x.dtype, x.shape);
-  const from = elementsOf(x);
-  const to = elementsOf(y);
-  const zero = (isBig(x.dtype) ? 0n : 0) as number;
-  for (let o = 0; o < outer; o++)
-    for (let i = 0; i < inner; i++) {
-      let sum = zero;
-      for (let l = 0; l < length; l++) {
-        const at = (o * length + (isReverse ? length - 1 - l : l)) * inner + i;
-        const next = sum + from[at]!;
-        to[at] = isExclusive ? sum : next;
-        sum = isExclusive ? next : to[at]!;
+/** Running sums or products along an axis, every one in the element type. */
+const accumulate =
+  (start: number, step: (accumulated: number, x: number) => number): Operator =>
+  (call) => {
+    const x = call.input(0);
+    const axis = axisOf(numberOf(call.input(1)), x.shape.length);
+    const isExclusive = call.int('exclusive', 0) !== 0;
+    const isReverse = call.int('reverse', 0) !== 0;
+    const { outer, length, inner } = aroundAxis(x.shape, axis);
+    const y = call.allocate(x.dtype, x.shape);
+    const from = elementsOf(x);
+    const to = elementsOf(y);
+    const first = (isBig(x.dtype) ? BigInt(start) : start) as number;
+    const held = to.slice(0, 1);
+    for (let o = 0; o < outer; o++)
+      for (let i = 0; i < inner; i++) {
+        held[0] = first;
+        for (let l = 0; l < length; l++) {
+          const at = (o * length + (isReverse ? length - 1 - l : l)) * inner + i;
+          if (isExclusive) to[at] = held[0]!;
+          held[0] = step(held[0]!, from[at]!);
+          if (!isExclusive) to[at] = held[0];
+        }
       }
-    }
-  return y;
-};
+    return y;
+  };
 
 export const ORDERINGS: OperatorTable = {
   ArgMax: { 1: argExtreme(true) },
@@ -125,5 +128,6 @@ export const ORDERINGS: OperatorTable = {
     10: (call) => topK(call, numberOf(call.input(1))),
   },
   NonZero: { 9: nonZero },
-  CumSum: { 11: cumSum },
+  CumSum: { 11: accumulate(0, (sum, x) => sum + x) },
+  CumProd: { 26: accumulate(1, (product, x) => product * x) },
 };

@@ -6,12 +6,14 @@ import { BIT_CASTS } from './bit-cast.ts';
 import { CASTS } from './cast.ts';
 import { COLUMNS_TO_IMAGE } from './col2im.ts';
 import { COMPARISONS } from './comparison.ts';
+import { CONTROL_FLOW } from './control-flow.ts';
 import { CONVOLUTIONS, FUSED_CONVOLUTIONS } from './convolution.ts';
 import { DEFORMABLE_CONVOLUTIONS } from './deformable-convolution.ts';
 import { GATHERS } from './gather.ts';
 import { GENERATORS } from './generation.ts';
 import { GRID_SAMPLING } from './grid-sample.ts';
 import { FUSED_LINEAR, LINEAR } from './linear.ts';
+import { MACHINE_LEARNING } from './machine-learning.ts';
 import { MOVEMENT } from './movement.ts';
 import { NORMALIZATIONS } from './normalization.ts';
 import type { OperatorTable } from './operator-table.ts';
@@ -19,11 +21,14 @@ import { ORDERINGS } from './order.ts';
 import { PADDINGS } from './padding.ts';
 import { POOLS } from './pooling.ts';
 import { QONNX } from './qonnx.ts';
-import { QUANTIZATIONS } from './quantization.ts';
+import { MICROSOFT_QUANTIZATIONS, QUANTIZATIONS } from './quantization.ts';
+import { INTEGER_CONVOLUTIONS } from './quantized/convolution.ts';
+import { INTEGER_PRODUCTS } from './quantized/matmul.ts';
 import { RECURRENT } from './recurrent/table.ts';
 import { REDUCTIONS } from './reduction.ts';
 import { REGION_POOLS } from './region-pooling.ts';
 import { RESIZES } from './resize.ts';
+import { SCANS } from './scan.ts';
 import { SCATTERS } from './scatter.ts';
 import { SHAPES } from './shape.ts';
 import { SIGNALS } from './signal.ts';
@@ -44,11 +49,14 @@ const TABLES: Readonly<Record<string, readonly OperatorTable[]>> = {
     CASTS,
     COLUMNS_TO_IMAGE,
     COMPARISONS,
+    CONTROL_FLOW,
     CONVOLUTIONS,
     DEFORMABLE_CONVOLUTIONS,
     GATHERS,
     GENERATORS,
     GRID_SAMPLING,
+    INTEGER_CONVOLUTIONS,
+    INTEGER_PRODUCTS,
     LINEAR,
     MOVEMENT,
     NORMALIZATIONS,
@@ -60,6 +68,7 @@ const TABLES: Readonly<Record<string, readonly OperatorTable[]>> = {
     REDUCTIONS,
     REGION_POOLS,
     RESIZES,
+    SCANS,
     SCATTERS,
     SHAPES,
     SIGNALS,
@@ -70,7 +79,9 @@ const TABLES: Readonly<Record<string, readonly OperatorTable[]>> = {
     UNPOOLS,
     VECTORIZERS,
   ],
+  'ai.onnx.ml': [MACHINE_LEARNING],
   qonnx: [QONNX],
+  'com.microsoft': [MICROSOFT_QUANTIZATIONS],
   bnnq: [FUSED_AFFINE, FUSED_CONVOLUTIONS, FUSED_LINEAR],
 };
 
