@@ -9,7 +9,7 @@ import { addAndClamp, epilogueOf, isWholeTail, type Tail, tailOf } from './epilo
 import type { OperatorTable } from './operator-table.ts';
 import { conv2dShape, type Window, windowOf } from './window.ts';
 
-interface Geometry {
+export interface Geometry {
   readonly window: Window;
   readonly groups: number;
   /** Shape of the output. */
@@ -18,7 +18,8 @@ interface Geometry {
   readonly conv2d: Conv2dShape | undefined;
 }
 
-function geometryOf(call: Call, x: readonly number[], w: readonly number[]): Geometry {
+/** How a convolution of the node lies over an input and a weight of these shapes. */
+export function geometryOf(call: Call, x: readonly number[], w: readonly number[]): Geometry {
   const groups = call.int('group', 1);
   const [batch = 0, channels = 0] = x;
   const [outChannels = 0, groupChannels = 0] = w;

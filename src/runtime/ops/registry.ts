@@ -1,6 +1,7 @@
 import type { Operator } from '../call.ts';
 import { ACTIVATIONS } from './activation.ts';
 import { ARITHMETIC } from './arithmetic.ts';
+import { ATTENTION } from './attention/table.ts';
 import { BATCH_NORMALIZATIONS, FUSED_AFFINE } from './batch-normalization.ts';
 import { BIT_CASTS } from './bit-cast.ts';
 import { CASTS } from './cast.ts';
@@ -44,6 +45,7 @@ const TABLES: Readonly<Record<string, readonly OperatorTable[]>> = {
   '': [
     ACTIVATIONS,
     ARITHMETIC,
+    ATTENTION,
     BATCH_NORMALIZATIONS,
     BIT_CASTS,
     CASTS,
