@@ -17,6 +17,8 @@ export function scoreLines(result: Scored): [name: string, value: string][] {
       theirs === null || theirs === undefined ? '' : `  float ${percent(theirs)}, ${signed(own - theirs)}`;
     lines.push([name, `${percent(own)}  ${interval(range)}${compared}`]);
   }
+  if (result.tied !== undefined)
+    lines.push(['ties', `${grouped(result.tied)} right answers share the largest value with another class`]);
   if (result.agreement !== null)
     lines.push(['agreement', `${percent(result.agreement)}  same answer as the float model`]);
   if (result.klDivergence !== null) lines.push(['KL divergence', `${fixed(result.klDivergence, 4)} nats`]);

@@ -17,17 +17,28 @@ const PROBABILITY_FLOOR: number = 2 ** -24;
 /** Quantile of the normal distribution for 95 %, both sides. */
 const Z_95 = 1.959963984540054;
 
-/** Place of the label among the values, 0 for the largest; equal values rank by index. Infinity where any value is NaN, or there is no such value. */
+/**
+ * How many values are larger than the label's: 0 where none is, so that classes which share the largest value are all
+ * right (TensorFlow's in_top_k has the same rule; networks of small integers have such ties often). Infinity where any
+ * value is NaN, where there is no such label, and where all values are equal, for that is no answer.
+ */
 export function rankOf(values: Float32Array, label: number): number {
   const own = values[label];
   if (own === undefined) return Infinity;
-  let rank = 0;
+  let larger = 0;
+  let equal = 0;
   for (let i = 0; i < values.length; i++) {
     const value = values[i]!;
-    if (value > own || (value === own && i < label)) rank++;
+    if (value > own) larger++;
+    else if (value === own) equal++;
     else if (Number.isNaN(value)) return Infinity;
   }
-  return rank;
+  return values.length > 1 && equal === values.length ? Infinity : larger;
+}
+
+/** Whether the label has the largest value and shares it with another class. */
+function isTied(values: Float32Array, label: number): boolean {
+  return values.some((value, i) => i !== label && value === values[label]);
 }
 
 /** Index of the largest value, the lowest of equal ones; −1 where any value is NaN. A class index answers itself. */
@@ -89,6 +100,8 @@ export interface ImageScores {
   readonly count: number;
   /** See `rankOf`; with an index as the output 0 or Infinity. Undefined without labels. */
   readonly rank: Float64Array | undefined;
+  /** 1 where the label is right and another class has the same value. Undefined without labels. */
+  readonly tied: Uint8Array | undefined;
   /** 1 where the answer is that of the reference network. This and the rest are undefined without one. */
   readonly agrees: Uint8Array | undefined;
   /** NaN where a value of either network is not finite; absent for class indices. */
@@ -109,6 +122,7 @@ export function emptyScores(
   return {
     count,
     rank: labelled ? new Float64Array(count) : undefined,
+    tied: labelled ? new Uint8Array(count) : undefined,
     agrees: reference === undefined ? undefined : new Uint8Array(count),
     divergence: sums ? new Float64Array(count) : undefined,
     signal: sums ? new Float64Array(count) : undefined,
@@ -131,8 +145,11 @@ export function scoreImage(
   reference: ImageValues | undefined,
 ): void {
   const { kind, values } = own;
-  if (into.rank && label !== undefined)
-    into.rank[i] = kind === 'index' ? (values[0] === label ? 0 : Infinity) : rankOf(values, label);
+  if (into.rank && into.tied && label !== undefined) {
+    const rank = kind === 'index' ? (values[0] === label ? 0 : Infinity) : rankOf(values, label);
+    into.rank[i] = rank;
+    into.tied[i] = rank === 0 && kind !== 'index' && isTied(values, label) ? 1 : 0;
+  }
   if (reference === undefined || into.agrees === undefined) return;
   const answer = answerOf(values, kind);
   into.agrees[i] = answer >= 0 && answer === answerOf(reference.values, reference.kind) ? 1 : 0;
@@ -169,8 +186,10 @@ export function reduceScores(parts: readonly ImageScores[], kind: OutputKind): O
   let signal = 0;
   let noise = 0;
   let left = 0;
+  let tied = 0;
   for (const part of parts) {
     count += part.count;
+    for (const tie of part.tied ?? []) tied += tie;
     for (const rank of part.rank ?? []) {
       if (rank < 1) first++;
       if (rank < 5) five++;
@@ -199,6 +218,7 @@ export function reduceScores(parts: readonly ImageScores[], kind: OutputKind): O
     agreement: compared ? (100 * agreeing) / count : null,
     klDivergence: summed ? divergence / (count - left) : null,
     logitSnrDb: summed && noise > 0 && signal > 0 ? (10 * log(signal / noise)) / log(10) : null,
+    ...(tied > 0 && { tied }),
     ...(left > 0 && { notFinite: left }),
   };
 }

@@ -26,7 +26,10 @@ export interface Preprocess {
 /** Rates in percent, intervals Wilson 95 %. Without labels the accuracy fields are null. Without a float model to compare with, agreement and the rest are null. */
 export interface Scores {
   readonly count: number;
-  /** Share of images whose label has the largest value, of equal values the one of the lowest index; an image with a NaN among its values is wrong. */
+  /**
+   * Share of images for which no value is larger than the label's: of classes that share the largest value each is right.
+   * An image with a NaN among its values, or with nothing but equal ones, is wrong.
+   */
   readonly top1: number | null;
   /** Null, too, where the network gives class indices only. */
   readonly top5: number | null;
@@ -38,6 +41,8 @@ export interface Scores {
   readonly klDivergence: number | null;
   /** 10·log10(Σ float² / Σ (float − quantized)²) over all logits (or probabilities), decibels; null, too, where nothing differs. */
   readonly logitSnrDb: number | null;
+  /** Images counted as right whose label shares the largest value with another class; absent when there are none. */
+  readonly tied?: number;
   /** Images with an infinity or a NaN among their values, left out of klDivergence and logitSnrDb; absent when there are none. */
   readonly notFinite?: number;
   /** Time that the runs took (decoding included), summed over threads. */

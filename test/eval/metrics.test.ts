@@ -14,8 +14,12 @@ import {
 const f = (...values: number[]): Float32Array => Float32Array.from(values);
 
 describe('rankOf', () => {
-  it('counts the larger values, and of equal ones those of lower index', () => {
-    expect([0, 1, 2, 3].map((label) => rankOf(f(1, 5, 5, -2), label))).toEqual([2, 0, 1, 3]);
+  it('counts the larger values, so that classes of equal values have the same rank', () => {
+    expect([0, 1, 2, 3].map((label) => rankOf(f(1, 5, 5, -2), label))).toEqual([2, 0, 0, 3]);
+  });
+  it('counts an image whose values are all equal as wrong, for that is no answer', () => {
+    expect(rankOf(f(0, 0, 0), 1)).toBe(Infinity);
+    expect(rankOf(f(3), 0)).toBe(0);
   });
   it('counts an image with a NaN anywhere as wrong', () => {
     expect(rankOf(f(9, Number.NaN, 1), 0)).toBe(Infinity);

@@ -48,10 +48,11 @@ const ROWS = [
 ];
 
 describe('score', () => {
-  it('counts an answer as right when the label has the largest value, ties to the lowest index, NaN as wrong', async () => {
+  it('counts an answer as right when no value is larger than the label’s, and says how many of these are ties; NaN is wrong', async () => {
     const result = await score(identity(), values(ROWS, [0, 2, 0, 0]));
-    expect(result).toMatchObject({ count: 4, top1: 50, top5: 75, classes: 3, float: null, agreement: null });
-    expect(result.top1Interval).toEqual(wilsonInterval(2, 4));
+    expect(result).toMatchObject({ count: 4, top1: 75, top5: 75, tied: 1, classes: 3 });
+    expect(result).toMatchObject({ float: null, agreement: null });
+    expect(result.top1Interval).toEqual(wilsonInterval(3, 4));
     expect(result.dataset).toEqual({ spec: 'test', fingerprint: 'test', labelled: true, preprocess: null });
   });
 
