@@ -87,6 +87,11 @@ const TABLES: Readonly<Record<string, readonly OperatorTable[]>> = {
   bnnq: [FUSED_AFFINE, FUSED_CONVOLUTIONS, FUSED_LINEAR],
 };
 
+/** Names of all operators of a domain that can be executed. */
+export function operatorNames(domain: string): string[] {
+  return (TABLES[canonicalDomain(domain)] ?? []).flatMap((table) => Object.keys(table)).sort();
+}
+
 /** The implementations of an operator by the version from which each holds, or undefined when there is none. */
 export function versionsOf(domain: string, opType: string): Readonly<Record<number, Operator>> | undefined {
   for (const table of TABLES[canonicalDomain(domain)] ?? [])
