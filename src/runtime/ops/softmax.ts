@@ -6,7 +6,7 @@ import { axisOf, sizeBetween } from '../shapes.ts';
 import type { OperatorTable } from './operator-table.ts';
 
 /** The tensor as [outer, length, inner] around the axis that is normalized. */
-interface Sections {
+export interface Sections {
   readonly outer: number;
   readonly length: number;
   readonly inner: number;
@@ -39,8 +39,8 @@ const softmax =
     return y;
   };
 
-/** exp(x − max) / Σ, or x − max − log Σ, in float64. */
-function softmaxDouble(x: Float64Array, y: Float64Array, sections: Sections, isLog: boolean): void {
+/** exp(x − max) / Σ, or x − max − log Σ, in float64; y may be x. */
+export function softmaxDouble(x: Float64Array, y: Float64Array, sections: Sections, isLog: boolean): void {
   const { outer, length, inner } = sections;
   for (let o = 0; o < outer; o++)
     for (let i = 0; i < inner; i++) {

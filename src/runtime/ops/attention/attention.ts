@@ -1,0 +1,195 @@
+import { BnnqError } from '../../../errors.ts';
+import { tanh } from '../../../kernels/math/exp.ts';
+import type { Tensor } from '../../../tensor/tensor.ts';
+import type { Call, Operator } from '../../call.ts';
+import { shapeText } from '../../shapes.ts';
+import { type Bias, biasOf } from './bias.ts';
+import { type Floats, type Heads, headsOf, joined, startOf } from './heads.ts';
+import { multiply, precisionOf, type SoftmaxPrecision, softmaxRows } from './scores.ts';
+
+/** What the fourth output holds. */
+const QK = { raw: 0, capped: 1, biased: 2, softmax: 3 } as const;
+
+/**
+ * Y = softmax(softcap(√s·Q · (√s·K)ᵀ) + bias) · V over heads; a group of query heads shares a head of K and V. Outputs Y,
+ * present_key, present_value and the scores at the stage that qk_matmul_output_mode names. A query that may attend to
+ * no key has zeros. The products are float32 sums in ascending order. Source: onnx.ai/onnx/operators, Attention; where
+ * the reference implementation departs from it (mode 0 with a softcap) the text and the function body hold.
+ */
+export const attention: Operator = (call) => {
+  const q = headsOf(call.input(0), 'Q', call.int('q_num_heads', 0), 'q_num_heads');
+  const k = headsOf(call.input(1), 'K', call.int('kv_num_heads', 0), 'kv_num_heads');
+  const v = headsOf(call.input(2), 'V', call.int('kv_num_heads', 0), 'kv_num_heads');
+  const [pastKey, pastValue] = [call.optional(4), call.optional(5)];
+  if ((pastKey === undefined) !== (pastValue === undefined))
+    throw new BnnqError('mismatch', 'one of past_key and past_value is given without the other');
+  expectTogether(q, k, v, [pastKey, pastValue]);
+  const presentKey = joined(call, pastKey, k, 'past_key');
+  const presentValue = joined(call, pastValue, v, 'past_value');
+  const past = pastKey?.shape[2] ?? 0;
+  const keys = past + k.length;
+  if (presentValue.shape[2] !== keys)
+    throw new BnnqError('mismatch', `past_key has ${past} places, past_value ${pastValue?.shape[2]}`);
+  const shape = q.isPacked ? [q.batch, q.length, q.heads * v.size] : [q.batch, q.heads, q.length, v.size];
+  const y = call.allocate(q.tensor.dtype, shape);
+  const wantsScores = (call.node.outputs[3] ?? '') !== '';
+  const scores = wantsScores ? call.allocate(q.tensor.dtype, [q.batch, q.heads, q.length, keys]) : undefined;
+  const bias = biasOf(call, { batch: q.batch, heads: q.heads, queries: q.length, keys, past });
+  attend(call, { q, keys: presentKey, values: presentValue, y, scores, bias, settings: settingsOf(call, q) });
+  for (const [i, tensor] of [presentKey, presentValue].entries())
+    if ((call.node.outputs[i + 1] ?? '') === '') call.release(tensor);
+  return [y, presentKey, presentValue, scores];
+};
+
+interface Settings {
+  /** √scale, in the type of Q. */
+  readonly root: number;
+  readonly softcap: number;
+  readonly mode: number;
+  readonly precision: SoftmaxPrecision;
+}
+
+function settingsOf(call: Call, { size, tensor }: Heads): Settings {
+  const scale = call.hasAttribute('scale') ? call.float('scale', 0) : 1 / Math.sqrt(size);
+  const softcap = call.float('softcap', 0);
+  const mode = call.int('qk_matmul_output_mode', QK.raw);
+  const isDouble = tensor.dtype === 'DOUBLE';
+  const precision = precisionOf(call, isDouble ? 'DOUBLE' : 'FLOAT');
+  if (precision === undefined)
+    throw new BnnqError('unsupported', `softmax_precision ${call.int('softmax_precision', 0)}`);
+  if (scale < 0 || softcap < 0)
+    throw new BnnqError('unsupported', `a negative ${scale < 0 ? `scale ${scale}` : `softcap ${softcap}`}`);
+  if (mode < QK.raw || mode > QK.softmax)
+    throw new BnnqError('malformed', `attribute "qk_matmul_output_mode" is ${mode}, expected 0 to 3`);
+  const root = Math.sqrt(scale);
+  return { root: isDouble ? root : Math.fround(root), softcap, mode, precision };
+}
+
+function expectTogether(q: Heads, k: Heads, v: Heads, others: readonly (Tensor | undefined)[]): void {
+  const { dtype } = q.tensor;
+  if (dtype !== 'FLOAT' && dtype !== 'DOUBLE')
+    throw new BnnqError('unsupported', `Attention of type ${dtype}`);
+  const other = [k.tensor, v.tensor, ...others].find(
+    (tensor) => tensor !== undefined && tensor.dtype !== dtype,
+  );
+  if (other !== undefined)
+    throw new BnnqError('unsupported', `operands of types ${dtype} and ${other.dtype}`);
+  const fits =
+    q.isPacked === k.isPacked &&
+    k.isPacked === v.isPacked &&
+    k.batch === q.batch &&
+    v.batch === q.batch &&
+    k.size === q.size &&
+    v.length === k.length &&
+    v.heads === k.heads &&
+    q.heads % Math.max(k.heads, 1) === 0;
+  if (!fits)
+    throw new BnnqError(
+      'mismatch',
+      `Q ${shapeText(q.tensor.shape)} in ${q.heads} heads, K ${shapeText(k.tensor.shape)} and V ${shapeText(v.tensor.shape)} in ${k.heads} and ${v.heads} heads do not fit`,
+    );
+}
+
+interface Work {
+  readonly q: Heads;
+  /** [batch, heads, keys, size]. */
+  readonly keys: Tensor;
+  readonly values: Tensor;
+  readonly y: Tensor;
+  readonly scores: Tensor | undefined;
+  readonly bias: Bias | undefined;
+  readonly settings: Settings;
+}
+
+/** Head of K by head of K: the rows of the products are the queries of all the heads that share it. */
+function attend(call: Call, work: Work): void {
+  const { q, keys, values, y, scores, bias, settings } = work;
+  const { mode, precision, softcap } = settings;
+  const { dtype } = q.tensor;
+  const [batch, heads, count, size] = keys.shape as [number, number, number, number];
+  const width = values.shape[3]!;
+  const group = heads === 0 ? 0 : q.heads / heads;
+  const rows = group * q.length;
+  const queries = call.allocate(dtype, [rows, size]);
+  const transposed = call.allocate(dtype, [size, count]);
+  const logits = call.allocate(dtype, [rows, count]);
+  const weights = call.allocate(dtype, [rows, count]);
+  const out = call.allocate(dtype, [rows, width]);
+  const added = dtype === 'FLOAT' ? new Float32Array(q.length * count) : new Float64Array(q.length * count);
+  const noKeys = new Array<boolean>(q.length).fill(count === 0);
+  for (let b = 0; b < batch; b++)
+    for (let h = 0; h < heads; h++) {
+      const at = (b * heads + h) * rows * count;
+      const keep = (stage: number, from: Tensor): void => {
+        if (stage === mode && scores !== undefined)
+          (scores.data as Floats).set((from.data as Floats).subarray(0, rows * count), at);
+      };
+      const first = h * group;
+      gatherQueries(q, b, first, group, settings.root, queries.data as Floats);
+      transposeScaled(keys, (b * heads + h) * count * size, settings.root, transposed.data as Floats);
+      multiply(call, queries, transposed, 0, logits, rows, size, count);
+      keep(QK.raw, logits);
+      if (softcap !== 0) cap(logits.data as Floats, softcap);
+      keep(QK.capped, logits);
+      const masked: (readonly boolean[])[] = [];
+      for (let g = 0; g < group; g++) {
+        masked.push(bias?.(b, first + g, added) ?? noKeys);
+        if (bias !== undefined) add(logits.data as Floats, g * q.length * count, added);
+      }
+      keep(QK.biased, logits);
+      softmaxRows(call, logits, weights, rows, count, precision);
+      clearRows(weights.data as Floats, masked.flat(), count);
+      keep(QK.softmax, weights);
+      multiply(call, weights, values, (b * heads + h) * count * width, out, rows, count, width);
+      scatter(out.data as Floats, y.data as Floats, q, b, first, group, width);
+    }
+  for (const scratch of [queries, transposed, logits, weights, out]) call.release(scratch);
+}
+
+/** The queries of `group` heads from `first` on, [group·length, size], times √scale. */
+function gatherQueries(q: Heads, b: number, first: number, group: number, root: number, to: Floats): void {
+  const from = q.tensor.data as Floats;
+  for (let g = 0, at = 0; g < group; g++)
+    for (let i = 0; i < q.length; i++) {
+      const start = startOf(q, b, first + g, i);
+      for (let d = 0; d < q.size; d++) to[at++] = from[start + d]! * root;
+    }
+}
+
+/** [size, count] of the [count, size] that begin at `start`, times √scale. */
+function transposeScaled(keys: Tensor, start: number, root: number, to: Floats): void {
+  const from = keys.data as Floats;
+  const [, , count, size] = keys.shape as [number, number, number, number];
+  for (let j = 0, at = start; j < count; j++)
+    for (let d = 0; d < size; d++) to[d * count + j] = from[at++]! * root;
+}
+
+function cap(logits: Floats, softcap: number): void {
+  for (let i = 0; i < logits.length; i++) logits[i] = softcap * tanh(logits[i]! / softcap);
+}
+
+function add(logits: Floats, start: number, added: Floats): void {
+  for (let i = 0; i < added.length; i++) logits[start + i]! += added[i]!;
+}
+
+function clearRows(weights: Floats, isMasked: readonly boolean[], count: number): void {
+  isMasked.forEach((masked, row) => {
+    if (masked) weights.fill(0, row * count, (row + 1) * count);
+  });
+}
+
+/** Results of a group of heads, [group·length, width], to their places in Y. */
+function scatter(
+  from: Floats,
+  y: Floats,
+  q: Heads,
+  b: number,
+  first: number,
+  group: number,
+  width: number,
+): void {
+  const place = { ...q, size: width };
+  for (let g = 0, at = 0; g < group; g++)
+    for (let i = 0; i < q.length; i++, at += width)
+      y.set(from.subarray(at, at + width), startOf(place, b, first + g, i));
+}

@@ -1,0 +1,79 @@
+import { BnnqError } from '../../../errors.ts';
+import type { Tensor } from '../../../tensor/tensor.ts';
+import type { Call } from '../../call.ts';
+import { shapeText } from '../../shapes.ts';
+
+/** Elements of the types that attention is computed in. */
+export type Floats = Float32Array | Float64Array;
+
+/** The heads of a tensor [batch, heads, length, size], or of one packed as [batch, length, heads·size]. */
+export interface Heads {
+  readonly tensor: Tensor;
+  readonly isPacked: boolean;
+  readonly batch: number;
+  readonly heads: number;
+  readonly length: number;
+  /** Elements of one head at one place. */
+  readonly size: number;
+}
+
+/**
+ * @param count attribute that gives the number of heads, 0 where it is not set: needed for a packed tensor, for the other
+ * it must agree
+ * @throws mismatch
+ */
+export function headsOf(tensor: Tensor, name: string, count: number, attribute: string): Heads {
+  const { shape } = tensor;
+  if (shape.length === 4) {
+    const [batch, heads, length, size] = shape as [number, number, number, number];
+    if (count !== 0 && count !== heads)
+      throw new BnnqError('mismatch', `attribute "${attribute}" is ${count}, ${name} has ${heads} heads`);
+    return { tensor, isPacked: false, batch, heads, length, size };
+  }
+  if (shape.length !== 3)
+    throw new BnnqError('mismatch', `expected ${name} of three or four axes, got ${shapeText(shape)}`);
+  const [batch, length, width] = shape as [number, number, number];
+  if (!(count > 0) || width % count !== 0)
+    throw new BnnqError(
+      'mismatch',
+      `attribute "${attribute}" is ${count}, the last axis of ${name} ${shapeText(shape)} does not make so many heads`,
+    );
+  return { tensor, isPacked: true, batch, heads: count, length, size: width / count };
+}
+
+/** Where the elements of a head at a place begin. */
+export function startOf(of: Omit<Heads, 'tensor'>, batch: number, head: number, place: number): number {
+  const { heads, length, size } = of;
+  const row = of.isPacked ? (batch * length + place) * heads + head : (batch * heads + head) * length + place;
+  return row * size;
+}
+
+/** [batch, heads, past + length, size]: the past of a cache, if there is one, and the tensor behind it. */
+export function joined(call: Call, past: Tensor | undefined, added: Heads, name: string): Tensor {
+  const { batch, heads, length, size } = added;
+  const before = past?.shape[2] ?? 0;
+  if (past !== undefined) {
+    const wanted = [batch, heads, before, size];
+    if (past.shape.length !== 4 || past.shape.some((dim, i) => dim !== wanted[i]))
+      throw new BnnqError(
+        'mismatch',
+        `${name} has shape ${shapeText(past.shape)}, expected ${shapeText([batch, heads, '?', size])}`,
+      );
+  }
+  const total = before + length;
+  const whole = call.allocate(added.tensor.dtype, [batch, heads, total, size]);
+  const to = whole.data as Floats;
+  const from = added.tensor.data as Floats;
+  const old = past?.data as Floats | undefined;
+  for (let b = 0; b < batch; b++)
+    for (let h = 0; h < heads; h++) {
+      const at = (b * heads + h) * total * size;
+      const first = (b * heads + h) * before * size;
+      if (old !== undefined) to.set(old.subarray(first, first + before * size), at);
+      for (let i = 0; i < length; i++) {
+        const start = startOf(added, b, h, i);
+        to.set(from.subarray(start, start + size), at + (before + i) * size);
+      }
+    }
+  return whole;
+}
