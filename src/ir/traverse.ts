@@ -10,6 +10,18 @@ export function subgraphsOf(node: Node): Graph[] {
   return graphs;
 }
 
+/** The node with each of its subgraphs replaced; the same node where it has none. */
+export function withSubgraphs(node: Node, replace: (graph: Graph) => Graph): Node {
+  if (subgraphsOf(node).length === 0) return node;
+  const attributes = new Map(node.attributes);
+  for (const [name, attribute] of node.attributes) {
+    if (attribute.type === 'GRAPH') attributes.set(name, { type: 'GRAPH', value: replace(attribute.value) });
+    else if (attribute.type === 'GRAPHS')
+      attributes.set(name, { type: 'GRAPHS', value: attribute.value.map(replace) });
+  }
+  return { ...node, attributes };
+}
+
 /** All nodes of a graph and of the subgraphs inside it, outer ones first. */
 export function* allNodes(nodes: readonly Node[]): Generator<Node> {
   for (const node of nodes) {

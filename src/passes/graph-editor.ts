@@ -115,7 +115,10 @@ export class GraphEditor {
 
   #freeName(wanted: string): string {
     const taken = (name: string): boolean =>
-      this.#initializers.has(name) || this.#inputs.has(name) || this.#producers.has(name);
+      this.#initializers.has(name) ||
+      this.#inputs.has(name) ||
+      this.#producers.has(name) ||
+      this.#consumers.has(name);
     if (!taken(wanted)) return wanted;
     for (let i = 2; ; i++) if (!taken(`${wanted}_${i}`)) return `${wanted}_${i}`;
   }

@@ -25,6 +25,12 @@ interface Trace {
 const MAX_TRACES = 8;
 
 /**
+ * Events of the longest run that becomes a trace. Networks have hundreds; a loop may have any number, and placing n
+ * allocations takes time in n², so that long runs are served by the heap every time.
+ */
+const MAX_EVENTS = 8192;
+
+/**
  * Memory of the activations. The first run with given input shapes allocates from the heap and records what happens;
  * from the lifetimes follow fixed places in one arena, which later runs with the same shapes replay. A run that departs
  * from its trace (shapes that depend on data) allocates from the heap from there on and is recorded again next time.
@@ -37,6 +43,7 @@ export class Activations implements Memory {
   #arenaBytes = 0;
   #signature = '';
   #events: number[] = [];
+  #isTooLong = false;
   #count = 0;
   #trace: Trace | undefined;
   #cursor = 0;
@@ -58,6 +65,7 @@ export class Activations implements Memory {
     this.#count = 0;
     this.#cursor = 0;
     this.#events = [];
+    this.#isTooLong = false;
     const trace = this.#traces.get(signature);
     this.#trace = trace;
     if (trace !== undefined && trace.arenaBytes > this.#arenaBytes) {
@@ -110,7 +118,6 @@ export class Activations implements Memory {
     return new HeapTensor(this.#heap, dtype, shape, tensor.block);
   }
 
-  /** One reader more of the tensor's memory. */
   retain(tensor: Tensor): void {
     if (tensor instanceof HeapTensor && tensor.block.id >= 0) tensor.block.references++;
   }
@@ -130,7 +137,7 @@ export class Activations implements Memory {
   #follow(event: number): Trace | undefined {
     const trace = this.#trace;
     if (trace === undefined) {
-      this.#events.push(event);
+      this.#note(event);
       return undefined;
     }
     if (trace.events[this.#cursor] === event) {
@@ -140,15 +147,23 @@ export class Activations implements Memory {
     this.#traces.delete(this.#signature);
     this.#trace = undefined;
     this.#events = trace.events.slice(0, this.#cursor);
-    this.#events.push(event);
+    this.#note(event);
     return undefined;
+  }
+
+  #note(event: number): void {
+    if (this.#events.length < MAX_EVENTS) this.#events.push(event);
+    else this.#isTooLong = true;
   }
 
   /** Ends a run. What is still alive (after an error) is freed; a complete new run becomes a trace. */
   end(complete: boolean): void {
     for (const block of this.#live) this.#heap.free(block.offset);
     this.#live.clear();
-    if (!complete || this.#trace !== undefined) return;
+    if (!complete || this.#isTooLong || this.#trace !== undefined) {
+      this.#events = [];
+      return;
+    }
     const lifetimes: Lifetime[] = [];
     this.#events.forEach((event, time) => {
       if (event >= 0) lifetimes.push({ byteLength: event, birth: time, death: this.#events.length });

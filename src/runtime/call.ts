@@ -1,14 +1,23 @@
 import { BnnqError } from '../errors.ts';
-import type { Node } from '../ir/graph.ts';
+import type { Node, Value } from '../ir/graph.ts';
 import type { Kernels } from '../kernels/contract.ts';
 import type { DataType } from '../tensor/dtype.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Memory } from './memory.ts';
 import { sameShape } from './shapes.ts';
+import { isTensor, kindOf, type RuntimeValue, TensorSequence } from './values.ts';
 import { widen } from './widen.ts';
 
 /** An operator: reads its inputs and attributes from the call, returns its outputs. */
-export type Operator = (call: Call) => Tensor | readonly (Tensor | undefined)[];
+export type Operator = (call: Call) => RuntimeValue | readonly (RuntimeValue | undefined)[];
+
+/** A subgraph of a node (branch of If, body of Loop and Scan), ready to be run any number of times. */
+export interface Body {
+  readonly inputs: readonly Value[];
+  readonly outputs: readonly Value[];
+  /** Runs it once: takes over one reference of every input and gives one of every output. */
+  run(inputs: readonly RuntimeValue[]): RuntimeValue[];
+}
 
 /**
  * One node as its operator sees it. Made once a node and used for every run, so `memo` keeps what depends on shapes.
@@ -20,9 +29,11 @@ export class Call {
   readonly opset: number;
   readonly kernels: Kernels;
   /** Operands of the current run; an absent optional one is undefined. */
-  inputs: (Tensor | undefined)[] = [];
+  inputs: (RuntimeValue | undefined)[] = [];
   /** Whether the current operator is the last reader of the input. */
   dying: readonly boolean[] = [];
+  /** Subgraphs by the name of their attribute. */
+  bodies: ReadonlyMap<string, Body> = new Map();
   readonly #memory: Memory;
   #memoKeys: readonly (readonly number[])[] | undefined;
   #memoValue: unknown;
@@ -36,14 +47,31 @@ export class Call {
 
   /** A required operand. */
   input(index: number): Tensor {
-    const tensor = this.inputs[index];
+    const tensor = this.optional(index);
     if (tensor === undefined) throw new BnnqError('mismatch', `input ${index} is missing`);
     return tensor;
   }
 
   /** An optional operand. */
   optional(index: number): Tensor | undefined {
-    return this.inputs[index];
+    const value = this.inputs[index];
+    if (value === undefined || isTensor(value)) return value;
+    throw new BnnqError('mismatch', `input ${index} is ${kindOf(value)}, a tensor is needed`);
+  }
+
+  /** A required operand that is a sequence. */
+  sequence(index: number): TensorSequence {
+    const value = this.inputs[index];
+    if (value instanceof TensorSequence) return value;
+    const got = value === undefined ? 'missing' : kindOf(value);
+    throw new BnnqError('mismatch', `input ${index} is ${got}, a sequence is needed`);
+  }
+
+  /** A required subgraph. */
+  body(name: string): Body {
+    const body = this.bodies.get(name);
+    if (body === undefined) throw new BnnqError('malformed', `it has no subgraph "${name}"`);
+    return body;
   }
 
   /** A new output tensor, its content undefined. What is not returned must be released. */
@@ -51,9 +79,15 @@ export class Call {
     return this.#memory.allocate(dtype, shape);
   }
 
-  /** Gives back a tensor that was allocated as scratch. */
-  release(tensor: Tensor): void {
-    this.#memory.release(tensor);
+  /** Gives back a tensor that was allocated as scratch, or a reference to any value. */
+  release(value: RuntimeValue): void {
+    if (isTensor(value)) this.#memory.release(value);
+  }
+
+  /** One reference more: for a value that is handed on, or returned as it is. */
+  retain<T extends RuntimeValue>(value: T): T {
+    if (isTensor(value)) this.#memory.retain(value);
+    return value;
   }
 
   /** An output with the elements of a tensor under another shape, without copying. */

@@ -71,23 +71,29 @@ export class ConstantTensor implements Tensor {
   }
 }
 
-/** The initializers of a graph as operands, and what they hold of the heap. */
+/** The initializers of a graph and its subgraphs as operands, and what they hold of the heap. */
 export class Constants {
   readonly #heap: HeapLike;
-  readonly #byName = new Map<string, ConstantTensor>();
+  readonly #all = new Map<Initializer, ConstantTensor>();
   #unsettled: ConstantTensor[] = [];
 
-  constructor(graph: Graph, heap: HeapLike) {
+  constructor(heap: HeapLike) {
     this.#heap = heap;
-    const onRead = (constant: ConstantTensor): void => {
-      this.#unsettled.push(constant);
-    };
-    for (const [name, initializer] of graph.initializers)
-      this.#byName.set(name, new ConstantTensor(initializer, onRead));
   }
 
-  get(name: string): ConstantTensor | undefined {
-    return this.#byName.get(name);
+  /** The constants of a graph by name. An initializer that several graphs share is one constant. */
+  of(graph: Graph): Map<string, ConstantTensor> {
+    const byName = new Map<string, ConstantTensor>();
+    for (const [name, initializer] of graph.initializers) byName.set(name, this.#constant(initializer));
+    return byName;
+  }
+
+  #constant(initializer: Initializer): ConstantTensor {
+    const known = this.#all.get(initializer);
+    if (known !== undefined) return known;
+    const constant = new ConstantTensor(initializer, (read) => this.#unsettled.push(read));
+    this.#all.set(initializer, constant);
+    return constant;
   }
 
   /** Between runs: moves what the last run read into the heap. */
@@ -99,11 +105,11 @@ export class Constants {
 
   get heapBytes(): number {
     let bytes = 0;
-    for (const constant of this.#byName.values()) bytes += constant.heapBytes;
+    for (const constant of this.#all.values()) bytes += constant.heapBytes;
     return bytes;
   }
 
   dispose(): void {
-    for (const constant of this.#byName.values()) constant.dispose(this.#heap);
+    for (const constant of this.#all.values()) constant.dispose(this.#heap);
   }
 }

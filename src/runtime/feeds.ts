@@ -1,18 +1,24 @@
 import { BnnqError, throwIfAny } from '../errors.ts';
-import type { Value } from '../ir/graph.ts';
+import type { Value, ValueType } from '../ir/graph.ts';
 import { sizeOf, type Tensor } from '../tensor/tensor.ts';
 import { shapeText } from './shapes.ts';
+import { EmptyOptional, isTensor, kindOf, type RuntimeValue, TensorSequence } from './values.ts';
 import { widen } from './widen.ts';
 
 export type Feeds = Readonly<Record<string, Tensor>> | ReadonlyMap<string, Tensor>;
 
+/** Feeds of a model that may take sequences and optionals. */
+export type ValueFeeds = Readonly<Record<string, RuntimeValue>> | ReadonlyMap<string, RuntimeValue>;
+
 /**
- * The tensors to feed, in the order of the graph's inputs, half precision widened.
+ * The values to feed, in the order of the graph's inputs, half precision widened. An optional that is left out is empty.
  * @throws mismatch for every input that is missing, unknown, or of another type or shape than declared, all at once
  */
-export function checkFeeds(inputs: readonly Value[], feeds: Feeds): Tensor[] {
+export function checkFeeds(inputs: readonly Value[], feeds: ValueFeeds): RuntimeValue[] {
   const given =
-    feeds instanceof Map ? (feeds as ReadonlyMap<string, Tensor>) : new Map(Object.entries(feeds));
+    feeds instanceof Map
+      ? (feeds as ReadonlyMap<string, RuntimeValue>)
+      : new Map(Object.entries(feeds as Readonly<Record<string, RuntimeValue>>));
   const problems: BnnqError[] = [];
   const refuse = (name: string, what: string): void => {
     problems.push(new BnnqError('mismatch', `input "${name}": ${what}`, { tensor: name }));
@@ -20,22 +26,41 @@ export function checkFeeds(inputs: readonly Value[], feeds: Feeds): Tensor[] {
   for (const name of given.keys())
     if (!inputs.some((input) => input.name === name))
       refuse(name, `there is no such input, expected ${inputs.map((input) => `"${input.name}"`).join(', ')}`);
-  const tensors: Tensor[] = [];
+  const values: RuntimeValue[] = [];
   for (const input of inputs) {
-    const tensor = given.get(input.name);
-    if (tensor === undefined) refuse(input.name, 'missing');
+    const value =
+      given.get(input.name) ?? (input.container?.kind === 'optional' ? new EmptyOptional() : undefined);
+    if (value === undefined) refuse(input.name, 'missing');
     else {
-      const problem = problemOf(input, tensor);
+      const problem = problemOf(input, value);
       if (problem !== undefined) refuse(input.name, problem);
-      tensors.push(widen(tensor));
+      values.push(widened(value));
     }
   }
   throwIfAny(problems);
-  return tensors;
+  return values;
 }
 
-function problemOf(input: Value, tensor: Tensor): string | undefined {
-  const { dtype, shape } = input;
+function widened(value: RuntimeValue): RuntimeValue {
+  if (value instanceof TensorSequence) return new TensorSequence(value.dtype, value.elements.map(widen));
+  return isTensor(value) ? widen(value) : value;
+}
+
+function problemOf(type: ValueType, value: RuntimeValue): string | undefined {
+  const { container } = type;
+  if (container?.kind === 'optional')
+    return value instanceof EmptyOptional ? undefined : problemOf(container.element, value);
+  if (container?.kind !== 'sequence')
+    return isTensor(value) ? tensorProblem(type, value) : `expected a tensor, got ${kindOf(value)}`;
+  if (!(value instanceof TensorSequence)) return `expected a sequence, got ${kindOf(value)}`;
+  for (const [i, element] of value.elements.entries()) {
+    const problem = tensorProblem(container.element, element);
+    if (problem !== undefined) return `element ${i}: ${problem}`;
+  }
+  return undefined;
+}
+
+function tensorProblem({ dtype, shape }: ValueType, tensor: Tensor): string | undefined {
   const held = (type: string): string => (type === 'FLOAT16' || type === 'BFLOAT16' ? 'FLOAT' : type);
   if (dtype !== undefined && held(dtype) !== held(tensor.dtype))
     return `expected type ${dtype}, got ${tensor.dtype}`;

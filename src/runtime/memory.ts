@@ -95,6 +95,8 @@ export interface Memory {
   view(tensor: Tensor, shape: readonly number[]): Tensor;
   /** A tensor over the memory of `tensor` when nothing else reads that any more after the current operator, else undefined. */
   reuse(tensor: Tensor, dtype: DataType, shape: readonly number[]): Tensor | undefined;
+  /** One reader more of the tensor's memory. */
+  retain(tensor: Tensor): void;
   /** One reader fewer; the memory is free when none is left. */
   release(tensor: Tensor): void;
 }
@@ -108,6 +110,7 @@ export function limitedMemory(limit: number): Memory {
     },
     view: (tensor, shape) => new AliasTensor(tensor, shape),
     reuse: () => undefined,
+    retain: () => {},
     release: () => {},
   };
 }

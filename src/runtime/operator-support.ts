@@ -2,7 +2,7 @@ import { BnnqError } from '../errors.ts';
 import type { Model } from '../ir/graph.ts';
 import { allNodes } from '../ir/traverse.ts';
 import { findOperator, versionsOf } from './ops/registry.ts';
-import { opsetOf } from './rewrite.ts';
+import { versionOf } from './rewrite.ts';
 
 /** An operator that a model uses and that cannot be executed. */
 export interface UnsupportedOperator {
@@ -18,7 +18,7 @@ export interface UnsupportedOperator {
 export function unsupportedOperators(model: Model): UnsupportedOperator[] {
   const found = new Map<string, UnsupportedOperator & { nodes: string[] }>();
   for (const node of allNodes(model.graph.nodes)) {
-    const opset = opsetOf(model, node.domain);
+    const opset = versionOf(model, node);
     if (findOperator(node.domain, node.opType, opset) !== undefined) continue;
     const key = `${node.domain}::${node.opType}`;
     const known = found.get(key);

@@ -5,11 +5,12 @@ import { createKernels, type KernelChoice } from '../kernels/select.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { Activations } from './activations.ts';
 import { Constants } from './constants.ts';
-import { checkFeeds, type Feeds } from './feeds.ts';
-import { HeapTensor } from './memory.ts';
+import { executeStep, type Values } from './execute.ts';
+import { checkFeeds, type Feeds, type ValueFeeds } from './feeds.ts';
 import { expectSupported } from './operator-support.ts';
-import { makePlan, type Plan, type Step } from './plan.ts';
+import { makePlan, type Plan } from './plan.ts';
 import { rewriteForExecution } from './rewrite.ts';
+import { copyOf, isTensor, kindOf, type RuntimeValue } from './values.ts';
 
 export interface SessionOptions {
   /** Which kernels compute; `auto` by default. A set that is handed over stays the caller's to dispose of. */
@@ -42,9 +43,11 @@ export interface Session {
   /**
    * Runs the network on one set of inputs.
    * @returns outputs by name, copies that belong to the caller
-   * @throws mismatch for feeds or shapes that do not fit, with the node's name
+   * @throws mismatch for feeds or shapes that do not fit, with the node's name; unsupported where an output is no tensor
    */
   run(feeds: Feeds, options?: RunOptions): Map<string, Tensor>;
+  /** As `run`, for models with inputs or outputs that are sequences or optionals. */
+  evaluate(feeds: ValueFeeds, options?: RunOptions): Map<string, RuntimeValue>;
   /** Frees the memory; the session cannot be used any more. */
   dispose(): void;
 }
@@ -67,7 +70,7 @@ class GraphSession implements Session {
   readonly #plan: Plan;
   readonly #activations: Activations;
   readonly #constants: Constants;
-  readonly #values: (Tensor | undefined)[];
+  readonly #values: Values;
   readonly #outputNames: ReadonlySet<string>;
   #isDisposed = false;
 
@@ -83,12 +86,16 @@ class GraphSession implements Session {
     this.outputs = graph.outputs.map(asComputed);
     this.#outputNames = new Set(graph.outputs.map((output) => output.name));
     this.#activations = new Activations(this.#kernels.heap);
-    this.#constants = new Constants(graph, this.#kernels.heap);
-    const wanted = [...this.#outputNames, ...keep];
-    this.#plan = makePlan(rewritten, this.#kernels, this.#activations, wanted);
-    this.#values = new Array<Tensor | undefined>(this.#plan.slotCount).fill(undefined);
-    for (const [name, slot] of this.#plan.slotOf) this.#values[slot] = this.#constants.get(name);
-    this.valueNames = [...this.#plan.slotOf.keys()].filter((name) => this.#constants.get(name) === undefined);
+    this.#constants = new Constants(this.#kernels.heap);
+    const context = {
+      model: rewritten,
+      kernels: this.#kernels,
+      memory: this.#activations,
+      constants: this.#constants,
+    };
+    this.#plan = makePlan(graph, [...this.#outputNames, ...keep], context);
+    this.#values = this.#plan.initial.slice();
+    this.valueNames = [...this.#plan.slotOf.keys()].filter((name) => !graph.initializers.has(name));
   }
 
   get memory(): MemoryUse {
@@ -100,23 +107,38 @@ class GraphSession implements Session {
   }
 
   run(feeds: Feeds, options: RunOptions = {}): Map<string, Tensor> {
+    const results = this.evaluate(feeds, options);
+    for (const [name, value] of results)
+      if (!isTensor(value))
+        throw new BnnqError(
+          'unsupported',
+          `output "${name}" is ${kindOf(value)}, run gives tensors alone; call evaluate`,
+          { tensor: name },
+        );
+    return results as Map<string, Tensor>;
+  }
+
+  evaluate(feeds: ValueFeeds, options: RunOptions = {}): Map<string, RuntimeValue> {
     if (this.#isDisposed) throw new BnnqError('usage', 'the session has been disposed of');
-    const tensors = checkFeeds(this.inputs, feeds);
+    const fed = checkFeeds(this.inputs, feeds);
     const wanted = this.#wanted(options.fetch);
-    const results = new Map<string, Tensor>();
-    const signature = tensors.map((tensor) => tensor.shape.join('x')).join(';');
+    const results = new Map<string, RuntimeValue>();
+    const collect = (slot: number, value: RuntimeValue): void => {
+      const name = wanted.get(slot);
+      if (name !== undefined) results.set(name, copyOf(value));
+    };
+    const signature = fed.map((value) => (isTensor(value) ? value.shape.join('x') : '')).join(';');
     let complete = false;
     this.#activations.begin(signature);
     try {
-      tensors.forEach((tensor, slot) => {
-        this.#values[slot] = this.#take(tensor);
+      fed.forEach((value, slot) => {
+        this.#values[slot] = isTensor(value) ? this.#take(value) : value;
       });
-      for (const [slot, name] of wanted) {
-        const tensor = this.#values[slot];
-        const isGiven = slot < tensors.length || this.#constants.get(name) !== undefined;
-        if (isGiven && tensor !== undefined) results.set(name, copyOf(tensor));
-      }
-      for (const step of this.#plan.steps) this.#execute(step, wanted, results);
+      this.#plan.initial.forEach((constant, slot) => {
+        const value = slot < fed.length ? this.#values[slot] : constant;
+        if (value !== undefined) collect(slot, value);
+      });
+      for (const step of this.#plan.steps) executeStep(step, this.#values, this.#activations, collect);
       complete = true;
     } finally {
       this.#activations.end(complete);
@@ -149,32 +171,6 @@ class GraphSession implements Session {
     return taken;
   }
 
-  #execute(step: Step, wanted: ReadonlyMap<number, string>, results: Map<string, Tensor>): void {
-    const { call, operator, inputs, outputs, releases } = step;
-    const values = this.#values;
-    const operands = call.inputs;
-    for (let i = 0; i < inputs.length; i++) operands[i] = inputs[i]! < 0 ? undefined : values[inputs[i]!];
-    let made: Tensor | readonly (Tensor | undefined)[];
-    try {
-      made = operator(call);
-    } catch (thrown) {
-      throw placed(call.node, thrown);
-    }
-    for (let i = 0; i < outputs.length; i++) {
-      const slot = outputs[i]!;
-      if (slot < 0) continue;
-      const tensor = isList(made) ? made[i] : i === 0 ? made : undefined;
-      values[slot] = tensor;
-      const name = wanted.get(slot);
-      if (name !== undefined && tensor !== undefined) results.set(name, copyOf(tensor));
-    }
-    for (const slot of releases) {
-      const tensor = values[slot];
-      if (tensor instanceof HeapTensor) this.#activations.release(tensor);
-      values[slot] = undefined;
-    }
-  }
-
   dispose(): void {
     if (this.#isDisposed) return;
     this.#isDisposed = true;
@@ -183,10 +179,6 @@ class GraphSession implements Session {
     this.#constants.dispose();
     if (this.#ownsKernels) this.#kernels.dispose();
   }
-}
-
-function isList(made: Tensor | readonly (Tensor | undefined)[]): made is readonly (Tensor | undefined)[] {
-  return Array.isArray(made);
 }
 
 /** Throws for names that are no values of the graph. */
@@ -215,25 +207,16 @@ function asComputed(value: Value): Value {
   return value.dtype === 'FLOAT16' || value.dtype === 'BFLOAT16' ? { ...value, dtype: 'FLOAT' } : value;
 }
 
-function copyOf(tensor: Tensor): Tensor {
-  return { dtype: tensor.dtype, shape: [...tensor.shape], data: tensor.data.slice() };
-}
-
 /** The outputs first, in the order of the graph. */
-function inOrder(results: Map<string, Tensor>, outputs: ReadonlySet<string>): Map<string, Tensor> {
-  const ordered = new Map<string, Tensor>();
+function inOrder(
+  results: Map<string, RuntimeValue>,
+  outputs: ReadonlySet<string>,
+): Map<string, RuntimeValue> {
+  const ordered = new Map<string, RuntimeValue>();
   for (const name of outputs) {
-    const tensor = results.get(name);
-    if (tensor !== undefined) ordered.set(name, tensor);
+    const value = results.get(name);
+    if (value !== undefined) ordered.set(name, value);
   }
-  for (const [name, tensor] of results) ordered.set(name, tensor);
+  for (const [name, value] of results) ordered.set(name, value);
   return ordered;
-}
-
-/** An error with the node that it happened in. */
-function placed(node: { name: string; opType: string }, thrown: unknown): BnnqError {
-  const code =
-    thrown instanceof BnnqError ? thrown.code : thrown instanceof RangeError ? 'limit' : 'internal';
-  const message = `node "${node.name}" (${node.opType}): ${messageOf(thrown)}`;
-  return new BnnqError(code, message, { node: node.name }, thrown);
 }

@@ -2,6 +2,7 @@ import { BnnqError } from '../../errors.ts';
 import { sizeOf, type Tensor } from '../../tensor/tensor.ts';
 import type { Call, Operator } from '../call.ts';
 import { axisOf, int64s, numbersOf, shapeText, sizeBetween } from '../shapes.ts';
+import { isTensor } from '../values.ts';
 import { widen } from '../widen.ts';
 import type { OperatorTable } from './operator-table.ts';
 
@@ -74,9 +75,10 @@ const unsqueeze: Operator = (call) => {
   );
 };
 
+/** Of sequences and optionals, too. */
 const identity: Operator = (call) => {
-  const x = call.input(0);
-  return call.view(x, x.shape);
+  const x = call.inputs[0];
+  return x === undefined || isTensor(x) ? call.view(call.input(0), call.input(0).shape) : x;
 };
 
 /** Inference: the input unchanged, and a mask that keeps everything. */
