@@ -10,6 +10,10 @@ const ORT_TYPES: Partial<Record<DataType, string>> = {
   INT32: 'int32',
   INT8: 'int8',
   UINT8: 'uint8',
+  INT16: 'int16',
+  UINT16: 'uint16',
+  UINT32: 'uint32',
+  UINT64: 'uint64',
   BOOL: 'bool',
   FLOAT16: 'float16',
 };
