@@ -116,6 +116,11 @@ export class GraphBuilder {
     });
   }
 
+  /** A FLOAT scalar, once for the whole graph. */
+  scalar(value: number): string {
+    return this.floats(`scalar/${value}`, value);
+  }
+
   /** An INT64 constant: a scalar of a number, else of rank 1. */
   integers(name: string, values: number | readonly number[]): string {
     const data = BigInt64Array.from(typeof values === 'number' ? [values] : values, BigInt);

@@ -1,9 +1,30 @@
 import type { LayerConverter, LayerTable } from '../layer-call.ts';
+import { ACTIVATION_LAYERS } from './activation.ts';
+import { CONVOLUTION_LAYERS } from './convolution.ts';
 import { DENSE_LAYERS } from './dense.ts';
 import { IDENTITY_LAYERS } from './identity.ts';
+import { MERGE_LAYERS } from './merge.ts';
+import { NORMALIZATION_LAYERS } from './normalization.ts';
+import { PADDING_LAYERS } from './padding.ts';
+import { POOLING_LAYERS } from './pooling.ts';
+import { PREPROCESSING_LAYERS } from './preprocessing.ts';
+import { RESHAPE_LAYERS } from './reshape.ts';
+import { RESIZE_LAYERS } from './resize.ts';
 
 /** Every layer that can be converted. A new family is a file and a line here. */
-const TABLES: readonly LayerTable[] = [DENSE_LAYERS, IDENTITY_LAYERS];
+const TABLES: readonly LayerTable[] = [
+  ACTIVATION_LAYERS,
+  CONVOLUTION_LAYERS,
+  DENSE_LAYERS,
+  IDENTITY_LAYERS,
+  MERGE_LAYERS,
+  NORMALIZATION_LAYERS,
+  PADDING_LAYERS,
+  POOLING_LAYERS,
+  PREPROCESSING_LAYERS,
+  RESHAPE_LAYERS,
+  RESIZE_LAYERS,
+];
 
 const LAYERS: ReadonlyMap<string, LayerConverter> = new Map(TABLES.flatMap((table) => Object.entries(table)));
 
