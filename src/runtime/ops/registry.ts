@@ -1,7 +1,7 @@
 import type { Operator } from '../call.ts';
 import { ACTIVATIONS } from './activation.ts';
 import { ARITHMETIC } from './arithmetic.ts';
-import { ATTENTION } from './attention/table.ts';
+import { ATTENTION, FLEX_ATTENTION } from './attention/table.ts';
 import { BATCH_NORMALIZATIONS, FUSED_AFFINE } from './batch-normalization.ts';
 import { BIT_CASTS } from './bit-cast.ts';
 import { CASTS } from './cast.ts';
@@ -31,6 +31,7 @@ import { REGION_POOLS } from './region-pooling.ts';
 import { RESIZES } from './resize.ts';
 import { SCANS } from './scan.ts';
 import { SCATTERS } from './scatter.ts';
+import { SEQUENCES } from './sequence.ts';
 import { SHAPES } from './shape.ts';
 import { SIGNALS } from './signal.ts';
 import { SIGNAL_WEIGHTS } from './signal-weights.ts';
@@ -72,6 +73,7 @@ const TABLES: Readonly<Record<string, readonly OperatorTable[]>> = {
     RESIZES,
     SCANS,
     SCATTERS,
+    SEQUENCES,
     SHAPES,
     SIGNALS,
     SIGNAL_WEIGHTS,
@@ -81,6 +83,7 @@ const TABLES: Readonly<Record<string, readonly OperatorTable[]>> = {
     UNPOOLS,
     VECTORIZERS,
   ],
+  'ai.onnx.preview': [FLEX_ATTENTION],
   'ai.onnx.ml': [MACHINE_LEARNING],
   qonnx: [QONNX],
   'com.microsoft': [MICROSOFT_QUANTIZATIONS],

@@ -4,7 +4,15 @@ import type { Tensor } from '../../../tensor/tensor.ts';
 import type { Call, Operator } from '../../call.ts';
 import { shapeText } from '../../shapes.ts';
 import { type Bias, biasOf } from './bias.ts';
-import { type Floats, type Heads, headsOf, joined, startOf } from './heads.ts';
+import {
+  type Floats,
+  gatherQueries,
+  type Heads,
+  headsOf,
+  joined,
+  scatterRows,
+  transposeScaled,
+} from './heads.ts';
 import { multiply, precisionOf, type SoftmaxPrecision, softmaxRows } from './scores.ts';
 
 /** What the fourth output holds. */
@@ -141,27 +149,9 @@ function attend(call: Call, work: Work): void {
       clearRows(weights.data as Floats, masked.flat(), count);
       keep(QK.softmax, weights);
       multiply(call, weights, values, (b * heads + h) * count * width, out, rows, count, width);
-      scatter(out.data as Floats, y.data as Floats, q, b, first, group, width);
+      scatterRows(out.data as Floats, y.data as Floats, q, b, first, group, width);
     }
   for (const scratch of [queries, transposed, logits, weights, out]) call.release(scratch);
-}
-
-/** The queries of `group` heads from `first` on, [group·length, size], times √scale. */
-function gatherQueries(q: Heads, b: number, first: number, group: number, root: number, to: Floats): void {
-  const from = q.tensor.data as Floats;
-  for (let g = 0, at = 0; g < group; g++)
-    for (let i = 0; i < q.length; i++) {
-      const start = startOf(q, b, first + g, i);
-      for (let d = 0; d < q.size; d++) to[at++] = from[start + d]! * root;
-    }
-}
-
-/** [size, count] of the [count, size] that begin at `start`, times √scale. */
-function transposeScaled(keys: Tensor, start: number, root: number, to: Floats): void {
-  const from = keys.data as Floats;
-  const [, , count, size] = keys.shape as [number, number, number, number];
-  for (let j = 0, at = start; j < count; j++)
-    for (let d = 0; d < size; d++) to[d * count + j] = from[at++]! * root;
 }
 
 function cap(logits: Floats, softcap: number): void {
@@ -176,20 +166,4 @@ function clearRows(weights: Floats, isMasked: readonly boolean[], count: number)
   isMasked.forEach((masked, row) => {
     if (masked) weights.fill(0, row * count, (row + 1) * count);
   });
-}
-
-/** Results of a group of heads, [group·length, width], to their places in Y. */
-function scatter(
-  from: Floats,
-  y: Floats,
-  q: Heads,
-  b: number,
-  first: number,
-  group: number,
-  width: number,
-): void {
-  const place = { ...q, size: width };
-  for (let g = 0, at = 0; g < group; g++)
-    for (let i = 0; i < q.length; i++, at += width)
-      y.set(from.subarray(at, at + width), startOf(place, b, first + g, i));
 }

@@ -77,3 +77,44 @@ export function joined(call: Call, past: Tensor | undefined, added: Heads, name:
     }
   return whole;
 }
+
+/** The queries of `group` heads from `first` on, [group·length, size], times √scale. */
+export function gatherQueries(
+  q: Heads,
+  b: number,
+  first: number,
+  group: number,
+  root: number,
+  to: Floats,
+): void {
+  const from = q.tensor.data as Floats;
+  for (let g = 0, at = 0; g < group; g++)
+    for (let i = 0; i < q.length; i++) {
+      const start = startOf(q, b, first + g, i);
+      for (let d = 0; d < q.size; d++) to[at++] = from[start + d]! * root;
+    }
+}
+
+/** [size, count] of the [count, size] that begin at `start`, times √scale. */
+export function transposeScaled(keys: Tensor, start: number, root: number, to: Floats): void {
+  const from = keys.data as Floats;
+  const [, , count, size] = keys.shape as [number, number, number, number];
+  for (let j = 0, at = start; j < count; j++)
+    for (let d = 0; d < size; d++) to[d * count + j] = from[at++]! * root;
+}
+
+/** Results of a group of heads, [group·length, width], to their places in Y. */
+export function scatterRows(
+  from: Floats,
+  y: Floats,
+  q: Heads,
+  b: number,
+  first: number,
+  group: number,
+  width: number,
+): void {
+  const place = { ...q, size: width };
+  for (let g = 0, at = 0; g < group; g++)
+    for (let i = 0; i < q.length; i++, at += width)
+      y.set(from.subarray(at, at + width), startOf(place, b, first + g, i));
+}

@@ -1,6 +1,7 @@
 import type { OperatorTable } from '../operator-table.ts';
 import { attention } from './attention.ts';
 import { causalConvolution } from './causal-convolution.ts';
+import { flexAttention } from './flex-attention.ts';
 import { linearAttention } from './linear-attention.ts';
 import { rotaryEmbedding } from './rotary-embedding.ts';
 
@@ -11,3 +12,6 @@ export const ATTENTION: OperatorTable = {
   LinearAttention: { 27: linearAttention },
   CausalConvWithState: { 27: causalConvolution },
 };
+
+/** The operators of the domain ai.onnx.preview. */
+export const FLEX_ATTENTION: OperatorTable = { FlexAttention: { 1: flexAttention } };
