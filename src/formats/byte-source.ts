@@ -46,3 +46,29 @@ export function wholeSource(source: ByteSource, maxBytes: number, where: string)
     throw new BnnqError('limit', `${where} has ${source.length} bytes, at most ${maxBytes} are read`);
   return source.read(0, source.length);
 }
+
+/** Sources one after the other. */
+export function joinedSource(parts: readonly ByteSource[]): ByteSource {
+  const total = parts.reduce((sum, { length }) => sum + length, 0);
+  return {
+    length: total,
+    read(offset, length) {
+      const pieces: Uint8Array[] = [];
+      let start = 0;
+      for (const part of parts) {
+        const from = Math.max(offset, start);
+        const to = Math.min(offset + length, start + part.length);
+        if (from < to) pieces.push(part.read(from - start, to - from));
+        start += part.length;
+      }
+      if (pieces.length === 1) return pieces[0]!;
+      const bytes = new Uint8Array(length);
+      let at = 0;
+      for (const piece of pieces) {
+        bytes.set(piece, at);
+        at += piece.length;
+      }
+      return bytes;
+    },
+  };
+}

@@ -72,13 +72,8 @@ export interface Hdf5Group {
   texts(name: string): readonly string[] | undefined;
 }
 
-function groupAt(
-  opened: Opened,
-  names: readonly string[],
-  address: number,
-  above: readonly number[],
-): Hdf5Group {
-  const found = objectAt(opened, names, address, above);
+function groupAt(opened: Opened, names: readonly string[], address: number): Hdf5Group {
+  const found = objectAt(opened, names, address);
   if (found.kind === 'group') return found;
   throw opened.file.malformed(`${JSON.stringify(found.path)} is a dataset, expected a group`);
 }
@@ -139,8 +134,8 @@ function followed(file: Storage, names: readonly string[], link: Link): number {
 /** All datasets below a group, in the order of the file. @throws as `get` */
 export function* datasetsOf(group: Hdf5Group): Generator<Hdf5Dataset> {
   for (const name of group.names) {
-    const object = group.get(name)!;
-    if (object.kind === 'dataset') yield object;
-    else yield* datasetsOf(object);
+    const object = group.get(name);
+    if (object?.kind === 'dataset') yield object;
+    else if (object !== undefined) yield* datasetsOf(object);
   }
 }

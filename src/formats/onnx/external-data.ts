@@ -1,8 +1,8 @@
-import { realpathSync, statSync } from 'node:fs';
-import { isAbsolute, join, relative, sep } from 'node:path';
+import { statSync } from 'node:fs';
 import onnxProto from 'onnx-proto';
 import { BnnqError } from '../../errors.ts';
 import { readFileRange } from '../file.ts';
+import { pathInside } from '../path-inside.ts';
 import { decodeLeaf, type Span } from './wire.ts';
 
 /** Where a tensor says that its elements are, outside the file. */
@@ -58,7 +58,7 @@ export function externalFiles(directory: string | undefined): ExternalReader {
         'not-found',
         `${where}: its data is in the file "${location}", and the model's folder is not known`,
       );
-    const path = safePath(directory, location, where);
+    const path = pathInside(directory, location, `${where}: external data`);
     if (length !== undefined && length !== needed)
       throw new BnnqError(
         'malformed',
@@ -80,32 +80,4 @@ export function externalFiles(directory: string | undefined): ExternalReader {
       return bytes;
     };
   };
-}
-
-function safePath(directory: string, location: string, where: string): string {
-  const escapes = (how: string) =>
-    new BnnqError('malformed', `${where}: external data location "${location}" ${how}`);
-  const parts = location.split(/[/\\]/);
-  if (location === '' || location.includes('\0')) throw escapes('is not a file name');
-  if (isAbsolute(location) || parts[0] === '' || /^[A-Za-z]:/.test(location) || parts.includes('..'))
-    throw escapes("leaves the model's folder");
-  const path = join(directory, location);
-  let real: string;
-  let folder: string;
-  try {
-    real = realpathSync(path);
-    folder = realpathSync(directory);
-  } catch (thrown) {
-    throw new BnnqError(
-      'not-found',
-      `${where}: external data file "${location}" is missing`,
-      { file: path },
-      thrown,
-    );
-  }
-  const inside = relative(folder, real);
-  if (inside === '..' || inside.startsWith(`..${sep}`) || isAbsolute(inside))
-    throw escapes("leaves the model's folder by a symbolic link");
-  if (!statSync(real).isFile()) throw escapes('is not a file');
-  return real;
 }
