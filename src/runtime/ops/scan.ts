@@ -1,7 +1,7 @@
 import { BnnqError } from '../../errors.ts';
 import { type Tensor, zeros } from '../../tensor/tensor.ts';
 import type { Body, Call, Operator } from '../call.ts';
-import { axisOf, numbersOf, sameShape, shapeText, stridesOf } from '../shapes.ts';
+import { axisOf, numbersOf, shapeText, stridesOf } from '../shapes.ts';
 import type { RuntimeValue } from '../values.ts';
 import { scanLists, stack, tensorOf } from './control-flow.ts';
 import { allocateAny, copyStrided, elementsOf } from './elements.ts';
