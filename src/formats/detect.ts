@@ -1,5 +1,5 @@
 /** What a file is, told by its first bytes; never by its name. */
-export type FileKind = 'onnx' | 'safetensors' | 'keras-h5' | 'zip' | 'tfjs-json' | 'foreign';
+export type FileKind = 'onnx' | 'safetensors' | 'hdf5' | 'zip' | 'json' | 'foreign';
 
 export interface Detected {
   readonly kind: FileKind;
@@ -27,6 +27,7 @@ const FOREIGN: readonly (readonly [number, readonly number[], string])[] = [
 
 const HDF5 = latin1('\x89HDF\r\n\x1a\n');
 const ZIP = latin1('PK\x03\x04');
+const EMPTY_ZIP = latin1('PK\x05\x06');
 
 /** Longest prefix that `detect` looks at. */
 export const PREFIX_BYTES = 4096;
@@ -38,16 +39,15 @@ export const PREFIX_BYTES = 4096;
 export function detect(bytes: Uint8Array): Detected {
   const has = (offset: number, signature: readonly number[]) =>
     signature.every((byte, i) => bytes[offset + i] === byte);
-  if (has(0, HDF5)) return { kind: 'keras-h5' };
-  if (has(0, ZIP)) return { kind: 'zip' };
+  if (has(0, HDF5)) return { kind: 'hdf5' };
+  if (has(0, ZIP) || has(0, EMPTY_ZIP)) return { kind: 'zip' };
   for (const [offset, signature, what] of FOREIGN)
     if (has(offset, signature)) return { kind: 'foreign', what };
   if (looksLikeSafetensors(bytes)) return { kind: 'safetensors' };
-  if (isText(bytes)) {
-    const json = /^\uFEFF?\s*[{[]/.test(textOf(bytes));
-    if (json && /"(modelTopology|weightsManifest)"/.test(textOf(bytes))) return { kind: 'tfjs-json' };
-    return { kind: 'foreign', what: json ? 'a JSON file' : 'a text file' };
-  }
+  if (isText(bytes))
+    return /^\uFEFF?\s*[{[]/.test(textOf(bytes))
+      ? { kind: 'json' }
+      : { kind: 'foreign', what: 'a text file' };
   return looksLikeOnnx(bytes) ? { kind: 'onnx' } : { kind: 'foreign' };
 }
 

@@ -11,20 +11,27 @@ export interface ReadModelOptions {
   readonly verify?: boolean;
   /** Longer files keep their large tensors on disk, if the format allows it; default 64 MiB. */
   readonly maxResidentBytes?: number;
+  /** Path of the architecture in JSON (`model.to_json()`) of a file of Keras weights; looked for beside it when absent. */
+  readonly architecture?: string;
 }
 
 /**
- * Reads a model: .onnx or .bnnq, told by content and not by name. Weights are not decoded before they are used; those of
- * a large ONNX file are not even loaded, and the file must stay as it is.
- * @throws not-found, io, malformed, unsupported, limit: one sentence with file, tensor and numbers
+ * Reads a model, told by content and not by name: ONNX, Keras (.h5, .keras, .weights.h5 with an architecture in JSON,
+ * TensorFlow.js layers) or packed (.bnnq). Weights are not decoded before they are used; those of a large ONNX or Keras
+ * file are not even loaded, and the file must stay as it is.
+ * @throws not-found, io, malformed, unsupported, limit, option: one sentence with file, tensor and numbers
  */
 export async function readModel(path: string, options: ReadModelOptions = {}): Promise<Model> {
   const { maxResidentBytes = MAX_RESIDENT_BYTES, ...rest } = options;
   const named: FormatOptions = { ...rest, file: path, directory: dirname(path) };
   const source = new FileSource(path);
-  if (source.isRegular && source.length > maxResidentBytes && source.length <= MAX_MODEL_BYTES) {
-    const { readFile } = formatOf(source.read(0, Math.min(source.length, PREFIX_BYTES)), named);
-    if (readFile !== undefined) return sentence(() => readFile(source, named), named);
+  if (source.isRegular && source.length > maxResidentBytes) {
+    const { readFile, maxFileBytes = MAX_MODEL_BYTES } = formatOf(
+      source.read(0, Math.min(source.length, PREFIX_BYTES)),
+      named,
+    );
+    if (readFile !== undefined && source.length <= maxFileBytes)
+      return sentence(() => readFile(source, named), named);
   }
   return readModelBytes(readFileBytes(path, MAX_MODEL_BYTES), named);
 }
@@ -45,6 +52,8 @@ function formatOf(bytes: Uint8Array, options: FormatOptions): ModelFormat {
   const detected = detect(bytes);
   const format = MODEL_FORMATS.find(({ kind }) => kind === detected.kind);
   if (format === undefined) throw new BnnqError('unsupported', `${what} ${refusal(detected)}`, at);
+  if (options.architecture !== undefined && !format.takesArchitecture)
+    throw new BnnqError('option', `architecture: ${what} is no file of Keras weights (HDF5)`, at);
   return format;
 }
 
@@ -64,11 +73,6 @@ function namesOf({ file }: FormatOptions): { what: string; at: { file?: string }
   return file === undefined ? { what: 'the model', at: {} } : { what: `"${file}"`, at: { file } };
 }
 
-const NOT_YET = 'Keras import is not there yet; convert the model to ONNX, for example with tf2onnx';
-
-function refusal({ kind, what }: Detected): string {
-  if (kind === 'keras-h5') return `is an HDF5 file: ${NOT_YET}`;
-  if (kind === 'zip') return `is a zip file, such as .keras: ${NOT_YET}`;
-  if (kind === 'tfjs-json') return `is a TensorFlow.js model: ${NOT_YET}`;
-  return `is ${what ?? 'not a model that is known here'}; expected an ONNX model or a packed model (.bnnq)`;
+function refusal({ what }: Detected): string {
+  return `is ${what ?? 'not a model that is known here'}; expected an ONNX model, a Keras model (.h5, .keras, TensorFlow.js) or a packed model (.bnnq)`;
 }

@@ -1,0 +1,56 @@
+import { BnnqError, messageOf } from '../../../errors.ts';
+import { MAX_JSON_DEPTH } from '../../limits.ts';
+import type { Json, JsonObject } from '../contract.ts';
+
+/**
+ * Parses JSON as Python writes it: NaN and Infinity stand where a number is. They become null and ±Infinity.
+ * @param where begins the message
+ * @throws malformed, limit (nesting)
+ */
+export function parseJson(text: string, where: string): Json {
+  try {
+    return JSON.parse(withJsonNumbers(text, where)) as Json;
+  } catch (thrown) {
+    if (thrown instanceof BnnqError) throw thrown;
+    throw new BnnqError('malformed', `${where} is not JSON: ${messageOf(thrown)}`, {}, thrown);
+  }
+}
+
+/** Parses JSON that must be an object. */
+export function parseJsonObject(text: string, where: string): JsonObject {
+  const json = parseJson(text, where);
+  if (isJsonObject(json)) return json;
+  throw new BnnqError('malformed', `${where} is not a JSON object`);
+}
+
+export function isJsonObject(json: Json | undefined): json is JsonObject {
+  return typeof json === 'object' && json !== null && !Array.isArray(json);
+}
+
+/** The value under a key of its own; undefined where there is none. */
+export function field(json: Json | undefined, key: string): Json | undefined {
+  return isJsonObject(json) && Object.hasOwn(json, key) ? json[key] : undefined;
+}
+
+/** The text under a key; empty where there is none. */
+export function textField(json: Json | undefined, key: string): string {
+  const value = field(json, key);
+  return typeof value === 'string' ? value : '';
+}
+
+/** Texts are skipped as a whole, so that what is in them is left alone; numbers in words and brackets are what is looked for. */
+const TOKENS = /"(?:[^"\\]|\\.)*"|[[{]|[\]}]|-?Infinity\b|\bNaN\b/gs;
+
+function withJsonNumbers(text: string, where: string): string {
+  let depth = 0;
+  return text.replace(TOKENS, (token) => {
+    if (token === '[' || token === '{') {
+      depth++;
+      if (depth > MAX_JSON_DEPTH)
+        throw new BnnqError('limit', `${where} is nested more than ${MAX_JSON_DEPTH} levels deep`);
+    } else if (token === ']' || token === '}') depth--;
+    else if (token === 'NaN') return 'null';
+    else if (token.endsWith('Infinity')) return token.startsWith('-') ? '-1e999' : '1e999';
+    return token;
+  });
+}
