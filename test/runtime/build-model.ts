@@ -3,7 +3,10 @@ import { constantInitializer } from '../../src/passes/graph-editor.ts';
 import type { DataType } from '../../src/tensor/dtype.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
 
-/** Attributes in short: whole numbers are INT, `{ float }` is FLOAT, lists of whole numbers INTS, `{ floats }` FLOATS, texts STRING or STRINGS, tensors TENSOR. */
+/**
+ * Attributes in short: whole numbers are INT, `{ float }` is FLOAT, lists of whole numbers INTS, `{ floats }` FLOATS, texts
+ * STRING or STRINGS, tensors TENSOR, `{ nodes, … }` GRAPH, `{ ref }` what the caller of a function gives.
+ */
 export type ShortAttribute =
   | number
   | string
@@ -11,6 +14,8 @@ export type ShortAttribute =
   | readonly string[]
   | { readonly float: number }
   | { readonly floats: readonly number[] }
+  | { readonly ref: string }
+  | ShortGraph
   | Tensor;
 
 export interface ShortNode {
@@ -21,8 +26,7 @@ export interface ShortNode {
   readonly domain?: string;
 }
 
-export interface ShortModel {
-  readonly opset?: number;
+export interface ShortGraph {
   readonly inputs: Readonly<Record<string, readonly [DataType, readonly (number | string)[]]>>;
   readonly outputs: readonly string[];
   readonly outputTypes?: Readonly<Record<string, DataType>>;
@@ -30,19 +34,13 @@ export interface ShortModel {
   readonly nodes: readonly ShortNode[];
 }
 
+export interface ShortModel extends ShortGraph {
+  readonly opset?: number;
+}
+
 /** A model for a test, written shortly. */
 export function buildModel(short: ShortModel): Model {
-  const initializers = new Map<string, Initializer>();
-  for (const [name, value] of Object.entries(short.constants ?? {}))
-    initializers.set(name, 'read' in value ? value : constantInitializer(name, value));
-  const graph: Graph = {
-    name: 'test',
-    inputs: Object.entries(short.inputs).map(([name, [dtype, shape]]) => ({ name, dtype, shape })),
-    outputs: short.outputs.map((name) => ({ name, dtype: short.outputTypes?.[name] ?? 'FLOAT' })),
-    nodes: short.nodes.map(nodeOf),
-    initializers,
-    valueInfo: new Map(),
-  };
+  const graph = graphOf(short);
   return {
     irVersion: 8,
     opsets: new Map([['', short.opset ?? 17]]),
@@ -54,7 +52,21 @@ export function buildModel(short: ShortModel): Model {
   };
 }
 
-function nodeOf(short: ShortNode, index: number): Node {
+function graphOf(short: ShortGraph): Graph {
+  const initializers = new Map<string, Initializer>();
+  for (const [name, value] of Object.entries(short.constants ?? {}))
+    initializers.set(name, 'read' in value ? value : constantInitializer(name, value));
+  return {
+    name: 'test',
+    inputs: Object.entries(short.inputs).map(([name, [dtype, shape]]) => ({ name, dtype, shape })),
+    outputs: short.outputs.map((name) => ({ name, dtype: short.outputTypes?.[name] ?? 'FLOAT' })),
+    nodes: short.nodes.map(nodeOf),
+    initializers,
+    valueInfo: new Map(),
+  };
+}
+
+export function nodeOf(short: ShortNode, index: number): Node {
   const attributes = new Map<string, Attribute>();
   for (const [name, value] of Object.entries(short.attributes ?? {}))
     attributes.set(name, attributeOf(value));
@@ -75,6 +87,8 @@ function attributeOf(value: ShortAttribute): Attribute {
     return typeof value[0] === 'string'
       ? { type: 'STRINGS', value: value as string[] }
       : { type: 'INTS', value: value as number[] };
+  if ('nodes' in value) return { type: 'GRAPH', value: graphOf(value) };
+  if ('ref' in value) return { type: 'REF', value: value.ref };
   if ('floats' in value) return { type: 'FLOATS', value: value.floats.map(Math.fround) };
   if ('float' in value) return { type: 'FLOAT', value: Math.fround(value.float) };
   return { type: 'TENSOR', value: constantInitializer('', value as Tensor) };
