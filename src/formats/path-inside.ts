@@ -13,7 +13,12 @@ export function pathInside(directory: string, location: string, where: string): 
   const parts = location.split(/[/\\]/);
   if (location === '' || location.includes('\0')) throw escapes('is not a file name');
   // "C:" and "https:" alike.
-  if (isAbsolute(location) || parts[0] === '' || /^[a-z][a-z0-9+.-]*:/i.test(location) || parts.includes('..'))
+  if (
+    isAbsolute(location) ||
+    parts[0] === '' ||
+    /^[a-z][a-z0-9+.-]*:/i.test(location) ||
+    parts.includes('..')
+  )
     throw escapes("leaves the model's folder");
   const path = join(directory, location);
   let real: string;
