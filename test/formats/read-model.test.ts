@@ -76,14 +76,8 @@ describe('what is no model', () => {
   });
 
   it.each([
-    ['HDF5', latin1('\x89HDF\r\n\x1a\n and more'), 'is an HDF5 file: Keras import is not there yet'],
-    ['zip', latin1('PK\x03\x04 and more'), 'is a zip file, such as .keras: Keras import is not there yet'],
-    [
-      'TensorFlow.js',
-      latin1('{"modelTopology": {}}'),
-      'is a TensorFlow.js model: Keras import is not there yet',
-    ],
-    ['JSON', latin1('{"a": 1}'), 'is a JSON file'],
+    ['empty zip', latin1(`PK\x05\x06${'\0'.repeat(18)}`), 'is a zip file without config.json'],
+    ['JSON', latin1('{"a": 1}'), 'is a JSON file; expected the architecture of a Keras model'],
     ['text', latin1('hello, world\n'), 'is a text file'],
     ['PNG', latin1('\x89PNG\r\n\x1a\n\0\0'), 'is a PNG image'],
     ['TensorFlow Lite', latin1('\x1c\0\0\0TFL3\0\0'), 'is a TensorFlow Lite model'],
@@ -96,7 +90,7 @@ describe('what is no model', () => {
     [
       'random bytes',
       Uint8Array.of(0xff, 0xfe, 0x00, 0x01, 0x99),
-      'is not a model that is known here; expected an ONNX model or a packed model',
+      'is not a model that is known here; expected an ONNX model, a Keras model',
     ],
   ])('is refused by name: %s', async (_, bytes, message) => {
     const error = await errorOf(bytes);
