@@ -1,10 +1,11 @@
+import { BnnqError } from '../../errors.ts';
 import type { UnaryName } from '../../kernels/contract.ts';
 import { erf, gelu } from '../../kernels/math/erf.ts';
 import { expm1, sigmoid, tanh } from '../../kernels/math/exp.ts';
 import { softplus } from '../../kernels/math/log.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import type { Call, Operator } from '../call.ts';
-import { numberOf } from '../shapes.ts';
+import { numberOf, sameShape, shapeText } from '../shapes.ts';
 import { type BigUnary, bigMax, bigMin, binary, isBig, mapInto, type Unary, unary } from './elementwise.ts';
 import type { OperatorTable } from './operator-table.ts';
 
@@ -79,6 +80,25 @@ const swish: Operator = (call) => {
   return activate(call, undefined, (x) => x * sigmoid(alpha * x));
 };
 
+/** A·sigmoid(alpha·A)·B, A and B of one shape. */
+const swiGlu: Operator = (call) => {
+  const [a, b] = [call.input(0), call.input(1)];
+  const alpha = call.float('alpha', 1);
+  if (!sameShape(a.shape, b.shape) || a.dtype !== b.dtype)
+    throw new BnnqError(
+      'mismatch',
+      `A is ${a.dtype} ${shapeText(a.shape)}, B ${b.dtype} ${shapeText(b.shape)}; SwiGLU does not broadcast`,
+    );
+  const y = call.inPlace(0);
+  const [gate, value, to] = [a.data, b.data, y.data] as Float32Array[] as [
+    Float32Array,
+    Float32Array,
+    Float32Array,
+  ];
+  for (let i = 0; i < to.length; i++) to[i] = gate[i]! * sigmoid(alpha * gate[i]!) * value[i]!;
+  return y;
+};
+
 /** max(low, x), then min(high, ·); an absent bound does not bind. */
 function clip(call: Call, low: number, high: number): Tensor {
   const big = isBig(call.input(0).dtype) ? clipBig(low, high) : undefined;
@@ -138,5 +158,6 @@ export const ACTIVATIONS: OperatorTable = {
   Gelu: { 20: geluOperator },
   Mish: { 18: unary(undefined, (x) => x * tanh(softplus(x))) },
   Swish: { 24: swish },
+  SwiGLU: { 28: swiGlu },
   Erf: { 9: unary('erf', erf) },
 };

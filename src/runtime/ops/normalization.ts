@@ -1,8 +1,9 @@
+import { BnnqError } from '../../errors.ts';
 import { pow } from '../../kernels/math/pow.ts';
 import { sizeOf, type Tensor } from '../../tensor/tensor.ts';
 import { broadcast, eachRun } from '../broadcast.ts';
-import type { Operator } from '../call.ts';
-import { axisOf, sizeBetween } from '../shapes.ts';
+import type { Call, Operator } from '../call.ts';
+import { axisOf, shapeText, sizeBetween } from '../shapes.ts';
 import type { OperatorTable } from './operator-table.ts';
 
 /**
@@ -36,7 +37,15 @@ const instanceNormalization: Operator = (call) => {
 /** Groups of channels; scale and bias a channel (opset 21) or a group (opset 18). */
 const groupNormalization: Operator = (call) => {
   const x = call.input(0);
-  const groups = call.int('num_groups', 1);
+  const groups = call.int('num_groups', 0);
+  expectStash(call);
+  const channels = x.shape[1] ?? 1;
+  const [scales, biases] = [sizeOf(call.input(1).shape), sizeOf(call.input(2).shape)];
+  if (!(groups > 0) || channels % groups !== 0 || channels % scales !== 0 || biases !== scales)
+    throw new BnnqError(
+      'mismatch',
+      `${channels} channels in ${groups} groups with ${scales} scales and ${biases} biases`,
+    );
   const y = call.allocate(x.dtype, x.shape);
   const scale = call.input(1).data as Float32Array;
   const bias = call.input(2).data as Float32Array;
@@ -79,6 +88,7 @@ const layerNormalization: Operator = (call) => {
   const rank = x.shape.length;
   const axis = axisOf(call.int('axis', -1), rank);
   const epsilon = call.float('epsilon', 1e-5);
+  expectStash(call);
   const rows = sizeBetween(x.shape, 0, axis);
   const length = sizeBetween(x.shape, axis, rank);
   const tail = x.shape.slice(axis);
@@ -108,6 +118,7 @@ const rmsNormalization: Operator = (call) => {
   const rank = x.shape.length;
   const axis = axisOf(call.int('axis', -1), rank);
   const epsilon = call.float('epsilon', 1e-5);
+  expectStash(call);
   const length = sizeBetween(x.shape, axis, rank);
   const y = call.allocate(x.dtype, x.shape);
   const scale = expandedParameters(call.input(1), x.shape.slice(axis));
@@ -122,12 +133,25 @@ const rmsNormalization: Operator = (call) => {
   return y;
 };
 
+/** stash_type, the type of the statistics: FLOAT or DOUBLE, both computed as float64. */
+function expectStash(call: Call): void {
+  const type = call.int('stash_type', 1);
+  if (type !== 1 && type !== 11) throw new BnnqError('unsupported', `stash_type ${type}`);
+}
+
 /** Scale or bias broadcast to the normalized axes. */
 function expandedParameters(tensor: Tensor, shape: readonly number[]): ArrayLike<number> {
+  const extra = tensor.shape.length - shape.length;
+  const fits = tensor.shape.every((dim, axis) => dim === 1 || (axis >= extra && dim === shape[axis - extra]));
+  if (!fits)
+    throw new BnnqError(
+      'unsupported',
+      `a scale or bias of shape ${shapeText(tensor.shape)} for normalized axes ${shapeText(shape)}`,
+    );
   const from = tensor.data as Float32Array;
   if (from.length === sizeOf(shape)) return from;
   const to = new Float64Array(sizeOf(shape));
-  const plan = broadcast(shape, [tensor.shape]);
+  const plan = broadcast(shape, [tensor.shape.slice(Math.max(extra, 0))]);
   const step = plan.strides[0]!.at(-1)!;
   eachRun(plan, (at, [start]) => {
     for (let i = 0; i < plan.dims.at(-1)!; i++) to[at + i] = from[start! + i * step]!;
