@@ -12,7 +12,8 @@ export function matmulAnyType(
   k: number,
   n: number,
 ): void {
-  const multiply = isBig(a.dtype) ? multiplyBig : multiplyNumbers;
+  const isWord = a.dtype === 'INT32' || a.dtype === 'UINT32';
+  const multiply = isBig(a.dtype) ? multiplyBig : isWord ? multiplyWords : multiplyNumbers;
   startsA.forEach((startA, i) => {
     for (let row = 0; row < m; row++)
       for (let column = 0; column < n; column++)
@@ -36,6 +37,24 @@ function multiplyNumbers(
   let sum = 0;
   for (let j = 0; j < k; j++) sum += left[p + j]! * right[q + j * step]!;
   (y.data as Float64Array)[at] = sum;
+}
+
+/** The same of 32-bit integers, wrapped around: float64 would not hold their products. */
+function multiplyWords(
+  a: Tensor,
+  b: Tensor,
+  y: Tensor,
+  p: number,
+  q: number,
+  at: number,
+  k: number,
+  step: number,
+): void {
+  const left = a.data as Int32Array;
+  const right = b.data as Int32Array;
+  let sum = 0;
+  for (let j = 0; j < k; j++) sum = (sum + Math.imul(left[p + j]!, right[q + j * step]!)) | 0;
+  (y.data as Int32Array)[at] = sum;
 }
 
 function multiplyBig(

@@ -2,7 +2,7 @@ import type { Tensor } from '../../tensor/tensor.ts';
 import type { Call, Operator } from '../call.ts';
 import { axisOf, numberOf, sizeBetween } from '../shapes.ts';
 import { elementsOf } from './elements.ts';
-import { isBig } from './elementwise.ts';
+import { type Binary, isBig } from './elementwise.ts';
 import type { OperatorTable } from './operator-table.ts';
 import { eachIndex } from './window.ts';
 
@@ -95,9 +95,11 @@ const nonZero: Operator = (call) => {
 
 /** Running sums or products along an axis, every one in the element type. */
 const accumulate =
-  (start: number, step: (accumulated: number, x: number) => number): Operator =>
+  (start: number, combine: Binary, word = combine): Operator =>
   (call) => {
     const x = call.input(0);
+    // Products of 32-bit integers need more bits than a float64 has.
+    const step = x.dtype === 'INT32' || x.dtype === 'UINT32' ? word : combine;
     const axis = axisOf(numberOf(call.input(1)), x.shape.length);
     const isExclusive = call.int('exclusive', 0) !== 0;
     const isReverse = call.int('reverse', 0) !== 0;
@@ -129,5 +131,5 @@ export const ORDERINGS: OperatorTable = {
   },
   NonZero: { 9: nonZero },
   CumSum: { 11: accumulate(0, (sum, x) => sum + x) },
-  CumProd: { 26: accumulate(1, (product, x) => product * x) },
+  CumProd: { 26: accumulate(1, (product, x) => product * x, Math.imul) },
 };

@@ -17,6 +17,14 @@ import { FUSED_LINEAR, LINEAR } from './linear.ts';
 import { MACHINE_LEARNING } from './machine-learning.ts';
 import { MOVEMENT } from './movement.ts';
 import { NORMALIZATIONS } from './normalization.ts';
+import { BOX_SELECTIONS } from './non-max-suppression.ts';
+import { LOSSES } from './loss.ts';
+import { SELECTIONS } from './selection.ts';
+import { DETERMINANTS } from './determinant.ts';
+import { SEQUENCE_REVERSALS } from './reverse-sequence.ts';
+import { CACHE_UPDATES } from './tensor-scatter.ts';
+import { CENTRED_CROPS } from './center-crop-pad.ts';
+import { EINSUMS } from './einsum.ts';
 import type { OperatorTable } from './operator-table.ts';
 import { ORDERINGS } from './order.ts';
 import { PADDINGS } from './padding.ts';
@@ -49,6 +57,14 @@ const TABLES: Readonly<Record<string, readonly OperatorTable[]>> = {
     ATTENTION,
     BATCH_NORMALIZATIONS,
     BIT_CASTS,
+    EINSUMS,
+    CENTRED_CROPS,
+    CACHE_UPDATES,
+    SEQUENCE_REVERSALS,
+    DETERMINANTS,
+    SELECTIONS,
+    LOSSES,
+    BOX_SELECTIONS,
     CASTS,
     COLUMNS_TO_IMAGE,
     COMPARISONS,

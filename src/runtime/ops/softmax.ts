@@ -31,13 +31,18 @@ const softmax =
   (isLog: boolean): Operator =>
   (call) => {
     const x = call.input(0);
-    const { outer, length, inner } = sectionsOf(call, x);
     const y = call.allocate(x.dtype, x.shape);
-    if (x.dtype === 'FLOAT')
-      call.kernels.softmax(x.data as Float32Array, y.data as Float32Array, outer, length, inner, isLog);
-    else softmaxDouble(x.data as Float64Array, y.data as Float64Array, { outer, length, inner }, isLog);
+    softmaxInto(call, x, y, sectionsOf(call, x), isLog);
     return y;
   };
+
+/** Softmax of x, or its logarithm, over the middle axis of its sections. */
+export function softmaxInto(call: Call, x: Tensor, y: Tensor, sections: Sections, isLog: boolean): void {
+  const { outer, length, inner } = sections;
+  if (x.dtype === 'FLOAT')
+    call.kernels.softmax(x.data as Float32Array, y.data as Float32Array, outer, length, inner, isLog);
+  else softmaxDouble(x.data as Float64Array, y.data as Float64Array, sections, isLog);
+}
 
 /** exp(x − max) / Σ, or x − max − log Σ, in float64; y may be x. */
 export function softmaxDouble(x: Float64Array, y: Float64Array, sections: Sections, isLog: boolean): void {
