@@ -113,7 +113,12 @@ function readElements(target: Target, layout: Layout, filters: readonly Filter[]
     return layout.bytes.subarray(0, byteLength);
   }
   if (layout.address === undefined) throw neverWritten(where);
-  return file.bytes(layout.address, byteLength, `elements of ${JSON.stringify(target.where)}`);
+  if (layout.address + byteLength > file.source.length)
+    throw new BnnqError(
+      'malformed',
+      `${where} needs the bytes ${layout.address} to ${layout.address + byteLength}, the file ends at ${file.source.length}`,
+    );
+  return file.bytes(layout.address, byteLength, 'dataset');
 }
 
 function readChunks(

@@ -25,6 +25,9 @@ export interface Message {
 
 const SHARED = 0x02;
 
+/** Parts of one header. Each is begun when the last one is full; h5py makes a few. */
+const MAX_BLOCKS = 1024;
+
 /** A header of version 1 begins so: version, reserved, number of messages, references, size, padding. */
 const PREFIX_BYTES = 16;
 
@@ -46,7 +49,7 @@ function readVersion1(file: Storage, address: number): Message[] {
   const messages: Message[] = [];
   let seen = 0;
   // The count covers messages of all blocks; gaps at the end of a block are NIL messages.
-  for (let block = blocks.shift(); block !== undefined; block = blocks.shift())
+  for (const block of blocks)
     while (seen < count && block.left >= 8) {
       seen++;
       const type = block.u16();
@@ -55,7 +58,7 @@ function readVersion1(file: Storage, address: number): Message[] {
       block.skip(3);
       const body = block.take(size);
       accept(file, block.what, type, flags, body, messages, (at, length) =>
-        blocks.push(file.open(at, length, 'continued object header')),
+        addBlock(blocks, file.open(at, length, 'continued object header')),
       );
     }
   return messages;
@@ -72,7 +75,7 @@ function readVersion2(file: Storage, address: number, prefix: Cursor): Message[]
   const headBytes = 4 + (tracksOrder ? 2 : 0);
   const blocks = [file.open(address + prefix.at, size, 'object header')];
   const messages: Message[] = [];
-  for (let block = blocks.shift(); block !== undefined; block = blocks.shift())
+  for (const block of blocks)
     while (block.left >= headBytes) {
       const type = block.u8();
       const length = block.u16();
@@ -82,10 +85,16 @@ function readVersion2(file: Storage, address: number, prefix: Cursor): Message[]
       accept(file, block.what, type, messageFlags, body, messages, (at, bytes) => {
         const next = file.open(at, bytes, 'continued object header');
         next.signature('OCHK');
-        blocks.push(new Cursor(next.take(Math.max(0, next.left - 4)), next.what)); // without the checksum
+        addBlock(blocks, new Cursor(next.take(Math.max(0, next.left - 4)), next.what)); // without the checksum
       });
     }
   return messages;
+}
+
+function addBlock(blocks: Cursor[], block: Cursor): void {
+  if (blocks.length >= MAX_BLOCKS)
+    throw block.malformed(`is part ${MAX_BLOCKS} of a header: it leads back into itself`);
+  blocks.push(block);
 }
 
 function accept(
