@@ -42,7 +42,13 @@ const nonMaxSuppression: Operator = (call) => {
   const scores = call.input(1);
   const [batch = 0, count = 0, four] = boxes.shape;
   const [scored, classes = 0, perClass] = scores.shape;
-  if (boxes.shape.length !== 3 || four !== 4 || scores.shape.length !== 3 || scored !== batch || perClass !== count)
+  if (
+    boxes.shape.length !== 3 ||
+    four !== 4 ||
+    scores.shape.length !== 3 ||
+    scored !== batch ||
+    perClass !== count
+  )
     throw new BnnqError(
       'mismatch',
       `boxes ${shapeText(boxes.shape)} and scores ${shapeText(scores.shape)}, expected [N,count,4] and [N,classes,count]`,

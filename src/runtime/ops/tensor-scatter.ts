@@ -14,7 +14,12 @@ const tensorScatter: Operator = (call) => {
   if (mode !== 'linear' && mode !== 'circular') throw new BnnqError('unsupported', `mode "${mode}"`);
   const [length, count] = [shape[axis]!, update.shape[axis] ?? 0];
   const starts = call.optional(2) === undefined ? shape.slice(0, 1).map(() => 0) : numbersOf(call.input(2));
-  if (axis === 0 || count > length || !sameShape(update.shape, shape.with(axis, count)) || update.dtype !== cache.dtype)
+  if (
+    axis === 0 ||
+    count > length ||
+    !sameShape(update.shape, shape.with(axis, count)) ||
+    update.dtype !== cache.dtype
+  )
     throw new BnnqError(
       'mismatch',
       `an update ${update.dtype}${shapeText(update.shape)} of a cache ${cache.dtype}${shapeText(shape)} along axis ${axis}`,
