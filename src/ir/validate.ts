@@ -1,7 +1,8 @@
 import { BnnqError } from '../errors.ts';
+import { functionFinder } from './functions.ts';
 import type { FunctionBody, Graph, Model, Node } from './graph.ts';
 import { nodeLabel } from './print.ts';
-import { sortNodes, subgraphsOf } from './traverse.ts';
+import { allNodes, sortNodes, subgraphsOf } from './traverse.ts';
 
 /**
  * Everything that is wrong with the structure of a model: values made twice, used but made by nothing, nodes in a
@@ -10,7 +11,36 @@ import { sortNodes, subgraphsOf } from './traverse.ts';
 export function validateModel(model: Model): BnnqError[] {
   const problems = validateGraph(model.graph, new Set());
   for (const body of model.functions) problems.push(...validateFunction(body));
+  problems.push(...recursiveFunctions(model.functions));
   return problems;
+}
+
+/** Functions that call themselves, directly or through others: nothing could ever run them. */
+function recursiveFunctions(functions: readonly FunctionBody[]): BnnqError[] {
+  const find = functionFinder(functions);
+  const calls = new Map<FunctionBody, FunctionBody[]>();
+  for (const body of functions) {
+    const called = new Set([...allNodes(body.nodes)].flatMap((node) => find(node) ?? []));
+    calls.set(body, [...called]);
+  }
+  // What is taken away, again and again, calls nothing that is left; what remains leads into a circle.
+  const callers = new Map<FunctionBody, FunctionBody[]>(functions.map((body) => [body, []]));
+  for (const [body, called] of calls) for (const other of called) callers.get(other)!.push(body);
+  const left = new Map([...calls].map(([body, called]) => [body, called.length]));
+  const open = functions.filter((body) => left.get(body) === 0);
+  for (let body = open.pop(); body !== undefined; body = open.pop()) {
+    left.delete(body);
+    for (const caller of callers.get(body)!) {
+      left.set(caller, left.get(caller)! - 1);
+      if (left.get(caller) === 0) open.push(caller);
+    }
+  }
+  if (left.size === 0) return [];
+  const path: FunctionBody[] = [];
+  let at = [...left.keys()][0]!;
+  for (; !path.includes(at); at = calls.get(at)!.find((body) => left.has(body))!) path.push(at);
+  const circle = [...path.slice(path.indexOf(at)), at].map(({ name }) => `"${name}"`).join(' → ');
+  return [refuse(`function "${at.name}" calls itself: ${circle}`)];
 }
 
 function validateGraph(graph: Graph, outer: ReadonlySet<string>): BnnqError[] {

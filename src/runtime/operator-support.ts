@@ -1,6 +1,7 @@
 import { BnnqError } from '../errors.ts';
 import type { Model } from '../ir/graph.ts';
 import { allNodes } from '../ir/traverse.ts';
+import { withoutFunctions } from '../passes/expand-functions.ts';
 import { findOperator, versionsOf } from './ops/registry.ts';
 import { versionOf } from './rewrite.ts';
 
@@ -14,10 +15,22 @@ export interface UnsupportedOperator {
   readonly since?: number;
 }
 
-/** Every operator of the model that cannot be executed, in order of first use. */
+/**
+ * The model with calls of its own functions replaced by their bodies, except where an operator of that name is
+ * implemented: so a file can bring along what is missing here, standard operators among it.
+ * @throws malformed, limit: as `expandFunctions`
+ */
+export function withMissingFunctions(model: Model): Model {
+  return withoutFunctions(
+    model,
+    (node) => findOperator(node.domain, node.opType, versionOf(model, node)) !== undefined,
+  );
+}
+
+/** Every operator of the model, and of the functions that it calls, that cannot be executed, in order of first use. */
 export function unsupportedOperators(model: Model): UnsupportedOperator[] {
   const found = new Map<string, UnsupportedOperator & { nodes: string[] }>();
-  for (const node of allNodes(model.graph.nodes)) {
+  for (const node of allNodes(withMissingFunctions(model).graph.nodes)) {
     const opset = versionOf(model, node);
     if (findOperator(node.domain, node.opType, opset) !== undefined) continue;
     const key = `${node.domain}::${node.opType}`;

@@ -7,7 +7,7 @@ import { Activations } from './activations.ts';
 import { Constants } from './constants.ts';
 import { executeStep, type Values } from './execute.ts';
 import { checkFeeds, type Feeds, type ValueFeeds } from './feeds.ts';
-import { expectSupported } from './operator-support.ts';
+import { expectSupported, withMissingFunctions } from './operator-support.ts';
 import { makePlan, type Plan } from './plan.ts';
 import { rewriteForExecution } from './rewrite.ts';
 import { copyOf, isTensor, kindOf, type RuntimeValue } from './values.ts';
@@ -57,8 +57,9 @@ export interface Session {
  * @throws unsupported with the list of all operators that are not implemented; option for names to keep that do not exist
  */
 export function createSession(model: Model, options: SessionOptions = {}): Session {
-  expectSupported(model);
-  return new GraphSession(model, options);
+  const expanded = withMissingFunctions(model);
+  expectSupported(expanded);
+  return new GraphSession(expanded, options);
 }
 
 class GraphSession implements Session {

@@ -14,7 +14,7 @@ import type {
 import { nodeLabel } from '../../ir/print.ts';
 import { encodeTensor } from '../../tensor/decode.ts';
 import { DATA_TYPES } from '../../tensor/dtype.ts';
-import { EXTERNAL, FUNCTION, MODEL } from './schema.ts';
+import { ATTRIBUTE, EXTERNAL, FUNCTION, GRAPH, MODEL, NODE } from './schema.ts';
 import { concat, delimited } from './wire.ts';
 
 const { onnx } = onnxProto;
@@ -33,27 +33,26 @@ export function encodeModel(model: Model, placeOf: Placement = () => undefined):
   const proto: onnxProto.onnx.IModelProto = {
     irVersion: model.irVersion,
     producerName: model.producer,
-    graph: graphProto(model.graph, placeOf, problems),
     opsetImport: opsetProtos(model.opsets),
     metadataProps: [...model.metadata].map(([key, value]) => ({ key, value })),
   };
-  // onnx-proto knows functions of IR 8 only: they are written one by one, with the fields that came later.
-  const functions = model.functions.map((body) => functionBytes(body, problems));
-  throwIfAny(problems);
-  return concat([
+  // onnx-proto knows the messages of IR 8: nodes and functions are written one by one, with the fields that came later.
+  const chunks = [
     onnx.ModelProto.encode(proto).finish(),
-    ...functions.flatMap((bytes) => delimited(MODEL.functions, [bytes])),
-  ]);
+    ...delimited(MODEL.graph, graphChunks(model.graph, placeOf, problems)),
+    ...model.functions.flatMap((body) => delimited(MODEL.functions, functionChunks(body, problems))),
+  ];
+  throwIfAny(problems);
+  return concat(chunks);
 }
 
 function opsetProtos(opsets: ReadonlyMap<string, number>): onnxProto.onnx.IOperatorSetIdProto[] {
   return [...opsets].map(([domain, version]) => ({ domain, version }));
 }
 
-function graphProto(graph: Graph, placeOf: Placement, problems: BnnqError[]): onnxProto.onnx.IGraphProto {
-  return {
+function graphChunks(graph: Graph, placeOf: Placement, problems: BnnqError[]): Uint8Array[] {
+  const proto: onnxProto.onnx.IGraphProto = {
     name: graph.name,
-    node: graph.nodes.map((node) => nodeProto(node, problems)),
     initializer: [...graph.initializers.values()].map((initializer) =>
       tensorProto(initializer, placeOf(initializer)),
     ),
@@ -61,23 +60,46 @@ function graphProto(graph: Graph, placeOf: Placement, problems: BnnqError[]): on
     output: graph.outputs.map(valueProto),
     valueInfo: [...graph.valueInfo.values()].map(valueProto),
   };
+  const nodes = graph.nodes.flatMap((node) => delimited(GRAPH.node, nodeChunks(node, problems)));
+  return [onnx.GraphProto.encode(proto).finish(), ...nodes];
 }
 
-function nodeProto(node: Node, problems: BnnqError[]): onnxProto.onnx.INodeProto {
-  const attribute: onnxProto.onnx.IAttributeProto[] = [];
-  for (const [name, value] of node.attributes)
-    attribute.push(attributeProto(name, value, nodeLabel(node), problems));
-  const { inputs, outputs, name, opType, domain } = node;
-  return { input: [...inputs], output: [...outputs], name, opType, domain, attribute };
+function nodeChunks(node: Node, problems: BnnqError[]): Uint8Array[] {
+  const { inputs, outputs, name, opType, domain, overload } = node;
+  const chunks = [
+    onnx.NodeProto.encode({ input: [...inputs], output: [...outputs], name, opType, domain }).finish(),
+  ];
+  for (const [key, attribute] of node.attributes)
+    chunks.push(...delimited(NODE.attribute, attributeChunks(key, attribute, nodeLabel(node), problems)));
+  if (overload !== undefined) chunks.push(...delimited(NODE.overload, [utf8(overload)]));
+  return chunks;
 }
 
-function attributeProto(
+function attributeChunks(
   name: string,
   attribute: Attribute,
   owner: string,
   problems: BnnqError[],
+): Uint8Array[] {
+  const inner = (graph: Graph): Uint8Array[] => graphChunks(graph, () => undefined, problems);
+  const { type } = attribute;
+  if (type === 'GRAPH') {
+    const head = onnx.AttributeProto.encode({ name, type: AttributeType.GRAPH }).finish();
+    return [head, ...delimited(ATTRIBUTE.g, inner(attribute.value))];
+  }
+  if (type === 'GRAPHS') {
+    const head = onnx.AttributeProto.encode({ name, type: AttributeType.GRAPHS }).finish();
+    return [head, ...attribute.value.flatMap((graph) => delimited(ATTRIBUTE.graphs, inner(graph)))];
+  }
+  return [onnx.AttributeProto.encode(attributeProto(name, attribute, owner, problems)).finish()];
+}
+
+function attributeProto(
+  name: string,
+  attribute: Exclude<Attribute, { readonly type: 'GRAPH' | 'GRAPHS' }>,
+  owner: string,
+  problems: BnnqError[],
 ): onnxProto.onnx.IAttributeProto {
-  const inner = (graph: Graph) => graphProto(graph, () => undefined, problems);
   switch (attribute.type) {
     case 'FLOAT':
       return { name, type: AttributeType.FLOAT, f: attribute.value };
@@ -87,8 +109,6 @@ function attributeProto(
       return { name, type: AttributeType.STRING, s: utf8(attribute.value) };
     case 'TENSOR':
       return { name, type: AttributeType.TENSOR, t: tensorProto(attribute.value, undefined) };
-    case 'GRAPH':
-      return { name, type: AttributeType.GRAPH, g: inner(attribute.value) };
     case 'FLOATS':
       return { name, type: AttributeType.FLOATS, floats: [...attribute.value] };
     case 'INTS':
@@ -101,8 +121,6 @@ function attributeProto(
         type: AttributeType.TENSORS,
         tensors: attribute.value.map((value) => tensorProto(value, undefined)),
       };
-    case 'GRAPHS':
-      return { name, type: AttributeType.GRAPHS, graphs: attribute.value.map(inner) };
     case 'REF':
       return { name, refAttrName: attribute.value };
     case 'SPARSE_TENSOR':
@@ -151,25 +169,23 @@ function dimProto(dim: Dim): onnxProto.onnx.TensorShapeProto.IDimension {
   return typeof dim === 'number' ? { dimValue: dim } : { dimParam: dim };
 }
 
-function functionBytes(body: FunctionBody, problems: BnnqError[]): Uint8Array {
+function functionChunks(body: FunctionBody, problems: BnnqError[]): Uint8Array[] {
   const proto: onnxProto.onnx.IFunctionProto = {
     name: body.name,
     domain: body.domain,
     input: [...body.inputs],
     output: [...body.outputs],
     attribute: [...body.attributes],
-    node: body.nodes.map((node) => nodeProto(node, problems)),
     opsetImport: opsetProtos(body.opsets),
   };
   const chunks = [onnx.FunctionProto.encode(proto).finish()];
+  for (const node of body.nodes) chunks.push(...delimited(FUNCTION.node, nodeChunks(node, problems)));
   for (const [name, attribute] of body.defaults) {
-    const encoded = onnx.AttributeProto.encode(
-      attributeProto(name, attribute, `function "${body.name}"`, problems),
-    ).finish();
-    chunks.push(...delimited(FUNCTION.attributeProto, [encoded]));
+    const encoded = attributeChunks(name, attribute, `function "${body.name}"`, problems);
+    chunks.push(...delimited(FUNCTION.attributeProto, encoded));
   }
   if (body.overload !== '') chunks.push(...delimited(FUNCTION.overload, [utf8(body.overload)]));
-  return concat(chunks);
+  return chunks;
 }
 
 const INT64_MAX = { low: -1, high: 0x7fffffff, unsigned: false };

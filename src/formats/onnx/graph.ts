@@ -84,16 +84,19 @@ export function readNode(span: Span, context: TensorContext, depth: number): Nod
   let name = '';
   let opType = '';
   let domain = '';
+  let overload = '';
   for (const field of fieldsOf(span, read.what)) {
     if (field.number === NODE.input) inputs.push(read.string(field));
     else if (field.number === NODE.output) outputs.push(read.string(field));
     else if (field.number === NODE.name) name = read.string(field);
     else if (field.number === NODE.opType) opType = read.string(field);
     else if (field.number === NODE.domain) domain = domainName(read.string(field));
+    else if (field.number === NODE.overload) overload = read.string(field);
     else if (field.number === NODE.attribute) attributeSpans.push(read.message(field));
   }
   const attributes = new Map<string, Attribute>();
-  const node: Node = { name, opType, domain, inputs, outputs, attributes };
+  const called = overload === '' ? {} : { overload };
+  const node: Node = { name, opType, domain, ...called, inputs, outputs, attributes };
   const label = nodeLabel(node);
   if (opType === '')
     context.problems.push(

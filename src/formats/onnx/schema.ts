@@ -23,7 +23,15 @@ export const GRAPH = {
   sparseInitializer: 15,
 } as const;
 
-export const NODE = { input: 1, output: 2, name: 3, opType: 4, attribute: 5, domain: 7 } as const;
+export const NODE = {
+  input: 1,
+  output: 2,
+  name: 3,
+  opType: 4,
+  attribute: 5,
+  domain: 7,
+  overload: 8,
+} as const;
 
 export const ATTRIBUTE = {
   name: 1,
