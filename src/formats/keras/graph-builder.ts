@@ -26,7 +26,7 @@ export class GraphBuilder {
   readonly #outputs: Value[] = [];
   readonly #names = new Set<string>();
   readonly #constants = new Map<string, string>();
-  readonly #arranged = new Map<string, KerasTensor>();
+  readonly #arranged = new Map<string, string>();
   readonly #produced = new Set<string>();
   /** Values that became outputs of the graph, under their names there. */
   readonly #renamed = new Map<string, string>();
@@ -147,29 +147,27 @@ export class GraphBuilder {
     const wanted = order ?? shape.map((_, axis) => axis);
     const now = plain.order ?? shape.map((_, axis) => axis);
     if (wanted.every((axis, i) => axis === now[i])) return plain;
-    const key = `${plain.value}|${wanted}`;
+    const perm = wanted.map((axis) => now.indexOf(axis));
+    const key = `${plain.value}|${perm}`;
     const known = this.#arranged.get(key);
-    if (known !== undefined) return known.with({ mask: x.mask });
+    if (known !== undefined) return plain.with({ value: known, order: wanted });
     const target = wanted.map((axis) => shape[axis]!);
     const moved = (axes: readonly number[]): string => axes.filter((axis) => shape[axis] !== 1).join();
     const dims = moved(wanted) === moved(now) ? reshapeDims(target) : undefined;
     const value =
       dims === undefined
-        ? this.node(`${name}/transpose`, 'Transpose', [plain.value], {
-            perm: wanted.map((axis) => now.indexOf(axis)),
-          })
+        ? this.node(`${name}/transpose`, 'Transpose', [plain.value], { perm })
         : this.node(`${name}/reshape`, 'Reshape', [plain.value, this.integers(`${name}/shape`, dims)]);
-    const arranged = plain.with({ value, order: wanted });
-    this.#arranged.set(key, arranged);
-    return arranged;
+    this.#arranged.set(key, value);
+    return plain.with({ value, order: wanted });
   }
 
   /** A flattened feature map in Keras order. */
   #unscramble(x: KerasTensor, name: string): KerasTensor {
-    const key = `${x.value}|flat`;
-    const known = this.#arranged.get(key);
-    if (known !== undefined) return known.with({ mask: x.mask });
     const { dims, order } = x.scramble!;
+    const key = `${x.value}|flat ${order}`;
+    const known = this.#arranged.get(key);
+    if (known !== undefined) return x.with({ value: known, scramble: undefined });
     const lead = (x.shape?.length ?? 2) - 1;
     const outer = Array.from({ length: lead }, (_, i) => i);
     const split = this.node(`${name}/unflatten`, 'Reshape', [
@@ -183,9 +181,8 @@ export class GraphBuilder {
       turned,
       this.integers(`${name}/shape`, [...outer.map(() => 0), sizeOf(dims)]),
     ]);
-    const arranged = x.with({ value, scramble: undefined });
-    this.#arranged.set(key, arranged);
-    return arranged;
+    this.#arranged.set(key, value);
+    return x.with({ value, scramble: undefined });
   }
 
   /** Makes a tensor an output of the graph, in Keras order, under that name or one like it. */
@@ -205,7 +202,7 @@ export class GraphBuilder {
   /** Takes the nodes away that were added since the mark; what they are made of stays, for another layer may share it. */
   rollBack(mark: number): void {
     const gone = new Set(this.#nodes.splice(mark).flatMap((node) => node.outputs));
-    for (const [key, { value }] of [...this.#arranged]) if (gone.has(value)) this.#arranged.delete(key);
+    for (const [key, value] of [...this.#arranged]) if (gone.has(value)) this.#arranged.delete(key);
   }
 
   /** Domains of the nodes besides the default one. */

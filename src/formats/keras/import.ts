@@ -5,8 +5,9 @@ import type { KerasSource } from './contract.ts';
 import { GraphBuilder } from './graph-builder.ts';
 import { type ImportContext, type LayerCall, tensorsIn } from './layer-call.ts';
 import { findLayer } from './layers/registry.ts';
-import { convertModel, modelKind } from './model/convert-model.ts';
+import { convertModel } from './model/convert-model.ts';
 import { layerJsonOf, layerKey } from './model/layer-json.ts';
+import { modelKind } from './model/model-call.ts';
 import { KerasTensor } from './tensor.ts';
 import { unknownLayer } from './unknown-layer.ts';
 

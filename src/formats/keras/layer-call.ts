@@ -262,11 +262,15 @@ export class LayerCall {
   }
 }
 
-/** All tensors of an argument, those in lists and objects as well, in order. */
+/** All tensors of an argument, those in lists and objects as well, in the order of Keras: objects by their keys. */
 export function tensorsIn(argument: Argument): KerasTensor[] {
   if (argument instanceof KerasTensor) return [argument];
   if (typeof argument !== 'object' || argument === null) return [];
-  return Object.values(argument as Readonly<Record<string, Argument>>).flatMap(tensorsIn);
+  if (Array.isArray(argument)) return (argument as readonly Argument[]).flatMap(tensorsIn);
+  const object = argument as Readonly<Record<string, Argument>>;
+  return Object.keys(object)
+    .toSorted()
+    .flatMap((key) => tensorsIn(object[key]!));
 }
 
 /** A shape for a message: `[N,32,32,3]`, a question mark for what is not known. */

@@ -8,7 +8,10 @@ import { transposed } from '../weight-views.ts';
 const dense: LayerConverter = (call) => {
   const units = call.config.integer('units', undefined, 1);
   const x = call.float(call.input);
-  const y = x.rank === 2 ? rankTwo(call, x, units) : anyRank(call, call.kerasOrder(x), units);
+  const y =
+    x.rank === 2
+      ? rankTwo(call, x.order === undefined ? x : call.kerasOrder(x), units)
+      : anyRank(call, call.kerasOrder(x), units);
   return applyActivation(call, y);
 };
 

@@ -1,4 +1,5 @@
 import type { LayerConverter, LayerTable } from '../layer-call.ts';
+import { OPERATION } from '../model/layer-json.ts';
 import { ACTIVATION_LAYERS } from './activation.ts';
 import { ATTENTION_LAYERS } from './attention.ts';
 import { BIDIRECTIONAL_LAYERS } from './bidirectional.ts';
@@ -10,6 +11,7 @@ import { LARQ_LAYERS } from './larq.ts';
 import { MERGE_LAYERS } from './merge.ts';
 import { MULTI_HEAD_ATTENTION_LAYERS } from './multi-head-attention.ts';
 import { NORMALIZATION_LAYERS } from './normalization.ts';
+import { kerasOperation, OPERATION_LAYERS } from './operation.ts';
 import { PADDING_LAYERS } from './padding.ts';
 import { POOLING_LAYERS } from './pooling.ts';
 import { PREPROCESSING_LAYERS } from './preprocessing.ts';
@@ -31,6 +33,7 @@ const TABLES: readonly LayerTable[] = [
   MERGE_LAYERS,
   MULTI_HEAD_ATTENTION_LAYERS,
   NORMALIZATION_LAYERS,
+  OPERATION_LAYERS,
   PADDING_LAYERS,
   POOLING_LAYERS,
   PREPROCESSING_LAYERS,
@@ -42,7 +45,7 @@ const TABLES: readonly LayerTable[] = [
 
 const LAYERS: ReadonlyMap<string, LayerConverter> = new Map(TABLES.flatMap((table) => Object.entries(table)));
 
-/** The converter of a layer by the class name in the file, or undefined. */
-export function findLayer(className: string): LayerConverter | undefined {
-  return LAYERS.get(className);
+/** The converter of a layer by its key (`layerKey`), or undefined. */
+export function findLayer(key: string): LayerConverter | undefined {
+  return key.startsWith(OPERATION) ? kerasOperation : LAYERS.get(key);
 }

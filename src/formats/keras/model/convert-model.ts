@@ -1,19 +1,8 @@
 import { BnnqError } from '../../../errors.ts';
 import { MAX_GRAPH_DEPTH } from '../../limits.ts';
-import { isArray } from '../config.ts';
-import type { LayerJson } from '../layer-call.ts';
 import { convertFunctional } from './functional.ts';
-import type { ModelCall, ModelOutputs } from './model-call.ts';
+import { type ModelCall, type ModelOutputs, modelKind } from './model-call.ts';
 import { convertSequential } from './sequential.ts';
-
-type Kind = 'sequential' | 'functional';
-
-/** Whether a layer is a model that its configuration describes: layers, and how they are connected. */
-export function modelKind({ className, config }: LayerJson): Kind | undefined {
-  if (!isArray(config.layers)) return undefined;
-  if (config.input_layers !== undefined && config.output_layers !== undefined) return 'functional';
-  return className === 'Sequential' ? 'sequential' : undefined;
-}
 
 /** Writes the layers of a model to the graph. @throws unsupported where the configuration does not describe them */
 export function convertModel(call: ModelCall): ModelOutputs {

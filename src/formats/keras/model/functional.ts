@@ -12,8 +12,8 @@ import {
   TensorRef,
 } from './arguments.ts';
 import { declaredShape, declaredType } from './inputs.ts';
-import { layerJsonOf } from './layer-json.ts';
-import { flatRefs, layersOf, type ModelCall, type ModelOutputs } from './model-call.ts';
+import { isModernCall, layerJsonOf } from './layer-json.ts';
+import { flatRefs, layersOf, type ModelCall, type ModelOutputs, modelKind } from './model-call.ts';
 
 /** A layer with the calls that the model makes of it. */
 interface Called {
@@ -28,7 +28,11 @@ export function convertFunctional(call: ModelCall): ModelOutputs {
   const layers = readLayers(call.model);
   const where = `the model "${call.model.name}"`;
   const inputRefs = refsOf(call.model.config.input_layers, `an input of ${where}`);
-  const outputRefs = refsOf(call.model.config.output_layers, `an output of ${where}`);
+  const endRefs = refsOf(call.model.config.output_layers, `an output of ${where}`);
+  const isModern = [...layers.values()].some(({ layer }) => isModernCall(layer.json));
+  // Keras 3 counts the making of a nested model where it names outputs, and not where it calls layers.
+  const outputRefs = isModern ? endRefs.map((ref) => withoutMaking(ref, layers)) : endRefs;
+  if (!isModern) findFirstNodes(layers, outputRefs);
   const wanted = countOutputs(layers, outputRefs);
   const made = new Map<string, readonly KerasTensor[]>();
   makeInputs(call, layers, inputRefs, made);
@@ -76,20 +80,36 @@ function refsOf(json: Json | undefined, where: string): TensorRef[] {
   });
 }
 
-/** How many outputs of each call are used; and where the calls of nested models begin to count. */
+function* allRefs(layers: ReadonlyMap<string, Called>, outputs: readonly TensorRef[]): Generator<TensorRef> {
+  yield* outputs;
+  for (const { calls } of layers.values())
+    for (const { args, kwargs } of calls) {
+      for (const argument of args) yield* refsIn(argument);
+      for (const argument of Object.values(kwargs)) yield* refsIn(argument);
+    }
+}
+
+/** Every call that is in the file is used by something: a reference beyond them means that they count from 1. */
+function findFirstNodes(layers: ReadonlyMap<string, Called>, outputs: readonly TensorRef[]): void {
+  for (const { layer, node } of allRefs(layers, outputs)) {
+    const called = layers.get(layer);
+    if (called !== undefined && called.calls.length > 0 && node === called.calls.length) called.firstNode = 1;
+  }
+}
+
+function withoutMaking(ref: TensorRef, layers: ReadonlyMap<string, Called>): TensorRef {
+  const layer = layers.get(ref.layer)?.layer;
+  const isCounted = layer !== undefined && modelKind(layer) === 'functional' && ref.node > 0;
+  return isCounted ? new TensorRef(ref.layer, ref.node - 1, ref.tensor, ref.shape) : ref;
+}
+
+/** How many outputs of each call are used. */
 function countOutputs(
   layers: ReadonlyMap<string, Called>,
   outputs: readonly TensorRef[],
 ): Map<string, number> {
   const counts = new Map<string, number>();
-  const refs = [...outputs];
-  for (const { calls } of layers.values())
-    for (const { args, kwargs } of calls)
-      refs.push(...args.flatMap(refsIn), ...Object.values(kwargs).flatMap(refsIn));
-  for (const { layer, node, tensor } of refs) {
-    const called = layers.get(layer);
-    // Every call that is in the file is used by something: a number beyond them means that they count from 1.
-    if (called !== undefined && called.calls.length > 0 && node === called.calls.length) called.firstNode = 1;
+  for (const { layer, node, tensor } of allRefs(layers, outputs)) {
     const key = keyOf(layer, node);
     counts.set(key, Math.max(counts.get(key) ?? 1, Math.min(tensor, MAX_OUTPUTS) + 1));
   }

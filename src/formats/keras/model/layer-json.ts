@@ -19,14 +19,31 @@ export function layerJsonOf(json: Json | undefined, where: string): LayerJson {
 const KERAS_MODULE = /^(keras|tf_keras|tensorflow|builtins)(\.|$)/;
 const OPERATION_MODULE = /^keras\.(src\.)?ops(\.|$)/;
 
+/** Begins the key of an operation. */
+export const OPERATION = 'ops>';
+
 /**
  * The key under which the converter of a layer is registered: the class name; `Larq>QuantConv2D` for the class of a
  * registered package; `ops>Add` for an operation of a Keras 3 graph.
  */
-export function layerKey({ className, json }: LayerJson): string {
+export function layerKey({ className, config, json }: LayerJson): string {
   const { module, registered_name: registered } = json;
+  // Keras 3 leaves the modules out of .h5 files; there the configuration of an operation has none of a layer's keys.
+  if (
+    module === undefined &&
+    isModernCall(json) &&
+    config.trainable === undefined &&
+    config.dtype === undefined
+  )
+    return `${OPERATION}${className}`;
   if (typeof module !== 'string' || module === '') return className;
-  if (OPERATION_MODULE.test(module)) return `ops>${className}`;
+  if (OPERATION_MODULE.test(module)) return `${OPERATION}${className}`;
   if (KERAS_MODULE.test(module)) return className;
   return typeof registered === 'string' && registered.includes('>') ? registered : `${module}>${className}`;
+}
+
+/** Whether a layer of a graph is called as Keras 3 writes it. */
+export function isModernCall({ inbound_nodes: nodes }: JsonObject): boolean {
+  const first = isArray(nodes) ? nodes[0] : undefined;
+  return isObject(first) && isArray(first.args);
 }

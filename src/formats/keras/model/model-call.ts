@@ -1,7 +1,7 @@
 import { BnnqError } from '../../../errors.ts';
 import { MAX_GRAPH_DEPTH } from '../../limits.ts';
 import { isArray, isObject, short } from '../config.ts';
-import type { Json } from '../contract.ts';
+import type { Json, JsonObject } from '../contract.ts';
 import type { ImportContext, LayerJson } from '../layer-call.ts';
 import type { KerasTensor } from '../tensor.ts';
 
@@ -21,6 +21,15 @@ export interface ModelOutputs {
   readonly names: readonly string[];
 }
 
+type Kind = 'sequential' | 'functional';
+
+/** Whether a layer is a model that its configuration describes: layers, and how they are connected. */
+export function modelKind({ className, config }: LayerJson): Kind | undefined {
+  if (!isArray(config.layers)) return undefined;
+  if (config.input_layers !== undefined && config.output_layers !== undefined) return 'functional';
+  return className === 'Sequential' ? 'sequential' : undefined;
+}
+
 /** The layers of a model. @throws malformed */
 export function layersOf(model: LayerJson): readonly Json[] {
   const { layers } = model.config;
@@ -36,5 +45,12 @@ export function flatRefs(json: Json | undefined, depth = 0): (readonly Json[])[]
   if (depth > MAX_GRAPH_DEPTH) throw new BnnqError('limit', 'keras: the outputs are nested too deep');
   if (isArray(json))
     return typeof json[0] === 'string' ? [json] : json.flatMap((item) => flatRefs(item, depth + 1));
-  return isObject(json) ? Object.values(json).flatMap((item) => flatRefs(item, depth + 1)) : [];
+  return isObject(json) ? sortedValues(json).flatMap((item) => flatRefs(item, depth + 1)) : [];
+}
+
+/** The values of an object in the order in which Keras flattens dictionaries: by their keys. */
+function sortedValues(json: JsonObject): Json[] {
+  return Object.keys(json)
+    .toSorted()
+    .map((key) => json[key]!);
 }
