@@ -1,22 +1,27 @@
 import type { Dim, Graph, Model, Node, Value } from '../ir/graph.ts';
+import { ATTENTION } from './shapes/attention.ts';
 import { CONVOLUTION } from './shapes/convolution.ts';
 import { ELEMENTWISE } from './shapes/elementwise.ts';
 import { type Fact, fact, factOf, type Infer } from './shapes/fact.ts';
 import { GENERATION } from './shapes/generation.ts';
 import { LINEAR } from './shapes/linear.ts';
 import { MOVEMENT } from './shapes/movement.ts';
+import { RECURRENT } from './shapes/recurrent.ts';
 import { REDUCTION } from './shapes/reduction.ts';
+import { SELECTION } from './shapes/selection.ts';
+import { SPATIAL } from './shapes/spatial.ts';
 
 /** How the outputs of an operator follow from its inputs, by operator name: an operator is one entry of one family. */
 const INFER: ReadonlyMap<string, Infer> = new Map(
-  [ELEMENTWISE, CONVOLUTION, LINEAR, MOVEMENT, REDUCTION, GENERATION].flatMap((family) =>
-    Object.entries(family),
+  [ELEMENTWISE, CONVOLUTION, LINEAR, MOVEMENT, REDUCTION, GENERATION, SEQUENTIAL, SELECTION, SPATIAL].flatMap(
+    (family) => Object.entries(family),
   ),
 );
 
 /** Domains whose operators are known here; others give unknown values. */
 const DOMAINS: ReadonlySet<string> = new Set([
   '',
+  'ai.onnx.preview',
   'onnx.brevitas',
   'qonnx.custom_op.general',
   'finn.custom_op.general',

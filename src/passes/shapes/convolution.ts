@@ -1,6 +1,7 @@
 import type { Dim, Node } from '../../ir/graph.ts';
+import type { DataType } from '../../tensor/dtype.ts';
 import { numberAttribute, numbersAttribute, textAttribute } from '../constant-values.ts';
-import { fact, type Infer } from './fact.ts';
+import { fact, type Infer, type InferCall } from './fact.ts';
 
 /** Kernel, strides, dilations and pads of a window over `rank` spatial axes; pads are [begin…, end…]. */
 interface WindowAttributes {
@@ -46,6 +47,14 @@ const conv: Infer = ({ node, inputs: [x, w] }) => {
   return [fact(x.dtype, [x.shape[0] ?? null, w.shape[0] ?? null, ...spatial])];
 };
 
+/** A convolution whose weight is another operand, its result of another type. */
+const convLike =
+  (weight: number, dtypeOf: (call: InferCall) => DataType | undefined): Infer =>
+  (call) => {
+    const shape = conv({ ...call, inputs: [call.inputs[0] ?? {}, call.inputs[weight] ?? {}] })[0]?.shape;
+    return [fact(dtypeOf(call), shape)];
+  };
+
 const convTranspose: Infer = ({ node, inputs: [x, w] }) => {
   if (x?.shape === undefined || w?.shape === undefined) return [fact(x?.dtype, undefined)];
   const window = windowAttributes(node, numbersAttribute(node, 'kernel_shape') ?? w.shape.slice(2));
@@ -83,6 +92,8 @@ const globalPool: Infer = ({ inputs: [x] }) => [
 
 export const CONVOLUTION: Readonly<Record<string, Infer>> = {
   Conv: conv,
+  ConvInteger: convLike(1, () => 'INT32'),
+  QLinearConv: convLike(3, ({ inputs }) => inputs[7]?.dtype ?? inputs[0]?.dtype),
   ConvTranspose: convTranspose,
   MaxPool: pool,
   AveragePool: pool,

@@ -1,7 +1,7 @@
 import type { Dim } from '../../ir/graph.ts';
 import { type DataType, dataTypeOf } from '../../tensor/dtype.ts';
 import { numberAttribute } from '../constant-values.ts';
-import { broadcastDims, type Fact, fact, type Infer, sameAsFirst } from './fact.ts';
+import { axisIn, broadcastDims, type Fact, fact, type Infer, sameAsFirst } from './fact.ts';
 
 /** Computes one element; a dimension that is not a number makes the result unknown, unless `keep` knows better. */
 type Compute = (a: number, b: number) => number;
@@ -89,7 +89,10 @@ const where: Infer = ({ inputs: [condition, a, b] }) => {
 };
 
 /** Dropout and the normalizations: the first output is like the input, the rest is seldom used. */
-const dropout: Infer = ({ inputs: [a] }) => [fact(a?.dtype, a?.shape), fact('BOOL', a?.shape)];
+const dropout: Infer = ({ inputs: [a], opset }) => [
+  fact(a?.dtype, a?.shape),
+  fact(opset < 10 ? a?.dtype : 'BOOL', a?.shape),
+];
 
 /** In training mode it gives the new mean and variance, too. */
 const batchNormalization: Infer = ({ inputs: [x, , , mean] }) => [
@@ -97,6 +100,17 @@ const batchNormalization: Infer = ({ inputs: [x, , , mean] }) => [
   fact(mean?.dtype, mean?.shape),
   fact(mean?.dtype, mean?.shape),
 ];
+
+/** Y, and the mean and the inverse deviation of what is normalized together. */
+const layerNormalization: Infer = ({ node, inputs: [x] }) => {
+  const rank = x?.shape?.length ?? 0;
+  const axis = axisIn(numberAttribute(node, 'axis', -1), rank) ?? rank;
+  const statistics = fact(
+    'FLOAT',
+    x?.shape?.map((dim, i) => (i < axis ? dim : 1)),
+  );
+  return [fact(x?.dtype, x?.shape), statistics, statistics];
+};
 
 const quantizeLinear: Infer = ({ node, inputs: [a, , zero] }) => {
   const named = dataTypeOf(numberAttribute(node, 'output_dtype', 0));
@@ -108,7 +122,7 @@ const isBoolean: Infer = ({ inputs: [a] }) => [fact('BOOL', a?.shape)];
 const SAME =
   'Relu LeakyRelu PRelu Elu Selu Celu Gelu ThresholdedRelu Sigmoid HardSigmoid HardSwish Swish Mish Tanh Softplus Softsign Softmax ' +
   'LogSoftmax Hardmax Exp Log Erf Sin Cos Tan Asin Acos Atan Sinh Cosh Asinh Acosh Atanh Sign Reciprocal Round Shrink ' +
-  'InstanceNormalization LayerNormalization RMSNormalization GroupNormalization LpNormalization ' +
+  'InstanceNormalization RMSNormalization GroupNormalization LpNormalization ' +
   'MeanVarianceNormalization LRN CumSum CumProd Trilu Clip BitwiseNot ScatterElements ScatterND Scatter TensorScatter ReverseSequence';
 
 export const ELEMENTWISE: Readonly<Record<string, Infer>> = {
@@ -156,8 +170,10 @@ export const ELEMENTWISE: Readonly<Record<string, Infer>> = {
   Cast: cast,
   CastLike: ({ inputs: [a, like] }) => [fact(like?.dtype, a?.shape)],
   BatchNormalization: batchNormalization,
+  LayerNormalization: layerNormalization,
   Dropout: dropout,
   QuantizeLinear: quantizeLinear,
+  DynamicQuantizeLinear: ({ inputs: [a] }) => [fact('UINT8', a?.shape), fact('FLOAT', []), fact('UINT8', [])],
   DequantizeLinear: ({ inputs: [a, scale] }) => [fact(scale?.dtype, a?.shape)],
   // Quantized training (Brevitas, QONNX, FINN): what goes in is rounded and comes out as floats.
   Quant: sameAsFirst,

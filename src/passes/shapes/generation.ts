@@ -49,16 +49,51 @@ const resize: Infer = ({ node, inputs, opset }) => {
   const sizes = inputs[sizesAt]?.content;
   const floats = node.attributes.get('scales');
   const scales = floats?.type === 'FLOATS' ? floats.value : numbersIn(inputs[scalesAt]);
-  const keepsRatio = textAttribute(node, 'keep_aspect_ratio_policy', 'stretch') !== 'stretch';
+  const policy = textAttribute(node, 'keep_aspect_ratio_policy', 'stretch');
+  const common =
+    policy === 'stretch' ? undefined : commonScale(shape, axes, numbersIn(inputs[sizesAt]), policy);
   const resized: Dim[] = [...shape];
   axes.forEach((given, i) => {
     const axis = axisIn(given, shape.length);
     if (axis === undefined) return;
     const [size, scale] = [shape[axis]!, scales?.[i]];
-    if (node.inputs[sizesAt]) resized[axis] = keepsRatio ? null : (sizes?.[i] ?? null);
+    if (node.inputs[sizesAt] && policy === 'stretch') resized[axis] = sizes?.[i] ?? null;
+    else if (node.inputs[sizesAt])
+      resized[axis] = common === undefined ? null : Math.floor(common * (size as number) + 0.5);
     else if (scale !== 1) resized[axis] = typeof size === 'number' && scale ? Math.floor(size * scale) : null;
   });
   return [fact(x?.dtype, resized)];
+};
+
+/** The one scale by which all axes come as near to their sizes as they may; undefined where one is not known. */
+function commonScale(
+  shape: readonly Dim[],
+  axes: readonly number[],
+  sizes: readonly number[] | undefined,
+  policy: string,
+): number | undefined {
+  const ratios = axes.map((given, i) => {
+    const axis = axisIn(given, shape.length);
+    const size = axis === undefined ? null : shape[axis]!;
+    return typeof size === 'number' ? (sizes?.[i] ?? Number.NaN) / size : Number.NaN;
+  });
+  if (!ratios.every(Number.isFinite)) return undefined;
+  return policy === 'not_larger' ? Math.min(...ratios) : Math.max(...ratios);
+}
+
+const constant: Infer = ({ node }) => {
+  for (const [name, attribute] of node.attributes) {
+    if (attribute.type === 'TENSOR') return [factOf(attribute.value)];
+    if (name === 'value_int' && attribute.type === 'INT') return [fact('INT64', [], [attribute.value])];
+    if (name === 'value_float' && attribute.type === 'FLOAT') return [fact('FLOAT', [], [attribute.value])];
+    if (name === 'value_string') return [fact('STRING', [])];
+    const list = attribute.type === 'INTS' || attribute.type === 'FLOATS' ? attribute.value : undefined;
+    if (name === 'value_ints' && list) return [fact('INT64', [list.length], list)];
+    if (name === 'value_floats' && list) return [fact('FLOAT', [list.length], list)];
+    if (name === 'value_strings' && attribute.type === 'STRINGS')
+      return [fact('STRING', [attribute.value.length])];
+  }
+  return [];
 };
 
 const like =
@@ -74,6 +109,7 @@ const random: Infer = ({ node }) => [
 export const GENERATION: Readonly<Record<string, Infer>> = {
   Shape: shapeOf,
   Size: ({ inputs: [x] }) => [fact('INT64', [], x?.shape && [product(x.shape)])],
+  Constant: constant,
   ConstantOfShape: constantOfShape,
   Range: range,
   OneHot: oneHot,

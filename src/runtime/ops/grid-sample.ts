@@ -79,7 +79,8 @@ function tapsOf(n: number, axis: Axis, round: (x: number) => number): Taps {
   if (axis.mode === 'nearest') x = roundHalfEven(x);
   const [low, high] = bordersOf(axis);
   if (x < low || x > high) {
-    if (axis.padding === 'border') x = Math.min(Math.max(x, 0), axis.length - 1);
+    // Cubic taps are held at the border one by one, as PyTorch and onnxruntime do; with the other modes it is the same.
+    if (axis.padding === 'border' && axis.mode !== 'cubic') x = Math.min(Math.max(x, 0), axis.length - 1);
     else if (axis.padding === 'reflection') x = round(reflect(x, low, high));
   }
   if (axis.mode === 'nearest') return { positions: [elementAt(Math.trunc(x), axis)], weights: [1] };
