@@ -3,7 +3,7 @@ import { numberAttribute } from './constant-values.ts';
 import { product } from './shapes/fact.ts';
 
 /**
- * Multiply-accumulate operations of every convolution and matrix product of the main graph; nodes whose shapes are not
+ * Multiply-accumulate operations of every convolution, matrix product, recurrent layer and attention of the main graph; nodes whose shapes are not
  * known are left out. Biases are not counted.
  * @param shapes of `inferShapes`, for the batch that is counted
  */
@@ -21,7 +21,10 @@ export function countMacs(model: Model, shapes: ReadonlyMap<string, Value>): Map
 type Shape = readonly Dim[] | undefined;
 
 function macsOf(node: Node, a: Shape, b: Shape, out: Shape): number | null {
-  if (a === undefined || b === undefined || out === undefined) return null;
+  if (a === undefined || b === undefined) return null;
+  const gates = GATES.get(node.opType);
+  if (gates !== undefined) return recurrentMacs(a, b, gates);
+  if (out === undefined) return null;
   switch (node.opType) {
     case 'Conv': // every output element is a sum over the kernel of one group
       return product([...out, ...b.slice(1)]);
@@ -31,7 +34,27 @@ function macsOf(node: Node, a: Shape, b: Shape, out: Shape): number | null {
       return product([...out, a[numberAttribute(node, 'transA', 0) === 0 ? 1 : 0] ?? null]);
     case 'MatMul':
       return product([...out, a.at(-1) ?? null]);
+    case 'Attention': {
+      // every query is multiplied by every key, and its probabilities by every value; not told with a cache of open length
+      if ((node.inputs[4] ?? '') !== '') return null;
+      const [scores, weighted] = [product([...a, b.at(-2) ?? null]), product([...out, b.at(-2) ?? null])];
+      return scores === null || weighted === null ? null : scores + weighted;
+    }
     default:
       return null;
   }
+}
+
+const GATES: ReadonlyMap<string, number> = new Map([
+  ['RNN', 1],
+  ['GRU', 3],
+  ['LSTM', 4],
+]);
+
+/** X [steps, batch, inputs] and W [directions, gates·hidden, inputs]: W and R are applied at every step. */
+function recurrentMacs(x: readonly Dim[], w: readonly Dim[], gates: number): number | null {
+  const [directions, rows, inputs] = w;
+  const steps = product(x.slice(0, 2));
+  if (typeof directions !== 'number' || typeof rows !== 'number' || typeof inputs !== 'number') return null;
+  return steps === null ? null : steps * directions * rows * (inputs + rows / gates);
 }

@@ -13,9 +13,18 @@ import { SPATIAL } from './shapes/spatial.ts';
 
 /** How the outputs of an operator follow from its inputs, by operator name: an operator is one entry of one family. */
 const INFER: ReadonlyMap<string, Infer> = new Map(
-  [ELEMENTWISE, CONVOLUTION, LINEAR, MOVEMENT, REDUCTION, GENERATION, SEQUENTIAL, SELECTION, SPATIAL].flatMap(
-    (family) => Object.entries(family),
-  ),
+  [
+    ELEMENTWISE,
+    CONVOLUTION,
+    LINEAR,
+    MOVEMENT,
+    REDUCTION,
+    GENERATION,
+    ATTENTION,
+    RECURRENT,
+    SELECTION,
+    SPATIAL,
+  ].flatMap((family) => Object.entries(family)),
 );
 
 /** Domains whose operators are known here; others give unknown values. */

@@ -54,7 +54,8 @@ const COMPLETE =
   'Conv ConvTranspose MaxPool AveragePool LpPool GlobalAveragePool GlobalMaxPool Gemm MatMul Add Sub Mul Div Pow Mod Min Max Sum Mean ' +
   'Relu Sigmoid Softmax BatchNormalization Clip Sign Where Equal Greater Less And Not Cast Reshape Flatten Transpose Squeeze ' +
   'Unsqueeze Concat Split Slice Gather GatherElements GatherND Expand Tile Pad Shape Size ConstantOfShape Range ReduceSum ' +
-  'ReduceMean ReduceMax ReduceMin ReduceProd ReduceL2 ArgMax ArgMin TopK OneHot DepthToSpace SpaceToDepth EyeLike Identity Dropout Upsample';
+  'ReduceMean ReduceMax ReduceMin ReduceProd ReduceL2 ArgMax ArgMin TopK OneHot DepthToSpace SpaceToDepth EyeLike Identity Dropout Upsample ' +
+  'RNN GRU LSTM Attention FlexAttention LinearAttention CausalConvWithState RotaryEmbedding SwiGLU';
 
 describe.skipIf(!nodeTests)('shape inference on the ONNX conformance tests (needs ../shared/data)', () => {
   it('never says a shape that is not that of the expected output, and says it for all operators of real networks', () => {
@@ -205,10 +206,11 @@ describe('shape inference', () => {
   it('never fails, whatever the attributes and inputs', () => {
     const operators =
       'Conv ConvTranspose MaxPool Gemm MatMul Add Where Cast Reshape Flatten Transpose Squeeze Unsqueeze Concat Split Slice Gather ' +
-      'GatherND Expand Tile Pad Shape ConstantOfShape Range ReduceProd ArgMax TopK OneHot Resize Upsample DepthToSpace EyeLike NonZero';
+      'GatherND Expand Tile Pad Shape ConstantOfShape Range ReduceProd ArgMax TopK OneHot Resize Upsample DepthToSpace EyeLike NonZero ' +
+      'RNN GRU LSTM Attention LinearAttention CausalConvWithState';
     const list = fc.array(fc.integer({ min: -9, max: 9 }), { maxLength: 5 });
     const names =
-      'axis axes perm pads kernel_shape strides dilations split starts ends keepdims group blocksize to scales allowzero';
+      'axis axes perm pads kernel_shape strides dilations split starts ends keepdims group blocksize to scales allowzero hidden_size layout q_num_heads kv_num_heads';
     const attribute = fc.oneof(
       fc.record({ name: fc.constantFrom(...names.split(' ')), type: fc.constant(7), ints: list }),
       fc.record({
@@ -276,6 +278,13 @@ describe('counting multiplications', () => {
       3 * 5 * 7,
     ]);
     expect(macs([{ opType: 'MatMul', ...io }], [5, 7], [4, 3, 5])).toEqual([4 * 3 * 5 * 7]);
+  });
+
+  it('counts what a recurrent layer does at every step, and attention between all places', () => {
+    const gates = { opType: 'LSTM', input: ['x', 'w', 'w'], output: ['', 'y'] };
+    expect(macs([gates], [2, 4 * 7, 5], [3, 6, 5])).toEqual([3 * 6 * 2 * 4 * 7 * (5 + 7)]);
+    const attention = { opType: 'Attention', input: ['x', 'w', 'w'], output: ['y'] };
+    expect(macs([attention], [1, 2, 9, 8], [1, 2, 5, 8])).toEqual([2 * 2 * 5 * 9 * 8]);
   });
 
   it('leaves out what it cannot tell', () => {
