@@ -24,6 +24,7 @@ export function weightPlaces(node: Node): readonly WeightPlace[] {
   if (node.domain !== '' && node.domain !== 'ai.onnx') return [];
   switch (node.opType) {
     case 'Conv':
+    case 'CausalConvWithState':
       return [{ input: 1, layout: (shape) => (shape.length < 3 ? rankProblem(shape) : firstAxis(shape)) }];
     case 'ConvTranspose':
       return [{ input: 1, layout: (shape) => transposedConvolution(shape, integer(node, 'group', 1)) }];

@@ -14,6 +14,8 @@ export interface Layer {
   readonly inputs: number;
   readonly hidden: number;
   readonly directions: number;
+  /** Whether a direction runs from the last step to the first. */
+  readonly reversed: readonly boolean[];
   /** Layout 1: the batch is the first axis of X, Y and the states. */
   readonly batchFirst: boolean;
   /** Number of steps of every sequence of the batch. */
@@ -22,7 +24,12 @@ export interface Layer {
   readonly clip: number;
 }
 
-const DIRECTIONS: Readonly<Record<string, number>> = { forward: 1, reverse: 1, bidirectional: 2 };
+/** Whether each direction of the layer is a reverse one. */
+const DIRECTIONS: Readonly<Record<string, readonly boolean[]>> = {
+  forward: [false],
+  reverse: [true],
+  bidirectional: [false, true],
+};
 
 /**
  * Reads what RNN, GRU and LSTM have in common: X, W, R, B, sequence_lens and initial_h are inputs 0 to 5.
@@ -36,12 +43,13 @@ export function layerOf(call: Call, gates: number): Layer {
   if (dtype !== 'FLOAT' && dtype !== 'DOUBLE')
     throw new BnnqError('unsupported', `${call.node.opType} of type ${dtype}`);
   const direction = call.text('direction', 'forward').toLowerCase();
-  const directions = Object.hasOwn(DIRECTIONS, direction) ? DIRECTIONS[direction]! : 0;
-  if (directions === 0)
+  const reversed = Object.hasOwn(DIRECTIONS, direction) ? DIRECTIONS[direction] : undefined;
+  if (reversed === undefined)
     throw new BnnqError(
       'malformed',
       `attribute "direction" is "${direction}", expected forward, reverse or bidirectional`,
     );
+  const directions = reversed.length;
   const batchFirst = call.int('layout', 0) !== 0;
   if (x.shape.length !== 3 || r.shape.length !== 3)
     throw new BnnqError(
@@ -52,7 +60,7 @@ export function layerOf(call: Call, gates: number): Layer {
   const inputs = x.shape[2]!;
   const hidden = r.shape[2]!;
   const clip = call.float('clip', 0);
-  const layer = { dtype, steps, batch, inputs, hidden, directions, batchFirst } as const;
+  const layer = { dtype, steps, batch, inputs, hidden, directions, reversed, batchFirst } as const;
   expectShapes(layer, {
     W: [w, [directions, gates * hidden, inputs]],
     R: [r, [directions, gates * hidden, hidden]],

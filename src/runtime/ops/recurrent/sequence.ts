@@ -28,7 +28,7 @@ export type InputBias = (b: Floats, start: number) => Floats;
  * the others has zeros in Y behind its end, and a reverse direction starts at its own last step. A sequence of no steps
  * has zeros everywhere, in Y_h and Y_c, too: the standard does not say, onnxruntime does so.
  * @param initial the initial states, Y_h's first
- * @returns Y and the last states
+ * @returns Y and the last states, those that the node names
  */
 export function runSequence(
   call: Call,
@@ -37,12 +37,13 @@ export function runSequence(
   initial: readonly (Tensor | undefined)[],
   biasOf: InputBias,
   makeCell: (direction: Direction) => Cell,
-): Tensor[] {
+): (Tensor | undefined)[] {
   const { dtype, steps, batch, hidden } = layer;
   const width = gates * hidden;
-  const y = call.allocate(dtype, sequenceShape(layer));
-  const finals = initial.map(() => call.allocate(dtype, stateShape(layer)));
-  (y.data as Floats).fill(0);
+  const wants = (output: number): boolean => (call.node.outputs[output] ?? '') !== '';
+  const y = wants(0) ? call.allocate(dtype, sequenceShape(layer)) : undefined;
+  const finals = initial.map((_, k) => (wants(1 + k) ? call.allocate(dtype, stateShape(layer)) : undefined));
+  (y?.data as Floats | undefined)?.fill(0);
   const scratch = (length: number): Floats =>
     dtype === 'FLOAT' ? new Float32Array(length) : new Float64Array(length);
   const b = call.optional(3)?.data as Floats | undefined;
@@ -65,19 +66,18 @@ export function runSequence(
         scratch,
         recurrent: (start, end, added) => products.of(call.input(2), d, start, end, added),
       });
-      const isReversed = d === 1 || call.text('direction', 'forward').toLowerCase() === 'reverse';
       for (let i = 0; i < steps; i++) {
-        const t = isReversed ? steps - 1 - i : i;
+        const t = layer.reversed[d] === true ? steps - 1 - i : i;
         for (let n = 0; n < batch; n++)
           rows[n] = t >= layer.lengths[n]! ? -1 : layer.batchFirst ? n * steps + t : t * batch + n;
         cell(projected, rows);
-        copyStep(layer, d, t, rows, states[0]!, y.data as Floats);
+        if (y !== undefined) copyStep(layer, d, t, rows, states[0]!, y.data as Floats);
       }
       finals.forEach((tensor, k) => {
         layer.lengths.forEach((length, n) => {
           if (length === 0) states[k]!.fill(0, n * hidden, (n + 1) * hidden);
         });
-        copyStates(layer, d, tensor.data as Floats, states[k]!, true);
+        if (tensor !== undefined) copyStates(layer, d, tensor.data as Floats, states[k]!, true);
       });
     }
   } finally {
