@@ -1,10 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { erf, gelu } from '../../src/kernels/math/erf.ts';
 import { exp, expm1, sigmoid, tanh } from '../../src/kernels/math/exp.ts';
+import { acosh, asinh, atanh, cosh, sinh } from '../../src/kernels/math/hyperbolic.ts';
+import { acos, asin, atan } from '../../src/kernels/math/inverse-trigonometry.ts';
 import { log, log1p, softplus } from '../../src/kernels/math/log.ts';
 import { pow } from '../../src/kernels/math/pow.ts';
 import { exponentOf, scaleByPowerOfTwo } from '../../src/kernels/math/power-of-two.ts';
 import { cos, sin } from '../../src/kernels/math/trigonometry.ts';
+import { cosDouble, sinDouble } from '../../src/kernels/math/trigonometry-double.ts';
 import { Random } from './support/random.ts';
 
 const float = new Float32Array(1);
@@ -50,6 +53,14 @@ describe('elementary functions, rounded to float32', () => {
     softplus: [softplus, (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)))],
     sin: [sin, Math.sin],
     cos: [cos, Math.cos],
+    asin: [asin, Math.asin],
+    acos: [acos, Math.acos],
+    atan: [atan, Math.atan],
+    sinh: [sinh, Math.sinh],
+    cosh: [cosh, Math.cosh],
+    asinh: [asinh, Math.asinh],
+    acosh: [(x) => acosh(1 + Math.abs(x)), (x) => Math.acosh(1 + Math.abs(x))],
+    atanh: [atanh, Math.atanh],
     'x^1.37': [(x) => pow(x, 1.37), (x) => x ** 1.37],
     'x^3': [(x) => pow(x, 3), (x) => x ** 3],
     'x^-7': [(x) => pow(x, -7), (x) => x ** -7],
@@ -61,6 +72,34 @@ describe('elementary functions, rounded to float32', () => {
       expectWithinOneUlp(f, oracle);
     });
   }
+
+  it("inverse and hyperbolic functions are within 1e-13 of Math's in float64, at the ends of their domains too", () => {
+    const pairs: readonly [f: (x: number) => number, oracle: (x: number) => number, xs: readonly number[]][] =
+      [
+        [
+          atan,
+          Math.atan,
+          [-0, 1e-9, 0.41421356, 0.4142136, 1, 2.414213, 2.414214, 1e300, Infinity, -Infinity],
+        ],
+        [asin, Math.asin, [-0, 1, -1, 0.9999999999, 0.7, 1.0000001, -2]],
+        [acos, Math.acos, [1, -1, 0, 0.9999999, -0.9999999, 1.0000001]],
+        [sinh, Math.sinh, [-0, 1e-9, 0.3, 39.9, 40.1, 709.5, 710.3, 711, -Infinity]],
+        [cosh, Math.cosh, [0, 1e-9, 39.9, 40.1, -710.3, 711, Infinity]],
+        [asinh, Math.asinh, [-0, 1e-9, 0.4, 2.7e8, 2.6e8, -1e300, Infinity]],
+        [acosh, Math.acosh, [1, 1.0000001, 1.5, 2.7e8, 1e300, Infinity, 0.5, -2]],
+        [atanh, Math.atanh, [-0, 1e-9, 0.999999, 1, -1, 1.1]],
+        [sinDouble, Math.sin, [0.7, 131072.37, 1e6 + 0.1, -123456789.12345, 1e15 / 3, Infinity]],
+        [cosDouble, Math.cos, [0.7, 131072.37, 1e6 + 0.1, -123456789.12345, 1e15 / 3, NaN]],
+      ];
+    for (const [f, oracle, xs] of pairs)
+      for (const x of xs) {
+        const [mine, theirs] = [f(x), oracle(x)];
+        if (Object.is(mine, theirs)) continue;
+        expect(Math.abs(mine / theirs - 1), `${oracle.name}(${x}) = ${mine}, not ${theirs}`).toBeLessThan(
+          1e-13,
+        );
+      }
+  });
 
   it('pow treats zeros, infinities, NaN and whole exponents as Math.pow does', () => {
     const values = [

@@ -1,7 +1,11 @@
-import { exp, expm1 } from '../../kernels/math/exp.ts';
-import { log, log1p } from '../../kernels/math/log.ts';
+import { BnnqError } from '../../errors.ts';
+import { exp } from '../../kernels/math/exp.ts';
+import { acosh, asinh, atanh, cosh, sinh } from '../../kernels/math/hyperbolic.ts';
+import { acos, asin, atan } from '../../kernels/math/inverse-trigonometry.ts';
+import { log } from '../../kernels/math/log.ts';
 import { pow } from '../../kernels/math/pow.ts';
-import { cos, sin } from '../../kernels/math/trigonometry.ts';
+import { cosDouble, sinDouble } from '../../kernels/math/trigonometry-double.ts';
+import { DATA_TYPES } from '../../tensor/dtype.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { broadcastShape } from '../broadcast.ts';
 import type { Call, Operator } from '../call.ts';
@@ -46,14 +50,18 @@ const DIV: BinaryFunctions = {
   big: (a, b) => (b === 0n ? 0n : a / b),
 };
 
-/** The remainder with the sign of the divisor (`fmod` 0) or of the dividend (`fmod` 1). */
+/** The exact remainder with the sign of the divisor, which a zero has, too. */
+function floorMod(a: number, b: number): number {
+  const rest = a % b;
+  if (rest === 0) return b < 0 ? -0 : 0;
+  return rest < 0 === b < 0 ? rest : rest + b;
+}
+
+/** The remainder with the sign of the divisor (`fmod` 0) or of the dividend (`fmod` 1); 0 for integers modulo 0. */
 const mod: Operator = (call) =>
   call.int('fmod', 0) === 1
     ? binary({ f: (a, b) => a % b, big: (a, b) => (b === 0n ? 0n : a % b) })(call)
-    : binary({
-        f: (a, b) => a - b * Math.floor(a / b),
-        big: (a, b) => (b === 0n ? 0n : ((a % b) + b) % b),
-      })(call);
+    : binary({ f: floorMod, big: (a, b) => (b === 0n ? 0n : ((a % b) + b) % b) })(call);
 
 /** The exponent may be of another type than the base, whose type is the result's. */
 const power: Operator = (call) => {
@@ -61,7 +69,7 @@ const power: Operator = (call) => {
   const exponent = call.input(1);
   const y = call.allocate(base.dtype, broadcastShape(base.shape, exponent.shape));
   if (base.dtype === 'FLOAT') binaryInto(call, { kernel: 'pow', f: pow }, base, floatExponent(exponent), y);
-  else if (isBig(base.dtype)) combine({ f: pow, big: bigPower }, base, asBigs(exponent), y);
+  else if (isBig(base.dtype)) powerOfBigs(base, exponent, y);
   else combine({ f: pow }, base, asFloats(exponent), y);
   return y;
 };
@@ -72,15 +80,42 @@ function floatExponent(tensor: Tensor): Tensor {
   return { dtype: 'FLOAT', shape: tensor.shape, data: Float32Array.from(tensor.data as Float64Array) };
 }
 
-function bigPower(base: bigint, exponent: bigint): bigint {
-  if (exponent >= 0n) return base ** exponent;
-  return base === 1n ? 1n : 0n;
+/** 64-bit integers: wrapped around for whole exponents, cut towards zero for others. */
+function powerOfBigs(base: Tensor, exponent: Tensor, y: Tensor): void {
+  if (isBig(exponent.dtype)) {
+    combine({ f: pow, big: bigPower }, base, exponent, y);
+    return;
+  }
+  const exponents = exponent.data as Float32Array;
+  if (exponents.every((value) => Number.isSafeInteger(value))) {
+    const whole = BigInt64Array.from(exponents, BigInt);
+    combine({ f: pow, big: bigPower }, base, { dtype: base.dtype, shape: exponent.shape, data: whole }, y);
+    return;
+  }
+  const floats: Tensor = {
+    dtype: 'DOUBLE',
+    shape: base.shape,
+    data: Float64Array.from(base.data as BigInt64Array, Number),
+  };
+  const powers: Tensor = { dtype: 'DOUBLE', shape: y.shape, data: new Float64Array(y.data.length) };
+  combine({ f: pow }, floats, exponent, powers);
+  (y.data as BigInt64Array).set(
+    BigInt64Array.from(powers.data as Float64Array, (value) =>
+      Number.isFinite(value) ? BigInt(Math.trunc(value)) : 0n,
+    ),
+  );
 }
 
-function asBigs(tensor: Tensor): Tensor {
-  if (isBig(tensor.dtype)) return tensor;
-  const data = BigInt64Array.from(tensor.data as Float32Array, (value) => BigInt(Math.trunc(value)));
-  return { dtype: 'INT64', shape: tensor.shape, data };
+/** By squaring, 64 bits at a time: a large exponent would make a number of any length. */
+function bigPower(base: bigint, exponent: bigint): bigint {
+  if (exponent < 0n) return base === 1n ? 1n : base !== -1n ? 0n : exponent % 2n === 0n ? 1n : -1n;
+  let result = 1n;
+  let factor = base;
+  for (let left = exponent; left > 0n; left >>= 1n) {
+    if ((left & 1n) === 1n) result = BigInt.asIntN(64, result * factor);
+    factor = BigInt.asIntN(64, factor * factor);
+  }
+  return result;
 }
 
 function asFloats(tensor: Tensor): Tensor {
@@ -102,16 +137,28 @@ const mean: Operator = (call) => {
 
 const bitwise = (f: Binary, big: (a: bigint, b: bigint) => bigint): Operator => binary({ f, big });
 
-const bitShift: Operator = (call) =>
-  call.text('direction', 'LEFT') === 'LEFT'
-    ? binary({ f: (a, b) => (b > 31 ? 0 : (a << b) >>> 0), big: (a, b) => BigInt.asUintN(64, a << b) })(call)
-    : binary({ f: (a, b) => (b > 31 ? 0 : a >>> b), big: (a, b) => a >> b })(call);
-
-function sinh(x: number): number {
-  const t = expm1(Math.abs(x));
-  const size = (t + t / (t + 1)) / 2;
-  return x < 0 ? -size : size;
-}
+/**
+ * Bits that are moved out are lost. To the right a signed integer is filled with its sign; by less than nothing, or by as
+ * many bits as there are, nothing but that is left.
+ */
+const bitShift: Operator = (call) => {
+  const { dtype } = call.input(0);
+  const { bits } = DATA_TYPES[dtype];
+  const width = BigInt(bits);
+  const isSigned = dtype.startsWith('INT');
+  const direction = call.text('direction', '');
+  if (direction === 'LEFT')
+    return binary({
+      f: (a, b) => (b < 0 || b >= bits ? 0 : a << b),
+      big: (a, b) => (b < 0n || b >= width ? 0n : a << b),
+    })(call);
+  if (direction !== 'RIGHT')
+    throw new BnnqError('malformed', `direction "${direction}", expected LEFT or RIGHT`);
+  return binary({
+    f: (a, b) => (b < 0 || b >= bits ? (a < 0 ? -1 : 0) : isSigned ? a >> b : a >>> b),
+    big: (a, b) => (b < 0n || b >= width ? (a < 0n ? -1n : 0n) : a >> b),
+  })(call);
+};
 
 const negate = (x: number): number => -x;
 
@@ -163,13 +210,16 @@ export const ARITHMETIC: OperatorTable = {
   Ceil: { 6: unary('ceil', Math.ceil) },
   Round: { 11: unary('round', roundHalfEven) },
   Sign: { 9: unary('sign', Math.sign, (x) => (x > 0n ? 1n : x < 0n ? -1n : 0n)) },
-  Sin: { 7: unary('sin', sin) },
-  Cos: { 7: unary('cos', cos) },
-  Tan: { 7: unary(undefined, (x) => sin(x) / cos(x)) },
+  Sin: { 7: unary('sin', sinDouble) },
+  Cos: { 7: unary('cos', cosDouble) },
+  Tan: { 7: unary(undefined, (x) => sinDouble(x) / cosDouble(x)) },
+  Asin: { 7: unary(undefined, asin) },
+  Acos: { 7: unary(undefined, acos) },
+  Atan: { 7: unary(undefined, atan) },
   Sinh: { 9: unary(undefined, sinh) },
-  Cosh: { 9: unary(undefined, (x) => (exp(x) + exp(-x)) / 2) },
+  Cosh: { 9: unary(undefined, cosh) },
   Asinh: { 9: unary(undefined, asinh) },
-  Acosh: { 9: unary(undefined, (x) => log(x + Math.sqrt(x * x - 1))) },
+  Acosh: { 9: unary(undefined, acosh) },
   Atanh: { 9: unary(undefined, atanh) },
 };
 
@@ -177,19 +227,4 @@ function divide(call: Call): Tensor {
   const { dtype } = call.input(0);
   const isInteger = dtype !== 'FLOAT' && dtype !== 'DOUBLE';
   return binary(isInteger ? { ...DIV, f: (a, b) => Math.trunc(a / b) } : DIV)(call) as Tensor;
-}
-
-/** ln(|x| + √(x² + 1)), written so that small x keep their digits. */
-function asinh(x: number): number {
-  const size = Math.abs(x);
-  const y = log1p(size + (size * size) / (1 + Math.sqrt(size * size + 1)));
-  return x < 0 ? -y : y;
-}
-
-/** ½·ln((1 + x)/(1 − x)). */
-function atanh(x: number): number {
-  const size = Math.abs(x);
-  if (size > 1) return Number.NaN;
-  const y = log1p((2 * size) / (1 - size)) / 2;
-  return x < 0 ? -y : y;
 }

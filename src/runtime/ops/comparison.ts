@@ -1,3 +1,4 @@
+import { isNarrowFloat, narrowFloatValues } from '../../tensor/narrow-float.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { broadcast, broadcastShape, eachRun } from '../broadcast.ts';
 import type { Call, Operator } from '../call.ts';
@@ -58,9 +59,14 @@ const test =
   (call) => {
     const x = call.input(0);
     const y = call.allocate('BOOL', x.shape);
-    const from = x.data as Float32Array;
     const to = y.data as Uint8Array;
     const answer = question(call);
+    if (isNarrowFloat(x.dtype)) {
+      const answers = Uint8Array.from(narrowFloatValues(x.dtype), (value) => (answer(value) ? 1 : 0));
+      for (let i = 0; i < to.length; i++) to[i] = answers[x.data[i] as number]!;
+      return y;
+    }
+    const from = x.data as Float32Array;
     for (let i = 0; i < to.length; i++) to[i] = answer(from[i]!) ? 1 : 0;
     return y;
   };

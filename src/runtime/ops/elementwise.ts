@@ -1,6 +1,7 @@
 import { BnnqError } from '../../errors.ts';
 import type { BinaryName, UnaryName } from '../../kernels/contract.ts';
 import type { DataType } from '../../tensor/dtype.ts';
+import { isNarrowFloat } from '../../tensor/narrow-float.ts';
 import { sizeOf, type Tensor } from '../../tensor/tensor.ts';
 import { broadcast, broadcastShape, eachRun } from '../broadcast.ts';
 import type { Call, Operator } from '../call.ts';
@@ -45,8 +46,15 @@ export function unary(kernel: UnaryName | undefined, f: Unary, big?: BigUnary): 
   };
 }
 
+/** Throws for elements that are held as codes or texts, which arithmetic would take for numbers. */
+function expectNumbers({ dtype }: Tensor): void {
+  if (isNarrowFloat(dtype) || dtype === 'STRING')
+    throw new BnnqError('unsupported', `arithmetic on elements of type ${dtype}`);
+}
+
 /** y[i] = f(x[i]), in plain loops. */
 export function mapInto(x: Tensor, y: Tensor, f: Unary, big?: BigUnary): void {
+  expectNumbers(x);
   if (isBig(x.dtype)) {
     if (big === undefined) throw new BnnqError('unsupported', `elements of type ${x.dtype}`);
     const from = x.data as BigInt64Array;
@@ -151,6 +159,7 @@ function expanded(tensor: Tensor, shape: readonly number[]): Float32Array {
 
 /** y = f(a, b) with broadcasting, in plain loops; y may be of another type (comparisons). */
 export function combine(functions: BinaryFunctions, a: Tensor, b: Tensor, y: Tensor): void {
+  expectNumbers(a);
   const plan = broadcast(y.shape, [a.shape, b.shape]);
   const length = plan.dims.at(-1)!;
   const stepA = plan.strides[0]!.at(-1)!;

@@ -25,7 +25,10 @@ interface Reduction {
  * Offsets of a reduction: `kept` gives the start of every output element, `reduced` the offsets of the elements of one
  * output relative to it, both in row-major order.
  */
-function offsetsOf(shape: readonly number[], axes: readonly number[]): { kept: number[]; reduced: number[] } {
+export function offsetsOf(
+  shape: readonly number[],
+  axes: readonly number[],
+): { kept: number[]; reduced: number[] } {
   const strides = stridesOf(shape);
   const collect = (chosen: readonly number[]): number[] => {
     const offsets: number[] = [];

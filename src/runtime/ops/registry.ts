@@ -19,6 +19,7 @@ import { GRID_SAMPLING } from './grid-sample.ts';
 import { FUSED_LINEAR, LINEAR } from './linear.ts';
 import { LOSSES } from './loss.ts';
 import { MACHINE_LEARNING } from './machine-learning.ts';
+import { MEAN_VARIANCE_NORMALIZATIONS } from './mean-variance-normalization.ts';
 import { MOVEMENT } from './movement.ts';
 import { BOX_SELECTIONS } from './non-max-suppression.ts';
 import { NORMALIZATIONS } from './normalization.ts';
@@ -77,6 +78,7 @@ const TABLES: Readonly<Record<string, readonly OperatorTable[]>> = {
     INTEGER_CONVOLUTIONS,
     INTEGER_PRODUCTS,
     LINEAR,
+    MEAN_VARIANCE_NORMALIZATIONS,
     MOVEMENT,
     NORMALIZATIONS,
     ORDERINGS,

@@ -1,4 +1,8 @@
+import { describe, expect, it } from 'vitest';
+import { createSession } from '../../../src/runtime/session.ts';
 import type { DataType } from '../../../src/tensor/dtype.ts';
+import type { Tensor } from '../../../src/tensor/tensor.ts';
+import { buildModel } from '../build-model.ts';
 import { type Case, f, testFamily } from '../operator-cases.ts';
 
 /** Inputs of whole numbers and of truth values. */
@@ -28,3 +32,25 @@ const LOGIC: readonly Case[] = [
 ];
 
 testFamily('comparisons and logic', LOGIC);
+
+describe('IsNaN and IsInf', () => {
+  it('read the floats of 8 bits by their values', () => {
+    const x: Tensor = { dtype: 'FLOAT8E5M2', shape: [4], data: Uint8Array.of(0x7c, 0xfc, 0x7e, 0x3c) };
+    const ask = (op: string): unknown[] => {
+      const session = createSession(
+        buildModel({
+          opset: 20,
+          inputs: { x: ['FLOAT8E5M2', [4]] },
+          outputs: ['y'],
+          outputTypes: { y: 'BOOL' },
+          nodes: [{ op, inputs: ['x'], outputs: ['y'] }],
+        }),
+      );
+      const y = session.run({ x }).get('y')!;
+      session.dispose();
+      return [...y.data];
+    };
+    expect(ask('IsNaN')).toEqual([0, 0, 1, 0]);
+    expect(ask('IsInf')).toEqual([1, 1, 0, 0]);
+  });
+});

@@ -30,6 +30,8 @@ const NORMALIZATIONS: readonly Case[] = [
   { op: 'LRN', note: 'even size', inputs: [f(1, 6, 2, 2)], attributes: { size: 3 } },
   { op: 'LpNormalization', note: 'p 1', inputs: [f(3, 4, 5)], attributes: { axis: 1, p: 1 } },
   { op: 'LpNormalization', note: 'p 2', inputs: [f(3, 4, 5)] },
+  { op: 'MeanVarianceNormalization', note: 'a channel at a time', inputs: [f(2, 3, 4, 5)] },
+  { op: 'MeanVarianceNormalization', note: 'some axes', inputs: [f(2, 3, 4)], attributes: { axes: [-1, 0] } },
 ];
 
 testFamily('normalizations', NORMALIZATIONS);
