@@ -1,15 +1,37 @@
 import { BnnqError } from '../../../errors.ts';
+import type { UnaryName } from '../../../kernels/contract.ts';
 import { expm1, sigmoid, tanh } from '../../../kernels/math/exp.ts';
 import { softplus } from '../../../kernels/math/log.ts';
 import type { Call } from '../../call.ts';
+import type { Floats } from './layer.ts';
 
-/** An activation of a gate: float64 in and out, the caller rounds. */
-export type Activation = (x: number) => number;
+/** An activation of a gate; float32 values go through the kernel, where there is one. */
+export interface Activation {
+  readonly f: (x: number) => number;
+  readonly kernel?: UnaryName | undefined;
+  readonly alpha: number;
+  readonly beta: number;
+}
+
+/** Replaces the elements from `start` up to `end` by their activation, each rounded once. */
+export function activate(
+  call: Call,
+  { f, kernel, alpha, beta }: Activation,
+  values: Floats,
+  start = 0,
+  end = values.length,
+): void {
+  if (kernel !== undefined && values instanceof Float32Array) {
+    const part = values.subarray(start, end);
+    call.kernels.unary(kernel, part, part, alpha, beta);
+  } else for (let i = start; i < end; i++) values[i] = f(values[i]!);
+}
 
 interface Kind {
   /** Default of alpha, and of beta, where the function has one; undefined: the function has it, the standard no default. */
   readonly parameters: readonly (number | undefined)[];
-  readonly make: (alpha: number, beta: number) => Activation;
+  readonly make: (alpha: number, beta: number) => (x: number) => number;
+  readonly kernel?: UnaryName;
 }
 
 /**
@@ -17,20 +39,25 @@ interface Kind {
  * Affine and ScaledTanh are no operators any more, so that theirs must be given.
  */
 const KINDS: Readonly<Record<string, Kind>> = {
-  relu: { parameters: [], make: () => (x) => Math.max(0, x) },
-  tanh: { parameters: [], make: () => tanh },
-  sigmoid: { parameters: [], make: () => sigmoid },
+  relu: { kernel: 'relu', parameters: [], make: () => (x) => Math.max(0, x) },
+  tanh: { kernel: 'tanh', parameters: [], make: () => tanh },
+  sigmoid: { kernel: 'sigmoid', parameters: [], make: () => sigmoid },
   affine: { parameters: [undefined, undefined], make: (alpha, beta) => (x) => alpha * x + beta },
-  leakyrelu: { parameters: [Math.fround(0.01)], make: (alpha) => (x) => (x < 0 ? alpha * x : x) },
+  leakyrelu: {
+    kernel: 'leakyRelu',
+    parameters: [Math.fround(0.01)],
+    make: (alpha) => (x) => (x < 0 ? alpha * x : x),
+  },
   thresholdedrelu: { parameters: [1], make: (alpha) => (x) => (x >= alpha ? x : 0) },
   scaledtanh: { parameters: [undefined, undefined], make: (alpha, beta) => (x) => alpha * tanh(beta * x) },
   hardsigmoid: {
+    kernel: 'hardSigmoid',
     parameters: [Math.fround(0.2), 0.5],
     make: (alpha, beta) => (x) => Math.max(0, Math.min(1, alpha * x + beta)),
   },
-  elu: { parameters: [1], make: (alpha) => (x) => (x < 0 ? alpha * expm1(x) : x) },
+  elu: { kernel: 'elu', parameters: [1], make: (alpha) => (x) => (x < 0 ? alpha * expm1(x) : x) },
   softsign: { parameters: [], make: () => (x) => x / (1 + Math.abs(x)) },
-  softplus: { parameters: [], make: () => softplus },
+  softplus: { kernel: 'softplus', parameters: [], make: () => softplus },
 };
 
 /**
@@ -61,7 +88,10 @@ export function activationsOf(
   const kinds = names.map(kindOf);
   const alphas = parametersOf(call, 'activation_alpha', names, kinds, 0);
   const betas = parametersOf(call, 'activation_beta', names, kinds, 1);
-  const made = kinds.map(({ make }, i) => make(alphas[i]!, betas[i]!));
+  const made = kinds.map(({ make, kernel }, i): Activation => {
+    const [alpha, beta] = [alphas[i]!, betas[i]!];
+    return { f: make(alpha, beta), kernel, alpha, beta };
+  });
   return Array.from({ length: directions }, (_, d) =>
     made.slice(d * defaults.length, (d + 1) * defaults.length),
   );

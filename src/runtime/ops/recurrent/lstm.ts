@@ -1,5 +1,5 @@
 import type { Operator } from '../../call.ts';
-import { type Activation, activationsOf } from './activations.ts';
+import { type Activation, activate, activationsOf } from './activations.ts';
 import { expectShapes, type Floats, layerOf, stateShape } from './layer.ts';
 import { clipped, runSequence, sumOfBiases } from './sequence.ts';
 
@@ -27,26 +27,46 @@ export const lstm: Operator = (call) => {
     const p =
       peepholes?.subarray(direction.index * 3 * hidden, (direction.index + 1) * 3 * hidden) ??
       direction.scratch(3 * hidden);
+    const size = batch * hidden;
+    const [input, output, forget, candidate] = [0, 1, 2, 3].map(() => direction.scratch(size)) as [
+      Floats,
+      Floats,
+      Floats,
+      Floats,
+    ];
+    const shown = direction.scratch(size);
     return (projected, rows) => {
       product(hiddens, sums, batch);
       for (let n = 0; n < batch; n++) {
         if (rows[n]! < 0) continue;
-        const x = rows[n]! * 4 * hidden;
-        const s = n * 4 * hidden;
+        const [x, s] = [rows[n]! * 4 * hidden, n * 4 * hidden];
         for (let i = 0, at = n * hidden; i < hidden; i++, at++) {
-          const [o, k, c] = [hidden + i, 2 * hidden + i, 3 * hidden + i];
+          const [k, c] = [2 * hidden + i, 3 * hidden + i];
           const before = cells[at]!;
-          const input = f(clipped(projected[x + i]! + sums[s + i]! + p[i]! * before, clip));
-          const forget = isCoupled
-            ? 1 - input
-            : f(clipped(projected[x + k]! + sums[s + k]! + p[k]! * before, clip));
-          const candidate = g(clipped(projected[x + c]! + sums[s + c]!, clip));
-          cells[at] = forget * before + input * candidate;
-          const cell = cells[at]!;
-          const output = f(clipped(projected[x + o]! + sums[s + o]! + p[o]! * cell, clip));
-          hiddens[at] = output * h(cell);
+          input[at] = clipped(projected[x + i]! + sums[s + i]! + p[i]! * before, clip);
+          forget[at] = clipped(projected[x + k]! + sums[s + k]! + p[k]! * before, clip);
+          candidate[at] = clipped(projected[x + c]! + sums[s + c]!, clip);
         }
       }
+      activate(call, f, input);
+      if (!isCoupled) activate(call, f, forget);
+      activate(call, g, candidate);
+      for (let n = 0; n < batch; n++) {
+        if (rows[n]! < 0) continue;
+        const [x, s] = [rows[n]! * 4 * hidden, n * 4 * hidden];
+        for (let i = 0, at = n * hidden; i < hidden; i++, at++) {
+          const o = hidden + i;
+          const kept = isCoupled ? 1 - input[at]! : forget[at]!;
+          cells[at] = kept * cells[at]! + input[at]! * candidate[at]!;
+          output[at] = clipped(projected[x + o]! + sums[s + o]! + p[o]! * cells[at]!, clip);
+        }
+      }
+      activate(call, f, output);
+      shown.set(cells);
+      activate(call, h, shown);
+      for (let n = 0; n < batch; n++)
+        if (rows[n]! >= 0)
+          for (let at = n * hidden; at < (n + 1) * hidden; at++) hiddens[at] = output[at]! * shown[at]!;
     };
   });
 };

@@ -1,5 +1,5 @@
 import type { Operator } from '../../call.ts';
-import { activationsOf } from './activations.ts';
+import { activate, activationsOf } from './activations.ts';
 import { layerOf } from './layer.ts';
 import { clipped, runSequence, sumOfBiases } from './sequence.ts';
 
@@ -22,8 +22,11 @@ export const rnn: Operator = (call) => {
         if (rows[n]! < 0) continue;
         const from = rows[n]! * hidden;
         for (let i = 0, at = n * hidden; i < hidden; i++, at++)
-          h[at] = f(clipped(projected[from + i]! + sums[at]!, clip));
+          sums[at] = clipped(projected[from + i]! + sums[at]!, clip);
       }
+      activate(call, f, sums);
+      for (let n = 0; n < batch; n++)
+        if (rows[n]! >= 0) h.set(sums.subarray(n * hidden, (n + 1) * hidden), n * hidden);
     };
   });
 };
