@@ -74,18 +74,27 @@ function convolution(spatial: number): LayerConverter {
 function depthwise(spatial: number): LayerConverter {
   return (call) => {
     const x = call.channelsFirstInput(spatial + 2);
-    return applyActivation(call, depthwiseStep(call, x, spatial, biasOf));
+    // Keras 3 calls the kernel of this layer as that of any other.
+    const name = call.major < 3 ? 'depthwise_kernel' : 'kernel';
+    return applyActivation(call, depthwiseStep(call, x, spatial, name, biasOf));
   };
 }
 
-function depthwiseStep(call: LayerCall, x: KerasTensor, spatial: number, bias: typeof biasOf): KerasTensor {
+/** The depthwise convolution with the kernel of that name. */
+function depthwiseStep(
+  call: LayerCall,
+  x: KerasTensor,
+  spatial: number,
+  name: string,
+  bias: typeof biasOf,
+): KerasTensor {
   const { config, dataFormat } = call;
   const image = call.assumeShape(x, x.shape!);
   const window = convolutionWindow(call, spatial);
   const multiplier = config.integer('depth_multiplier', 1, 1);
-  const stored = call.variable('depthwise_kernel', 0, [...window.kernel, inputChannels(call, x), multiplier]);
+  const stored = call.variable(name, 0, [...window.kernel, inputChannels(call, x), multiplier]);
   const group = stored.shape[spatial]!;
-  const kernel = call.initializer('depthwise_kernel', () => depthwiseKernel(stored));
+  const kernel = call.initializer(name, () => depthwiseKernel(stored));
   const { attributes, sizes } = windowAttributes(call, window, spatialSizes(image.shape, dataFormat));
   const inputs = [x.value, kernel, ...bias(call, 1, group * multiplier)];
   const value = call.node('Conv', inputs, { ...attributes, group });
@@ -96,7 +105,13 @@ function depthwiseStep(call: LayerCall, x: KerasTensor, spatial: number, bias: t
 function separable(spatial: number): LayerConverter {
   return (call) => {
     const filters = call.config.integer('filters', undefined, 1);
-    const x = depthwiseStep(call, call.channelsFirstInput(spatial + 2), spatial, () => []);
+    const x = depthwiseStep(
+      call,
+      call.channelsFirstInput(spatial + 2),
+      spatial,
+      'depthwise_kernel',
+      () => [],
+    );
     const single = new Array<number>(spatial).fill(1);
     const shape = [...single, inputChannels(call, x), filters];
     const kernel = call.initializer('pointwise_kernel', () =>

@@ -28,10 +28,27 @@ function pooling(kind: Kind, spatial: number): LayerConverter {
 function globalPooling(kind: Kind, spatial: number): LayerConverter {
   return (call) => {
     const x = call.channelsFirstInput(spatial + 2);
-    if (x.mask !== undefined && kind === 'Average')
-      throw call.unsupported('an average of the steps that a mask keeps');
-    return globalStep(call, x, kind);
+    const isMasked = x.mask !== undefined && kind === 'Average' && spatial === 1;
+    return isMasked ? maskedAverage(call, x, x.mask!) : globalStep(call, x, kind);
   };
+}
+
+/** The average of the steps that a mask keeps: their sum by their number. */
+function maskedAverage(
+  call: LayerCall,
+  x: KerasTensor & { readonly shape: readonly Dim[] },
+  mask: string,
+): KerasTensor {
+  const { dataFormat } = call;
+  const counted = call.node('Cast', [mask], { to: 1 }, 'counted');
+  const weights = call.node('Unsqueeze', [counted, call.integers('channels', [1])]);
+  const axes = call.integers('time', [2]);
+  const keepdims = call.config.flag('keepdims', false) ? 1 : 0;
+  const sum = call.node('ReduceSum', [call.node('Mul', [x.value, weights]), axes], { keepdims });
+  const value = call.node('Div', [sum, call.node('ReduceSum', [weights, axes], { keepdims }, 'count')]);
+  const channels = channelsOf(x.shape, dataFormat);
+  if (keepdims === 1) return imageOf(x, value, channels, [1], dataFormat);
+  return x.with({ value, shape: [x.shape[0]!, channels], order: undefined, mask: undefined });
 }
 
 function globalStep(
