@@ -2,11 +2,11 @@ import { BnnqError } from '../errors.ts';
 import { functionFinder } from '../ir/functions.ts';
 import type { Attribute, FunctionBody, Graph, Initializer, Model, Node } from '../ir/graph.ts';
 import { nodeLabel } from '../ir/print.ts';
-import { subgraphsOf, withSubgraphs } from '../ir/traverse.ts';
+import { allNodes, subgraphsOf, withSubgraphs } from '../ir/traverse.ts';
 import type { Pass } from './pass.ts';
 
-/** Nodes that expanding may make: a chain of functions that each call the next one twice has 2^n. */
-const MAX_NODES = 1_000_000;
+/** Nodes that there may be afterwards: a chain of n functions that each call the next one twice has 2^n. */
+const MAX_NODES = 100_000;
 
 /** Calls within calls. Exporters nest modules, some ten deep. */
 const MAX_DEPTH = 100;
@@ -24,7 +24,7 @@ export function expandFunctions(isKept: (node: Node) => boolean = () => false): 
     agreement: 'bitwise',
     run(model: Model): Model {
       if (model.functions.length === 0) return model;
-      const graph = new Expansion(model, isKept).graph(model.graph, []);
+      const graph = new Expansion(model, isKept).graph(model.graph);
       return { ...model, graph, functions: [] };
     },
   };
@@ -51,16 +51,35 @@ interface Frame {
 
 class Expansion {
   readonly #model: Model;
-  readonly #isKept: (node: Node) => boolean;
   readonly #find: (node: Node) => FunctionBody | undefined;
   readonly #taken = new Set<string>();
+  readonly #sizes = new Map<FunctionBody, number>();
+  /** Nodes made so far: subgraphs that are handed on by reference are there more often than `#size` knows. */
   #count = 0;
 
   constructor(model: Model, isKept: (node: Node) => boolean) {
     this.#model = model;
-    this.#isKept = isKept;
-    this.#find = functionFinder(model.functions);
+    const find = functionFinder(model.functions);
+    this.#find = (node) => (isKept(node) ? undefined : find(node));
     this.#take(model.graph);
+    expectAtMost(this.#size(model.graph.nodes, []));
+  }
+
+  /** Number of the nodes with all calls expanded. */
+  #size(nodes: readonly Node[], open: readonly FunctionBody[]): number {
+    let size = 0;
+    for (const node of allNodes(nodes)) {
+      const body = this.#find(node);
+      if (body === undefined) {
+        size++;
+        continue;
+      }
+      expectCallable(node, body, open);
+      const known = this.#sizes.get(body) ?? this.#size(body.nodes, [...open, body]);
+      this.#sizes.set(body, known);
+      size += known;
+    }
+    return size;
   }
 
   /** Notes all names of a graph, of its subgraphs too. */
@@ -80,28 +99,26 @@ class Expansion {
     return name;
   }
 
-  graph(graph: Graph, open: readonly FunctionBody[]): Graph {
+  graph(graph: Graph): Graph {
     const into: Target = { nodes: [], initializers: new Map(graph.initializers) };
-    for (const node of graph.nodes) this.#emit(node, into, open);
+    for (const node of graph.nodes) this.#emit(node, into);
     return { ...graph, ...into };
   }
 
   /** Puts a node there, or what it stands for. */
-  #emit(node: Node, into: Target, open: readonly FunctionBody[]): void {
-    const body = this.#isKept(node) ? undefined : this.#find(node);
+  #emit(node: Node, into: Target): void {
+    const body = this.#find(node);
     if (body !== undefined) {
-      this.#inline(node, body, into, open);
+      this.#inline(node, body, into);
       return;
     }
-    if (++this.#count > MAX_NODES)
-      throw new BnnqError('limit', `the functions of the model expand to more than ${MAX_NODES} nodes`);
+    expectAtMost(++this.#count);
     const value = constantOf(node);
     if (value !== undefined) into.initializers.set(value.name, value);
-    else into.nodes.push(withSubgraphs(node, (graph) => this.graph(graph, open)));
+    else into.nodes.push(withSubgraphs(node, (graph) => this.graph(graph)));
   }
 
-  #inline(call: Node, body: FunctionBody, into: Target, open: readonly FunctionBody[]): void {
-    expectCallable(call, body, open);
+  #inline(call: Node, body: FunctionBody, into: Target): void {
     const frame = { body, call, prefix: call.name || call.outputs.find((name) => name !== '') || body.name };
     const names = new Map<string, string>([['', '']]);
     body.inputs.forEach((name, i) => names.set(name, call.inputs[i] ?? ''));
@@ -114,7 +131,7 @@ class Expansion {
       else names.set(name, outside);
     });
     this.#define(body.nodes, names, frame);
-    for (const node of body.nodes) this.#emit(this.#instance(node, names, frame), into, [...open, body]);
+    for (const node of body.nodes) this.#emit(this.#instance(node, names, frame), into);
     for (const [name, outside] of copies)
       into.nodes.push({
         name: `${frame.prefix}/${name}`,
@@ -183,6 +200,11 @@ class Expansion {
       valueInfo: new Map([...graph.valueInfo.values()].map(renamed).map((value) => [value.name, value])),
     };
   }
+}
+
+function expectAtMost(count: number): void {
+  if (count > MAX_NODES)
+    throw new BnnqError('limit', `the functions of the model expand to more than ${MAX_NODES} nodes`);
 }
 
 function expectCallable(call: Node, body: FunctionBody, open: readonly FunctionBody[]): void {

@@ -1,5 +1,8 @@
 import type { Dim, Graph, Model, Node, Value } from '../ir/graph.ts';
+import { capturedNames } from '../ir/traverse.ts';
+import { withoutFunctions } from './expand-functions.ts';
 import { ATTENTION } from './shapes/attention.ts';
+import { CONTROL_FLOW } from './shapes/control-flow.ts';
 import { CONVOLUTION } from './shapes/convolution.ts';
 import { ELEMENTWISE } from './shapes/elementwise.ts';
 import { type Fact, fact, factOf, type Infer } from './shapes/fact.ts';
@@ -15,6 +18,7 @@ import { SPATIAL } from './shapes/spatial.ts';
 const INFER: ReadonlyMap<string, Infer> = new Map(
   [
     ELEMENTWISE,
+    CONTROL_FLOW,
     CONVOLUTION,
     LINEAR,
     MOVEMENT,
@@ -39,7 +43,7 @@ const DOMAINS: ReadonlySet<string> = new Set([
 /**
  * Types and shapes of all values of the main graph: inputs, initializers, and what nodes make, as far as they can be told
  * without running the model. An operator that is not known here gives what the file declares for its outputs, or
- * nothing; it is never an error.
+ * nothing; it is never an error. Calls of the model's own functions are looked into.
  * @param inputShapes shapes to take for graph inputs instead of the declared ones; symbols that they settle are settled
  * everywhere
  */
@@ -47,25 +51,46 @@ export function inferShapes(
   model: Model,
   inputShapes?: ReadonlyMap<string, readonly number[]>,
 ): Map<string, Value> {
-  const { graph } = model;
+  const graph = withFunctionsInPlace(model);
   const symbols = settleSymbols(graph, inputShapes);
-  const facts = new Map<string, Fact>();
-  for (const [name, initializer] of graph.initializers) facts.set(name, factOf(initializer));
+  const given = new Map<string, Fact>();
   for (const input of graph.inputs)
-    facts.set(input.name, fact(input.dtype, inputShapes?.get(input.name) ?? settled(input.shape, symbols)));
+    given.set(input.name, fact(input.dtype, inputShapes?.get(input.name) ?? settled(input.shape, symbols)));
+  const values = new Map<string, Value>();
+  for (const [name, { dtype, shape }] of inferGraph(model, graph, given, symbols))
+    values.set(name, { name, ...fact(dtype, shape) });
+  return values;
+}
+
+/** The main graph without calls of functions, as far as operators of that name are not known here. */
+function withFunctionsInPlace(model: Model): Graph {
+  try {
+    return withoutFunctions(model, ({ domain, opType }) => DOMAINS.has(domain) && INFER.has(opType)).graph;
+  } catch {
+    return model.graph; // functions that call themselves: whoever runs the model will say so
+  }
+}
+
+/** What is known of all values of a graph, given what is known of its inputs and of what it captures. */
+function inferGraph(
+  model: Model,
+  graph: Graph,
+  given: ReadonlyMap<string, Fact>,
+  symbols: ReadonlyMap<string, number>,
+): Map<string, Fact> {
+  const facts = new Map(given);
+  for (const [name, initializer] of graph.initializers) facts.set(name, factOf(initializer));
   const declared = new Map([
     ...graph.valueInfo,
     ...graph.outputs.map((value) => [value.name, value] as const),
   ]);
   for (const node of graph.nodes) {
-    const inferred = inferNode(model, node, facts);
+    const inferred = inferNode(model, node, facts, symbols);
     node.outputs.forEach((name, i) => {
       if (name !== '') facts.set(name, withDeclared(inferred[i] ?? {}, declared.get(name), symbols));
     });
   }
-  const values = new Map<string, Value>();
-  for (const [name, { dtype, shape }] of facts) values.set(name, { name, ...fact(dtype, shape) });
-  return values;
+  return facts;
 }
 
 /** The declared shapes of the inputs with 1 for a batch that is left open: what one sample takes. */
@@ -78,11 +103,25 @@ export function singleSampleShapes(model: Model): Map<string, number[]> {
   return shapes;
 }
 
-function inferNode(model: Model, node: Node, facts: ReadonlyMap<string, Fact>): readonly Fact[] {
+function inferNode(
+  model: Model,
+  node: Node,
+  facts: ReadonlyMap<string, Fact>,
+  symbols: ReadonlyMap<string, number>,
+): readonly Fact[] {
   const infer = DOMAINS.has(node.domain) ? INFER.get(node.opType) : undefined;
   if (infer === undefined) return [];
   const inputs = node.inputs.map((name) => facts.get(name) ?? {});
-  return infer({ node, inputs, opset: model.opsets.get(node.domain) ?? 1 });
+  const body = (graph: Graph, known: readonly Fact[]): readonly Fact[] => {
+    const inside = new Map<string, Fact>();
+    for (const name of capturedNames(graph)) inside.set(name, facts.get(name) ?? {});
+    graph.inputs.forEach((value, i) => {
+      inside.set(value.name, withDeclared(known[i] ?? {}, value, symbols));
+    });
+    const made = inferGraph(model, graph, inside, symbols);
+    return graph.outputs.map(({ name }) => made.get(name) ?? {});
+  };
+  return infer({ node, inputs, opset: node.opset ?? model.opsets.get(node.domain) ?? 1, body });
 }
 
 /** Numbers for the symbols in the declared shapes of the inputs that are given. */

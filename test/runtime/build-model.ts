@@ -1,4 +1,4 @@
-import type { Attribute, Graph, Initializer, Model, Node } from '../../src/ir/graph.ts';
+import type { Attribute, FunctionBody, Graph, Initializer, Model, Node } from '../../src/ir/graph.ts';
 import { constantInitializer } from '../../src/passes/graph-editor.ts';
 import type { DataType } from '../../src/tensor/dtype.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
@@ -24,6 +24,20 @@ export interface ShortNode {
   readonly outputs: readonly string[];
   readonly attributes?: Readonly<Record<string, ShortAttribute>>;
   readonly domain?: string;
+  readonly overload?: string;
+}
+
+/** A model-local function, of domain `local` where nothing else is said. */
+export interface ShortFunction {
+  readonly name: string;
+  readonly domain?: string;
+  readonly overload?: string;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly attributes?: readonly string[];
+  readonly defaults?: Readonly<Record<string, ShortAttribute>>;
+  readonly opset?: number;
+  readonly nodes: readonly ShortNode[];
 }
 
 export interface ShortGraph {
@@ -36,6 +50,7 @@ export interface ShortGraph {
 
 export interface ShortModel extends ShortGraph {
   readonly opset?: number;
+  readonly functions?: readonly ShortFunction[];
 }
 
 /** A model for a test, written shortly. */
@@ -43,11 +58,11 @@ export function buildModel(short: ShortModel): Model {
   const graph = graphOf(short);
   return {
     irVersion: 8,
-    opsets: new Map([['', short.opset ?? 17]]),
+    opsets: opsetsOf(short.opset, short.functions?.length ?? 0),
     producer: 'test',
     metadata: new Map(),
     graph,
-    functions: [],
+    functions: (short.functions ?? []).map((body) => functionOf(body, short.opset)),
     source: { format: 'memory' },
   };
 }
@@ -66,6 +81,27 @@ function graphOf(short: ShortGraph): Graph {
   };
 }
 
+function opsetsOf(opset = 17, functions = 0): Map<string, number> {
+  return new Map([['', opset], ...(functions > 0 ? [['local', 1] as const] : [])]);
+}
+
+function functionOf(short: ShortFunction, opset?: number): FunctionBody {
+  const defaults = Object.entries(short.defaults ?? {}).map(
+    ([name, value]) => [name, attributeOf(value)] as const,
+  );
+  return {
+    name: short.name,
+    domain: short.domain ?? 'local',
+    overload: short.overload ?? '',
+    inputs: short.inputs,
+    outputs: short.outputs,
+    attributes: short.attributes ?? [],
+    defaults: new Map(defaults),
+    nodes: short.nodes.map(nodeOf),
+    opsets: opsetsOf(short.opset ?? opset, 1),
+  };
+}
+
 export function nodeOf(short: ShortNode, index: number): Node {
   const attributes = new Map<string, Attribute>();
   for (const [name, value] of Object.entries(short.attributes ?? {}))
@@ -74,6 +110,7 @@ export function nodeOf(short: ShortNode, index: number): Node {
     name: `${short.op}_${index}`,
     opType: short.op,
     domain: short.domain ?? '',
+    ...(short.overload === undefined ? {} : { overload: short.overload }),
     inputs: short.inputs,
     outputs: short.outputs,
     attributes,

@@ -1,4 +1,4 @@
-import type { Dim, Initializer, Node } from '../../ir/graph.ts';
+import type { Dim, Graph, Initializer, Node } from '../../ir/graph.ts';
 import type { DataType } from '../../tensor/dtype.ts';
 import { sizeOf } from '../../tensor/tensor.ts';
 import { floatValues } from '../constant-values.ts';
@@ -19,6 +19,8 @@ export interface InferCall {
   readonly inputs: readonly Fact[];
   /** Version of the node's operator set. */
   readonly opset: number;
+  /** What is known of the outputs of a subgraph of the node, given what is known of its inputs beside the declared types. */
+  body?(graph: Graph, inputs: readonly Fact[]): readonly Fact[];
 }
 
 /** What is known of a node's outputs, in order; a missing one knows nothing. */
