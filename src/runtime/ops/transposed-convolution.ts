@@ -46,6 +46,12 @@ function geometryOf(call: Call, x: readonly number[], w: readonly number[]): Geo
     if (outputShape === undefined && !isSame) return full - padsBegin[i]! - padsEnd[i]!;
     const wanted = outputShape?.[i] ?? length * strides[i]!;
     const total = full - wanted;
+    // Where the missing elements go is not said: onnxruntime leaves them out, the reference of ONNX puts them in front.
+    if (isSame && total < 0)
+      throw new BnnqError(
+        'unsupported',
+        `auto_pad ${autoPad} to ${wanted} elements, of which the window reaches ${full}`,
+      );
     const half = Math.floor(Math.max(total, 0) / 2);
     padsBegin[i] = autoPad === 'SAME_UPPER' ? half : Math.max(total, 0) - half;
     padsEnd[i] = total - padsBegin[i]!;
