@@ -1,7 +1,8 @@
 /** The whole files that are damaged: of the repository, of the shared test data where it is at hand, and some made here. */
-import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gunzipSync } from 'node:zlib';
 import { encodePacked, quantize, readModel } from '../../dist/src/index.js';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
@@ -109,4 +110,60 @@ export function preprocessFile(folder) {
   const text =
     '{"size":[224,224],"resize":256,"crop":224,"channelOrder":"rgb","scale":0.00392,"mean":[0.485,0.456,0.406],"std":[0.229,0.224,0.225],"labelOffset":1}';
   return [made(folder, 'preprocess.json', text)];
+}
+
+/** Fixtures that are kept gzipped, unpacked. */
+function unpacked(folder, fixtureFolder, ...endings) {
+  return fixtures(fixtureFolder, ...endings.map((ending) => `${ending}.gz`)).map((path) =>
+    made(folder, basename(path, '.gz'), gunzipSync(readFileSync(path))),
+  );
+}
+
+/** Files of all features of h5py, and models of all generations of Keras. */
+export function hdf5Files(folder) {
+  const features = unpacked(folder, 'hdf5', 'features.h5', 'newer.h5');
+  const models = unpacked(folder, 'keras/containers', 'v1.h5', 'v2.h5', 'v3.h5');
+  return [...features, ...models, ...sharedModels('.h5')];
+}
+
+export function kerasArchives(folder) {
+  return [...unpacked(folder, 'keras/containers', '.keras'), ...fixtures('keras/containers', '.keras')];
+}
+
+/** Files of weights and architectures, any of which may be damaged next to sound others. */
+export function kerasParts(folder) {
+  return [
+    ...unpacked(folder, 'keras/containers', 'v2-old.h5', '.weights.h5'),
+    ...fixtures('keras/containers', 'v2.json', 'v3.json'),
+  ];
+}
+
+/** Two layers in one shard, of plain and quantized weights. */
+export function tfjsModel(folder) {
+  const dense = (name, units) => ({
+    class_name: 'Dense',
+    config: {
+      name,
+      units,
+      activation: 'relu',
+      use_bias: true,
+      ...(name === 'a' && { batch_input_shape: [null, 4] }),
+    },
+  });
+  const topology = {
+    keras_version: '2.4.0',
+    model_config: { class_name: 'Sequential', config: { name: 's', layers: [dense('a', 3), dense('b', 2)] } },
+  };
+  const affine = (dtype) => ({ quantization: { dtype, min: -1, scale: 0.25 } });
+  const weights = [
+    { name: 'a/kernel', shape: [4, 3], dtype: 'float32' },
+    { name: 'a/bias', shape: [3], dtype: 'float32', ...affine('uint8') },
+    { name: 'b/kernel', shape: [3, 2], dtype: 'float32', quantization: { dtype: 'float16' } },
+    { name: 'b/bias', shape: [2], dtype: 'float32', ...affine('uint16') },
+  ];
+  const text = JSON.stringify({
+    modelTopology: topology,
+    weightsManifest: [{ paths: ['shard.bin'], weights }],
+  });
+  return [made(folder, 'model.json', text)];
 }

@@ -1,6 +1,8 @@
 /** What is fuzzed. A new reader is an entry here. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { memorySource } from '../../dist/src/formats/byte-source.js';
+import { openHdf5 } from '../../dist/src/formats/hdf5/file.js';
 import { inspectModel, openDataset, readModel, readNpy, readPreprocess } from '../../dist/src/index.js';
 import * as corpus from './corpus.mjs';
 
@@ -45,6 +47,26 @@ export const FORMATS = {
     words: HOSTILE,
     read: (path) => readWholeModel(path, { verify: false }),
   },
+  hdf5: {
+    files: corpus.hdf5Files,
+    words: [...HOSTILE, 'TREE', 'SNOD', 'HEAP', 'GCOL'],
+    read: readWholeModel,
+  },
+  keras: {
+    files: corpus.kerasArchives,
+    words: HOSTILE,
+    // Checksums would refuse nearly all of them before anything else is looked at.
+    read: (path) => readWholeModel(path, { verify: false }),
+  },
+  'keras-parts': { files: corpus.kerasParts, words: HOSTILE, read: readParts },
+  tfjs: {
+    files: corpus.tfjsModel,
+    words: [...HOSTILE, 'shard.bin', '"dtype":"uint8"', '-1,', '1e30,'],
+    read: (path, folder) => {
+      writeFileSync(join(folder, 'shard.bin'), Buffer.alloc(67, 5));
+      return readWholeModel(path);
+    },
+  },
   npy: {
     files: () => corpus.fixtures('npy', '.npy'),
     words: [...HOSTILE, '(', "'descr'", '<f4', '|O'],
@@ -67,6 +89,43 @@ async function readWholeModel(path, options) {
   const model = await readModel(path, options);
   await inspectModel(model);
   for (const initializer of model.graph.initializers.values()) initializer.read();
+}
+
+/** Everything in the file, one thing after the other; then the model, if it is one. */
+async function readHdf5(path) {
+  const refusals = [];
+  const attempt = (work) => {
+    try {
+      return work();
+    } catch (thrown) {
+      if (thrown?.name !== 'BnnqError') throw thrown;
+      refusals.push(thrown);
+      return undefined;
+    }
+  };
+  const walk = (group) => {
+    for (const name of ['model_config', 'layer_names', 'weight_names', 'list', 'long'])
+      attempt(() => group.texts(name));
+    for (const name of group.names) {
+      const found = attempt(() => group.get(name));
+      if (found?.kind === 'dataset') attempt(() => found.read());
+      else if (found !== undefined) walk(found);
+    }
+  };
+  const root = openHdf5(memorySource(readFileSync(path)), 'the mutant');
+  walk(root);
+  if (root.names.includes('model_weights')) await readWholeModel(path);
+  if (refusals.length > 0) throw refusals[0];
+}
+
+/** Weights and architecture in two files, of which one is damaged. */
+async function readParts(path, folder) {
+  const name = basename(path);
+  const isWeights = name.endsWith('.h5');
+  const other = isWeights ? `${name.slice(0, 2)}.json` : `${name.slice(0, 2)}.weights.h5`;
+  const sound = corpus.kerasParts(join(folder, 'sound')).find((file) => basename(file) === other);
+  copyFileSync(sound, join(folder, other));
+  await readWholeModel(path);
 }
 
 async function readSamples(spec) {
