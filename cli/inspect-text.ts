@@ -1,5 +1,5 @@
 import type { ModelInspection } from '../src/index.ts';
-import { sizeText } from './quantize-text.ts';
+import { keptText, sizeText } from './quantize-text.ts';
 import { coloursFor } from './terminal/colour.ts';
 import { formatBytes, grouped, plural, printable, shape } from './terminal/format.ts';
 import { outputWidth } from './terminal/output.ts';
@@ -10,12 +10,13 @@ export function inspectText(model: ModelInspection): string {
   const parts = [facts(model), operators(model)];
   if (model.discretized.length > 0) parts.push(discretized(model));
   if (model.weights.length > 0) parts.push(weights(model));
+  if (model.lowBit.length > 0) parts.push(lowBit(model));
   const done = new Set(model.discretized.map(({ name }) => name));
   const skipped = model.skipped.filter(({ name }) => !done.has(name));
   if (skipped.length > 0)
     parts.push(
       [
-        `${model.packed === null ? 'would stay' : 'stayed'} in float: ${plural(skipped.length, 'tensor')}`,
+        `${model.packed === null ? 'would stay as they are' : 'stayed as they were'}: ${plural(skipped.length, 'tensor')}`,
         ...skipped.map(({ name, reason }) => `  ${printable(name)}: ${printable(reason)}`),
       ].join('\n'),
     );
@@ -108,6 +109,36 @@ function weights(model: ModelInspection): string {
     { head: 'type', align: 'left' },
     { head: 'count' },
     { head: 'size' },
+  ] as const;
+  return table(columns, rows, outputWidth(), coloursFor(process.stdout).bold);
+}
+
+/** Words for the values of a weight of few bits. */
+const KINDS: Readonly<Record<string, string>> = {
+  binary: 'binary',
+  ternary: 'ternary',
+  affine: 'whole numbers times a scale',
+  codebook: 'few values',
+};
+
+function lowBit(model: ModelInspection): string {
+  const rows = model.lowBit.map((one) => [
+    one.name,
+    one.opType,
+    shape(one.shape),
+    grouped(one.count),
+    one.maker ?? '–',
+    one.input === null ? 'float' : `${plural(one.input.bits, 'bit')} (${one.input.by})`,
+    `${KINDS[one.kind] ?? one.kind}: ${keptText(one.bits, one.always)}`,
+  ]);
+  const columns = [
+    { head: 'weight of few bits', align: 'left', shrinks: true },
+    { head: 'of', align: 'left' },
+    { head: 'shape', align: 'left' },
+    { head: 'count' },
+    { head: 'made by', align: 'left' },
+    { head: 'input', align: 'left' },
+    { head: 'values', align: 'left' },
   ] as const;
   return table(columns, rows, outputWidth(), coloursFor(process.stdout).bold);
 }

@@ -42,7 +42,7 @@ interface PackedParts {
 export function quantizeText(result: QuantizeResult, quiet: boolean): string {
   const { bold } = coloursFor(process.stdout);
   const parts = [
-    ...(quiet ? [] : [layerTable(result), ...skippedText(result.skipped)]),
+    ...(quiet ? [] : [layerTable(result), ...keptNote(result), ...skippedText(result.skipped)]),
     `${bold(printable(result.file))}  ${formatBytes(result.packedBytes)} (${grouped(result.packedBytes)} bytes)${smaller(result)}\n${sizeText(result.packed, result.packedBytes, result.weights)}`,
     ...(result.scores === null ? [] : [accuracyText(result.scores)]),
   ];
@@ -75,15 +75,29 @@ export function planText(
     readonly granularity: string;
     readonly codeBytes: number;
   }[],
-  weights: readonly { readonly name: string; readonly count: number; readonly shape: readonly number[] }[],
+  weights: readonly {
+    readonly name: string;
+    readonly count: number;
+    readonly shape: readonly number[];
+    /** Bits of its values where these are few already, and whether it is kept whatever is asked for. */
+    readonly bits: number | null;
+    readonly always: boolean;
+  }[],
   skipped: readonly SkippedWeight[],
 ): string {
   const total = weights.reduce((sum, { count }) => sum + count, 0);
-  const rows = weights.map(({ name, count, shape: dims }) => [name, shape(dims), grouped(count)]);
+  const rows = weights.map(({ name, count, shape: dims, bits, always }) => [
+    name,
+    shape(dims),
+    grouped(count),
+    ...(bits === null ? [] : [keptText(bits, always)]),
+  ]);
+  const keeps = weights.filter(({ always }) => always);
   const columns = [
     { head: 'weight', align: 'left', shrinks: true },
     { head: 'shape', align: 'left' },
     { head: 'count' },
+    ...(weights.some(({ bits }) => bits !== null) ? [{ head: 'values', align: 'left' } as const] : []),
   ] as const;
   const plans = files.map(
     ({ file, scheme, bits, granularity, codeBytes }) =>
@@ -92,9 +106,16 @@ export function planText(
   return [
     table(columns, rows, outputWidth(), coloursFor(process.stdout).bold),
     ...skippedText(skipped),
-    `${printable(path)}: ${plural(weights.length, 'tensor')} of ${grouped(total)} weights would be discretized`,
+    `${printable(path)}: ${plural(weights.length, 'tensor')} of ${grouped(total)} weights would be ${
+      keeps.length === 0 ? 'discretized' : `packed, ${keeps.length} of them as they are`
+    }`,
     `${plans.join('\n')}\nnothing was written (--dry-run)`,
   ].join('\n\n');
+}
+
+/** `1 bit, kept as it is`: what becomes of a weight whose values take few bits. */
+export function keptText(bits: number, always: boolean): string {
+  return `${plural(bits, 'bit')}, ${always ? 'kept as it is' : `kept where ${bits} or more are asked for`}`;
 }
 
 function layerTable({ layers, weights, packed }: QuantizeResult): string {
@@ -110,7 +131,7 @@ function layerTable({ layers, weights, packed }: QuantizeResult): string {
   const rows = layers.map((layer) => [
     layer.name,
     shape(layer.shape),
-    layer.scheme,
+    layer.kept ? `${layer.scheme}, kept` : layer.scheme,
     String(layer.bits),
     layer.correlation.toFixed(5),
     fixed(layer.snrDb, 1),
@@ -128,11 +149,20 @@ function layerTable({ layers, weights, packed }: QuantizeResult): string {
   return table(columns, rows, outputWidth(), coloursFor(process.stdout).bold);
 }
 
+/** What "kept" in the table means. */
+function keptNote({ layers }: QuantizeResult): string[] {
+  const kept = layers.filter((layer) => layer.kept).length;
+  if (kept === 0) return [];
+  const what =
+    kept === layers.length ? 'nothing was discretized: every weight' : `kept: ${plural(kept, 'tensor')} that`;
+  return [`${what} had values of few bits already, which are stored as they are, bit for bit`];
+}
+
 function skippedText(skipped: readonly SkippedWeight[]): string[] {
   if (skipped.length === 0) return [];
   const shown = skipped.slice(0, 10).map(({ name, reason }) => `  ${printable(name)}: ${printable(reason)}`);
   const more = skipped.length > shown.length ? [`  and ${skipped.length - shown.length} more`] : [];
-  return [[`kept in float: ${plural(skipped.length, 'tensor')}`, ...shown, ...more].join('\n')];
+  return [[`left as they are: ${plural(skipped.length, 'tensor')}`, ...shown, ...more].join('\n')];
 }
 
 function smaller({ ratio, source }: QuantizeResult): string {

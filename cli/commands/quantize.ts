@@ -5,13 +5,13 @@ import {
   CodeSpool,
   checkWritable,
   type Dataset,
+  inspectModel,
   type Model,
   openDataset,
   packedSize,
   planWeights,
   type QuantizedTensor,
   quantize,
-  readModel,
   recordedOptions,
   SCHEME_NAMES,
   SCHEMES,
@@ -22,6 +22,7 @@ import { type DataOptions, evaluateOptions, withDataOptions } from '../data-opti
 import { EXIT, usageError } from '../exit.ts';
 import { checkGates, gateText, hasGates } from '../gates.ts';
 import { interruptible } from '../interrupt.ts';
+import { type ModelOptions, modelSource, openModel, withModelOptions } from '../model-options.ts';
 import {
   type CommonOptions,
   type GateOptions,
@@ -37,7 +38,7 @@ import { grouped } from '../terminal/format.ts';
 import { printJson, printText } from '../terminal/output.ts';
 import { startProgress } from '../terminal/progress.ts';
 
-interface QuantizeCommandOptions extends CommonOptions, GateOptions, DataOptions, FitChoices {
+interface QuantizeCommandOptions extends CommonOptions, GateOptions, DataOptions, FitChoices, ModelOptions {
   readonly schemes: string[];
   readonly bits?: number[];
   readonly granularity: string[];
@@ -64,7 +65,7 @@ export function quantizeCommand(): Command {
     .description(
       'Discretizes the weights of convolutions, Gemm and MatMul, first and last layer included, and writes a packed file. Biases and BatchNormalization stay in float. With --data the accuracy before and after is measured, too.',
     )
-    .argument('<model>', 'float model, .onnx')
+    .argument('<model>', 'float model: .onnx, .h5, .keras or model.json (TensorFlow.js layers)')
     .addOption(
       new Option(
         '--scheme, --schemes <names>',
@@ -92,7 +93,7 @@ export function quantizeCommand(): Command {
     .option('--dry-run', 'say what would be done and write nothing')
     .option('--data <dataset>', 'measure the accuracy before and after on this');
   withFitOptions(command);
-  withCommonOptions(withGateOptions(withDataOptions(command)));
+  withCommonOptions(withGateOptions(withDataOptions(withModelOptions(command))));
   return command
     .addHelpText(
       'after',
@@ -115,7 +116,7 @@ async function runQuantize(path: string, options: QuantizeCommandOptions): Promi
     throw usageError('--max-drop and --min-top1 measure accuracy: name a dataset with --data');
   const targets = targetsOf(path, options);
   for (const { file } of targets) checkWritable(file, { force: options.force === true });
-  const model = await readModel(path);
+  const model = await openModel(path, options);
   if (options.dryRun) return dryRun(path, model, targets, options);
   const data = options.data === undefined ? undefined : await openDataset(options.data);
   const results: QuantizeResult[] = [];
@@ -172,7 +173,7 @@ async function quantizeOne(
     ratio: model.source.byteLength === undefined ? null : model.source.byteLength / total,
     layers: done.layers.map((layer) => ({
       ...layer,
-      shape: model.graph.initializers.get(layer.name)!.shape,
+      shape: done.model.graph.initializers.get(layer.name)!.shape,
     })),
     skipped: done.skipped,
     scores: scores ?? null,
@@ -182,10 +183,11 @@ async function quantizeOne(
 
 async function measure(path: string, packed: Model, data: Dataset, options: QuantizeCommandOptions) {
   const progress = startProgress('scoring', options.quiet === true);
+  const against = await modelSource(path, options);
   return interruptible((signal) =>
     score(packed, data, {
       ...evaluateOptions(options),
-      against: path,
+      against,
       signal,
       onProgress: (images, total) => progress.update(images / total, `${images}/${total} images`),
       onNote: (text) => progress.note(text),
@@ -211,7 +213,7 @@ function targetsOf(path: string, options: QuantizeCommandOptions): Target[] {
     throw usageError(
       `${settings.length} files would be written: -o must name a folder that exists, got "${options.output}"`,
     );
-  const stem = basename(path).replace(/\.(onnx|bnnq)$/i, '');
+  const stem = basename(path).replace(/(\.weights)?\.(onnx|bnnq|h5|hdf5|keras|json)$/i, '');
   return settings.map(({ scheme, bits, granularity }) => {
     const part = options.granularity.length > 1 ? `.${granularity.replace(':', '')}` : '';
     const name = `${stem}.${scheme}${bits}${part}.bnnq`;
@@ -226,22 +228,25 @@ function widthsOf(name: string, asked: readonly number[] | undefined): readonly 
   return asked ?? [Math.min(Math.max(DEFAULT_BITS, from), to)];
 }
 
-function dryRun(
+async function dryRun(
   path: string,
   model: Model,
   targets: readonly Target[],
   options: QuantizeCommandOptions,
-): number {
+): Promise<number> {
   const { chosen, skipped } = planWeights(model, { include: options.include, exclude: options.exclude });
   if (chosen.length === 0) throw nothingToDo(skipped);
-  const weights = chosen.map(({ name, count }) => ({
-    name,
-    count,
-    shape: model.graph.initializers.get(name)!.shape,
-  }));
+  const lowBit = new Map((await inspectModel(model)).lowBit.map((one) => [one.name, one]));
+  const weights = chosen.map(({ name, count, shape }) => {
+    const { bits = null, always = false } = lowBit.get(name) ?? {};
+    return { name, count, shape, bits, always };
+  });
   const files = targets.map((target) => ({
     ...target,
-    codeBytes: weights.reduce((sum, { count }) => sum + Math.ceil((count * target.bits) / 8), 0),
+    codeBytes: weights.reduce((sum, { count, bits, always }) => {
+      const isKept = bits !== null && (always || bits <= target.bits);
+      return sum + Math.ceil((count * (isKept ? bits : target.bits)) / 8);
+    }, 0),
   }));
   if (options.json)
     printJson({

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { BnnqError } from '../errors.ts';
 import { packModel } from '../formats/packed/pack.ts';
 import type { Model } from '../ir/graph.ts';
-import { planWeights } from '../quantizers/plan/plan-weights.ts';
+import { findLowBit } from '../quantizers/plan/low-bit-weights.ts';
+import { type PlannedWeight, planWeights } from '../quantizers/plan/plan-weights.ts';
 import { sizeOf } from '../tensor/tensor.ts';
 import { VERSION } from '../version.ts';
 import type { WeightOptions } from './point.ts';
@@ -21,6 +22,7 @@ export function describeModel(model: Model, { include, exclude }: WeightOptions)
       `the model has no weights to discretize${reasons.length > 0 ? ` (${reasons.join('; ')})` : ''}`,
     );
   }
+  expectFloatWeights(model, chosen);
   const { format, file, sha256, byteLength } = model.source;
   return {
     file: file ?? '(memory)',
@@ -31,6 +33,21 @@ export function describeModel(model: Model, { include, exclude }: WeightOptions)
     quantizedWeights: chosen.reduce((sum, { count }) => sum + count, 0),
     skipped,
   };
+}
+
+/** Throws where every weight keeps its values at any width: all points would be the model itself. */
+function expectFloatWeights(model: Model, chosen: readonly PlannedWeight[]): void {
+  const widths = new Set<number>();
+  for (const weight of chosen) {
+    const [found] = findLowBit(model, [weight]);
+    if (found === undefined || !found.always) return;
+    widths.add(found.bits);
+  }
+  const bits = [...widths].sort((a, b) => a - b).join(' and ');
+  throw new BnnqError(
+    'option',
+    `nothing to try: all ${chosen.length} weights of the model are of ${bits === '1' ? '1 bit' : `${bits} bits`} already and are kept as they are; "score" gives its accuracy, "quantize" packs it`,
+  );
 }
 
 /** Elements of all floating-point initializers. */

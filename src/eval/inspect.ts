@@ -3,21 +3,30 @@ import { readFileBytes } from '../formats/file.ts';
 import { MAX_MODEL_BYTES } from '../formats/limits.ts';
 import { CODES_TENSOR, GRAPH_TENSOR, LEVELS_TENSOR } from '../formats/packed/format.ts';
 import type { PackedSize } from '../formats/packed/pack.ts';
-import { readModel } from '../formats/read-model.ts';
+import { type ReadModelOptions, readModel } from '../formats/read-model.ts';
 import { decodeSafetensors } from '../formats/safetensors.ts';
 import type { Model, Value } from '../ir/graph.ts';
 import { payloadBytes, tableCount } from '../ir/quantized-tensor.ts';
 import { allNodes } from '../ir/traverse.ts';
+import { type ActivationBits, activationBits } from '../passes/activation-bits.ts';
 import { countMacs } from '../passes/count-macs.ts';
 import { inferShapes, singleSampleShapes } from '../passes/infer-shapes.ts';
-import { planWeights, type SkippedWeight } from '../quantizers/plan/plan-weights.ts';
+import { findLowBit } from '../quantizers/plan/low-bit-weights.ts';
+import {
+  nodeName,
+  type PlannedWeight,
+  planWeights,
+  type SkippedWeight,
+} from '../quantizers/plan/plan-weights.ts';
 import { unsupportedOperators } from '../runtime/operator-support.ts';
 import type { DataType } from '../tensor/dtype.ts';
 import { parameterCount } from './describe-model.ts';
 
 /** A weight of Conv, Gemm and the like. */
 export interface InspectedWeight {
+  /** Of the value that would be discretized, and of the initializer that it comes from. */
   readonly name: string;
+  readonly source: string;
   readonly node: string;
   readonly opType: string;
   readonly shape: readonly number[];
@@ -27,6 +36,27 @@ export interface InspectedWeight {
   readonly rows: number;
   readonly columns: number;
   readonly byteLength: number;
+}
+
+/** A weight whose values take few bits already: binary and k-bit networks, and weights of integers. */
+export interface InspectedLowBit {
+  readonly name: string;
+  readonly source: string;
+  readonly node: string;
+  readonly opType: string;
+  readonly shape: readonly number[];
+  readonly count: number;
+  /** `binary` ±a, `ternary` −a, 0, +a, `affine` whole numbers times a scale, `codebook` few values of any kind. */
+  readonly kind: string;
+  readonly bits: number;
+  /** What shares one scale: `tensor`, `channel` or `group:N`. */
+  readonly granularity: string;
+  /** Operator that makes its values from the initializer's; null where they are the same. */
+  readonly maker: string | null;
+  /** Whether `quantize` keeps it whatever is asked for; else it does from `bits` bits on. */
+  readonly always: boolean;
+  /** What the layer multiplies it with, where that has few values, too. */
+  readonly input: ActivationBits | null;
 }
 
 /** A discretized weight. */
@@ -81,6 +111,8 @@ export interface ModelInspection {
   /** Weights that `quantize` would discretize, and those that it would not, with the reason. */
   readonly weights: readonly InspectedWeight[];
   readonly skipped: readonly SkippedWeight[];
+  /** Weights of few bits; those that `quantize` would always keep are not among `weights`. */
+  readonly lowBit: readonly InspectedLowBit[];
   /** Weights that are discretized already. */
   readonly discretized: readonly InspectedCodes[];
   /** Bytes of a packed file on disk, all of them counted; null for other files. */
@@ -88,11 +120,16 @@ export interface ModelInspection {
 }
 
 /** What is in a model: of a path also what its file is made of. @throws as `readModel` */
-export async function inspectModel(source: string | Model): Promise<ModelInspection> {
-  const model = typeof source === 'string' ? await readModel(source) : source;
+export async function inspectModel(
+  source: string | Model,
+  options: ReadModelOptions = {},
+): Promise<ModelInspection> {
+  const model = typeof source === 'string' ? await readModel(source, options) : source;
   const { graph } = model;
   const path = typeof source === 'string' ? source : null;
   const { chosen, skipped } = planWeights(model);
+  const lowBit = lowBitOf(model, chosen);
+  const kept = new Set(lowBit.flatMap(({ name, always }) => (always ? [name] : [])));
   const { format, file = null, byteLength = null, sha256 = null } = model.source;
   return {
     file: path,
@@ -107,14 +144,52 @@ export async function inspectModel(source: string | Model): Promise<ModelInspect
     operators: operatorsOf(model),
     parameters: parameterCount(model),
     ...macsOf(model),
-    weights: chosen.map(({ name, node, opType, rows, columns, count }) => {
-      const { shape, dtype, byteLength: bytes } = graph.initializers.get(name)!;
-      return { name, node, opType, shape, dtype, count, rows, columns, byteLength: bytes };
+    weights: chosen.flatMap(({ name, source, node, opType, rows, columns, count, shape, dtype, chain }) => {
+      const { byteLength: bytes } = chain.initializer;
+      if (kept.has(name)) return [];
+      return [{ name, source, node, opType, shape, dtype, count, rows, columns, byteLength: bytes }];
     }),
     skipped,
+    lowBit,
     discretized: discretizedOf(model),
     packed: path !== null && format === 'packed' ? bytesOnDisk(path) : null,
   };
+}
+
+/** Larger weights are float ones for all that a quick look can tell: reading them takes seconds. */
+const LARGEST_LOOKED_AT = 2 ** 26;
+
+function lowBitOf(model: Model, chosen: readonly PlannedWeight[]): InspectedLowBit[] {
+  const bitsOf = activationBits(model);
+  const byName = new Map(model.graph.nodes.map((node) => [nodeName(node), node]));
+  return [...findLowBit(model, chosen, LARGEST_LOOKED_AT)].map(
+    ({ planned, kind, bits, granularity, always }) => {
+      const { name, source, node, opType, shape, count, maker } = planned;
+      const operands = byName.get(node)?.inputs.slice(0, 2) ?? [];
+      const input = operands
+        .map(bitsOf)
+        .find((found, i) => found !== undefined && !isWeight(operands[i]!, planned));
+      return {
+        name,
+        source,
+        node,
+        opType,
+        shape,
+        count,
+        kind,
+        bits,
+        granularity,
+        maker,
+        always,
+        input: input ?? null,
+      };
+    },
+  );
+}
+
+/** Whether an operand of a weight's node is the weight. */
+function isWeight(operand: string, { name, chain }: PlannedWeight): boolean {
+  return operand === name || chain.views.some(({ node }) => node.outputs[0] === operand);
 }
 
 const MULTIPLYING = new Set(['Conv', 'ConvTranspose', 'Gemm', 'MatMul']);
@@ -122,7 +197,7 @@ const MULTIPLYING = new Set(['Conv', 'ConvTranspose', 'Gemm', 'MatMul']);
 function macsOf(model: Model): Pick<ModelInspection, 'macs' | 'uncounted'> {
   const counts = countMacs(model, inferShapes(model, singleSampleShapes(model)));
   const nodes = model.graph.nodes.filter(({ domain, opType }) => domain === '' && MULTIPLYING.has(opType));
-  const uncounted = nodes.length - counts.size;
+  const uncounted = nodes.filter((node) => !counts.has(node)).length;
   const macs =
     counts.size === 0 && uncounted > 0 ? null : [...counts.values()].reduce((sum, n) => sum + n, 0);
   return { macs, uncounted };

@@ -44,7 +44,7 @@ export function discretize(
       correlation: totalCorrelation(quantized.layers),
       packedBytes: total,
       packed,
-      bitsPerWeight: (8 * (packed.codes + packed.levels)) / weights,
+      bitsPerWeight: (8 * (packed.codes + packed.levels)) / Math.max(1, weights),
       layers: quantized.layers.map((layer) => ({
         name: layer.name,
         scheme: layer.scheme,

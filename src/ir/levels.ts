@@ -14,6 +14,7 @@ import { BnnqError } from '../errors.ts';
  * | magnitudes     | m_0 … m_(J−1)     | ±m_index                                                    |
  * | bases          | α_0 … α_(bits−1)  | Σ ±α_i, minus where bit i of the code is set                |
  * | ternary        | a                 | codes 0, 1, 2, 3: 0, +a, 0, −a (two bits: sign, not zero)   |
+ * | affine         | Δ, z              | (code − z)·Δ                                                |
  * | table          | l_0 … l_(2^bits−1)| l_code                                                      |
  */
 export type LevelRule =
@@ -24,6 +25,7 @@ export type LevelRule =
   | 'magnitudes'
   | 'bases'
   | 'ternary'
+  | 'affine'
   | 'table';
 
 export const LEVEL_RULES: readonly LevelRule[] = [
@@ -34,6 +36,7 @@ export const LEVEL_RULES: readonly LevelRule[] = [
   'magnitudes',
   'bases',
   'ternary',
+  'affine',
   'table',
 ];
 
@@ -46,6 +49,7 @@ export function paramCount(rule: LevelRule, bits: number): number {
       return 1;
     case 'geometric':
     case 'geometric-zero':
+    case 'affine':
       return 2;
     case 'magnitudes':
       return 2 ** (bits - 1);
@@ -65,6 +69,8 @@ export function levelTable(rule: LevelRule, bits: number, params: Float32Array):
     );
   if (rule === 'table') return params.slice();
   if (rule === 'bases') return basesTable(bits, params);
+  if (rule === 'affine')
+    return Float32Array.from({ length: 2 ** bits }, (_, code) => (code - params[1]!) * params[0]!);
   if (rule === 'ternary' && bits !== 2)
     throw new BnnqError('mismatch', `levels: ternary takes 2 bits, got ${bits}`);
   const half = 2 ** (bits - 1);

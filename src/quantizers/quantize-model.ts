@@ -1,25 +1,32 @@
 import { BnnqError, throwIfAny } from '../errors.ts';
-import { type Initializer, type Model, withInitializers } from '../ir/graph.ts';
+import type { Initializer, Model } from '../ir/graph.ts';
 import { quantizedInitializer } from '../ir/quantized-initializer.ts';
 import { type Granularity, payloadBytes, type QuantizedTensor } from '../ir/quantized-tensor.ts';
+import { withConstants } from '../ir/with-constants.ts';
 import { type QuantizeOptions, type QuantizeSettings, resolveOptions } from './options.ts';
+import { isKept, lowBitOf, staysInSource } from './plan/low-bit-weights.ts';
 import {
   type PlannedWeight,
   type PlanOptions,
   planWeights,
   type SkippedWeight,
 } from './plan/plan-weights.ts';
-import { quantizeWeight } from './quantize-weight.ts';
+import { readWeight } from './plan/read-weight.ts';
+import { quantizeWeight, type WeightFit } from './quantize-weight.ts';
 
 /** How one weight came out. */
 export interface LayerReport {
-  /** Of the initializer. */
+  /** Of the value that the codes stand for; see PlannedWeight. */
   readonly name: string;
+  /** The initializer that it comes from. */
+  readonly source: string;
   readonly node: string;
   readonly opType: string;
   readonly scheme: string;
   readonly bits: number;
   readonly granularity: Granularity;
+  /** Whether its values were of few bits already: then they are kept as they are, whatever was asked for. */
+  readonly kept: boolean;
   readonly rows: number;
   readonly columns: number;
   /** Number of weights. */
@@ -62,7 +69,8 @@ export interface QuantizedModel {
 
 /**
  * Discretizes the weights of a model, one after the other: each is read, encoded and dropped, so that besides the codes
- * only one is in memory at a time. The model itself is not changed.
+ * only one is in memory at a time. Weights that are of few bits already keep their values (see `isKept`). The model
+ * itself is not changed.
  * @throws option with everything wrong with settings and patterns; weight with every weight that has NaN or infinities
  */
 export function quantizeModel(
@@ -77,38 +85,55 @@ export function quantizeModel(
   const total = chosen.reduce((sum, { count }) => sum + count, 0);
   const replaced = new Map<string, Initializer>();
   const layers: LayerReport[] = [];
+  const left: SkippedWeight[] = [];
   const problems: BnnqError[] = [];
   let done = 0;
   for (const planned of chosen) {
-    const initializer = model.graph.initializers.get(planned.name)!;
     try {
-      const { quantized, ...fit } = quantizeWeight(
-        initializer.read(),
-        planned.layout,
-        options.get(planned.name)!,
-        planned.name,
-      );
-      replaced.set(planned.name, quantizedInitializer(planned.name, keep(quantized)));
-      const bytes = payloadBytes(quantized);
-      const { scheme, bits, granularity } = quantized;
-      const { name, node, opType, rows, columns, count } = planned;
-      layers.push({
-        ...{ name, node, opType, scheme, bits, granularity, rows, columns, count },
-        ...fit,
-        sourceBytes: initializer.byteLength,
-        codeBytes: bytes.codes,
-        levelBytes: bytes.levels,
-      });
+      const found = encode(model, planned, options.get(planned.name)!);
+      if (typeof found === 'string') left.push({ name: planned.name, reason: found });
+      else {
+        replaced.set(planned.name, quantizedInitializer(planned.name, keep(found.quantized)));
+        layers.push(reportOf(planned, found));
+      }
     } catch (thrown) {
       if (!(thrown instanceof BnnqError) || thrown.code !== 'weight') throw thrown;
       problems.push(thrown);
       continue;
     }
     done += planned.count;
-    onProgress?.({ layer: layers.at(-1)!, done, total });
+    const layer = layers.at(-1);
+    if (layer?.name === planned.name) onProgress?.({ layer, done, total });
   }
   throwIfAny(problems);
-  return { model: withInitializers(model, replaced), layers, skipped };
+  return { model: withConstants(model, replaced), layers, skipped: [...left, ...skipped] };
+}
+
+type Encoded = WeightFit & { readonly kept: boolean };
+
+/** The codes of one weight; or why it is left as it is. */
+function encode(model: Model, planned: PlannedWeight, options: QuantizeOptions): Encoded | string {
+  const elements = readWeight(model, planned);
+  if (typeof elements === 'string') return elements;
+  const found = lowBitOf(planned, elements);
+  if (found !== undefined && isKept(planned, found.quantized.bits, options.bits))
+    return { ...found, kept: true };
+  const reason = found === undefined ? staysInSource(planned, options.bits) : undefined;
+  if (reason !== undefined) return reason;
+  return { ...quantizeWeight(elements.tensor, planned.layout, options, planned.name), kept: false };
+}
+
+function reportOf(planned: PlannedWeight, { quantized, kept, ...fit }: Encoded): LayerReport {
+  const { name, source, node, opType, rows, columns, count, chain } = planned;
+  const { scheme, bits, granularity } = quantized;
+  const bytes = payloadBytes(quantized);
+  return {
+    ...{ name, source, node, opType, scheme, bits, granularity, kept, rows, columns, count },
+    ...fit,
+    sourceBytes: chain.initializer.byteLength,
+    codeBytes: bytes.codes,
+    levelBytes: bytes.levels,
+  };
 }
 
 /** The options of each chosen weight. @throws option for settings of weights that are not chosen, and for bad ones */

@@ -10,8 +10,7 @@ function hasLeadingRows(q: QuantizedTensor, axes: number): boolean {
   return (
     q.rows * q.columns === sizeOf(q.shape) &&
     q.rows === sizeOf(q.shape.slice(0, axes)) &&
-    isIdentity(q.layout.perm) &&
-    q.layout.rowAxes > 0
+    isIdentity(q.layout.perm)
   );
 }
 

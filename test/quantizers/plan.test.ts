@@ -60,7 +60,7 @@ describe('the rows of a weight are its output channels', () => {
         [node('Reshape', ['w', 'dims'], 'r'), node('MatMul', ['x', 'r'], 'y')],
         [weight('w', [3, 4, 5]), shapeConstant('dims', dims)],
       );
-      expect(planWeights(model).chosen).toEqual([
+      expect(planWeights(model).chosen).toMatchObject([
         {
           name: 'w',
           node: 'y_node',

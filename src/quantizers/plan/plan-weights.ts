@@ -1,25 +1,36 @@
 import { throwIfAny } from '../../errors.ts';
-import type { Initializer, Model, Node } from '../../ir/graph.ts';
+import type { Graph, Model, Node } from '../../ir/graph.ts';
 import { type RowLayout, rowsAndColumns } from '../../ir/quantized-tensor.ts';
+import { layoutBeforeTranspose, sameRows } from '../../ir/row-layout.ts';
 import { allNodes, consumersOf, subgraphsOf } from '../../ir/traverse.ts';
+import { computedType } from '../../passes/constant-elementwise.ts';
+import { type WeightChain, WeightChains } from '../../passes/weight-chain.ts';
+import type { DataType } from '../../tensor/dtype.ts';
 import { sizeOf } from '../../tensor/tensor.ts';
 import { isWeightType } from '../weight-values.ts';
 import { choiceOf } from './globs.ts';
 import { weightPlaces } from './layout.ts';
-import { reshapedShape } from './reshape.ts';
 
 /** A weight that is to be discretized. */
 export interface PlannedWeight {
-  /** Name of the initializer. */
+  /** Name of the value that is discretized: an initializer, or what nodes such as DequantizeLinear make of one. */
   readonly name: string;
+  /** The initializer that it comes from. */
+  readonly source: string;
+  /** Operator that makes its values from the initializer's, the last one; null where they are the same. */
+  readonly maker: string | null;
   /** Name of the (first) node that uses it. */
   readonly node: string;
   readonly opType: string;
+  readonly dtype: DataType;
+  readonly shape: readonly number[];
   readonly layout: RowLayout;
   readonly rows: number;
   readonly columns: number;
   /** Number of elements. */
   readonly count: number;
+  /** The way from the initializer to the node. */
+  readonly chain: WeightChain;
 }
 
 export interface SkippedWeight {
@@ -40,9 +51,11 @@ export interface PlanOptions {
 }
 
 /**
- * Chooses the weights of Conv, ConvTranspose, Gemm and MatMul that are initializers of FLOAT, FLOAT16, BFLOAT16 or
- * DOUBLE. Everything else (biases, BatchNormalization, …) stays as it is and is not listed; weights that cannot be
- * discretized, or are not wanted, are listed with the reason. Reads no elements.
+ * Chooses the weights of Conv, ConvTranspose, Gemm, MatMul and the recurrent operators that are initializers of FLOAT,
+ * FLOAT16, BFLOAT16 or DOUBLE, or that are made from initializers by nodes that we can compute (Quant, BipolarQuant,
+ * DequantizeLinear, Sign, Cast, arithmetic with constants), perhaps behind Reshape, Transpose and the like. Everything
+ * else (biases, BatchNormalization, …) stays as it is and is not listed; weights that cannot be discretized, or are not
+ * wanted, are listed with the reason. Reads no elements of weights.
  * @throws option, with every pattern that matches nothing
  */
 export function planWeights(model: Model, options: PlanOptions = {}): WeightPlan {
@@ -51,21 +64,27 @@ export function planWeights(model: Model, options: PlanOptions = {}): WeightPlan
   const chosen: PlannedWeight[] = [];
   const skipped: SkippedWeight[] = [];
   for (const [name, found] of uses.weights) {
-    const { node } = found[0]!;
-    const unwanted = choice.reason([name, ...found.map((use) => nodeName(use.node))]);
-    const plan = planOf(model, uses.consumers, name, found);
-    if (typeof plan === 'string') skipped.push({ name, reason: plan });
+    const { node, chain } = found[0]!;
+    const source = chain.initializer.name;
+    const unwanted = choice.reason([name, source, ...found.map((use) => nodeName(use.node))]);
+    const layout = planOf(model, uses.consumers, name, found);
+    if (typeof layout === 'string') skipped.push({ name, reason: layout });
     else if (unwanted !== undefined) skipped.push({ name, reason: unwanted });
     else {
-      const { rows, columns } = rowsAndColumns(plan);
+      const { rows, columns } = rowsAndColumns(layout);
       chosen.push({
         name,
+        source,
+        maker: chain.makers.at(-1)?.node.opType ?? null,
         node: nodeName(node),
         opType: node.opType,
-        layout: plan,
+        dtype: typeOf(chain, model)!,
+        shape: chain.views[0]?.from ?? chain.shape,
+        layout,
         rows,
         columns,
         count: rows * columns,
+        chain,
       });
     }
   }
@@ -74,59 +93,89 @@ export function planWeights(model: Model, options: PlanOptions = {}): WeightPlan
 }
 
 /** The name of a node, or of its first output where it has none. */
-function nodeName(node: Node): string {
+export function nodeName(node: Node): string {
   return node.name !== '' ? node.name : (node.outputs[0] ?? node.opType);
 }
 
 interface Use {
   readonly node: Node;
-  /** Rows of the initializer's elements; or why it has none. */
+  readonly chain: WeightChain;
+  /** Rows of the value's elements; or why it has none. */
   readonly layout: RowLayout | string;
-  /** The node that takes the initializer itself: `node`, or the Reshape before it. */
-  readonly taker: Node;
 }
 
 interface Uses {
-  /** By initializer. */
+  /** By the value that has the elements. */
   readonly weights: ReadonlyMap<string, Use[]>;
-  /** Operands in the place of a weight that are computed at run time. */
+  /** Operands in the place of a weight that cannot be followed to an initializer, and tables of lookups. */
   readonly elsewhere: SkippedWeight[];
   readonly consumers: ReadonlyMap<string, readonly Node[]>;
 }
 
-/** Every initializer in the place of a weight, directly or behind a Reshape to a constant shape. */
+/** Everything in the place of a weight that comes from an initializer. */
 function weightUses(model: Model): Uses {
-  const { nodes, initializers } = model.graph;
+  const { nodes } = model.graph;
   const producers = new Map(nodes.flatMap((node) => node.outputs.map((output) => [output, node] as const)));
+  const chains = new WeightChains(model);
   const weights = new Map<string, Use[]>();
   const elsewhere = new Map<string, SkippedWeight>();
   for (const node of nodes) {
+    const table = lookupTable(node, model);
+    if (table !== undefined) elsewhere.set(table.name, table);
     const places = weightPlaces(node);
-    const isConstant = (input: number): boolean => initializers.has(node.inputs[input] ?? '');
-    for (const { input, layout } of places) {
+    const found = places.map(({ input }) => chains.to(node.inputs[input] ?? ''));
+    for (const [i, { input, layout }] of places.entries()) {
       const name = node.inputs[input];
+      const chain = found[i];
       if (name === undefined || name === '') continue;
-      const initializer = initializers.get(name);
-      const producer = producers.get(name);
-      if (initializer !== undefined) {
-        const bothConstant = places.length > 1 && isConstant(0) && isConstant(1);
+      if (chain !== undefined) {
+        const isProduct = node.opType === 'MatMul' || node.opType === 'Gemm';
+        const bothConstant = isProduct && found.every((other) => other !== undefined);
         const own = bothConstant
           ? 'both operands are constant, the node computes no layer'
-          : layout(initializer.shape);
-        add(weights, name, { node, taker: node, layout: own });
+          : layoutOfValue(chain, layout(chain.shape));
+        add(weights, chain.value, { node, chain, layout: own });
         continue;
       }
-      const reshaped = producer === undefined ? undefined : reshapedShape(producer, initializers);
-      if (producer !== undefined && reshaped !== undefined)
-        add(weights, producer.inputs[0]!, { node, taker: producer, layout: layout(reshaped) });
-      else if (input === 1 && producer !== undefined && !dependsOnInput(name, producers, model))
+      const producer = producers.get(name);
+      if (input > 0 && producer !== undefined && !dependsOnInput(name, producers, model))
         elsewhere.set(name, {
           name,
           reason: `weight of ${nodeName(node)} that ${producer.opType} computes from constants`,
         });
     }
   }
-  return { weights, elsewhere: [...elsewhere.values()], consumers: consumersOf(nodes) };
+  const listed = [...elsewhere.values()].filter(({ name }) => !weights.has(name));
+  return { weights, elsewhere: listed, consumers: consumersOf(nodes) };
+}
+
+/** A constant that a Gather looks rows up in, where it is large enough to be an embedding. */
+function lookupTable(node: Node, { graph }: Model): SkippedWeight | undefined {
+  const table = graph.initializers.get(node.inputs[0] ?? '');
+  if (node.opType !== 'Gather' || node.domain !== '' || table === undefined) return undefined;
+  if (!isWeightType(table.dtype) || table.shape.length < 2 || sizeOf(table.shape) < FEWEST_LOOKUPS)
+    return undefined;
+  if (table.quantized !== undefined) return undefined;
+  return {
+    name: table.name,
+    reason: `${nodeName(node)} (Gather) looks rows up in it and multiplies nothing`,
+  };
+}
+
+/** Elements of the smallest constant that counts as a table of lookups. */
+const FEWEST_LOOKUPS = 256;
+
+/** The rows of a chain's value from the rows of the operand that it becomes. */
+function layoutOfValue(chain: WeightChain, layout: RowLayout | string): RowLayout | string {
+  let current = layout;
+  for (const { from, perm } of chain.views.toReversed()) {
+    if (typeof current === 'string') return current;
+    if (perm !== undefined)
+      current =
+        layoutBeforeTranspose(current, from, perm) ??
+        'its rows are cut by a Transpose in a way that cannot be followed';
+  }
+  return current;
 }
 
 function add(weights: Map<string, Use[]>, name: string, use: Use): void {
@@ -152,42 +201,79 @@ function dependsOnInput(name: string, producers: ReadonlyMap<string, Node>, mode
   return false;
 }
 
-/** The layout of an initializer's rows, on which all its users agree; or why it stays as it is. */
+/** Type of the elements of a chain's value; undefined where the nodes do something that is not computed here. */
+function typeOf(chain: WeightChain, model: Model): DataType | undefined {
+  let type: DataType | undefined = chain.initializer.dtype;
+  for (const { node, view } of chain.makers) {
+    const operands = node.inputs.map((name) => model.graph.initializers.get(name));
+    if (type !== undefined && view === undefined) type = computedType(node, type, operands);
+  }
+  return type;
+}
+
+/** The layout of the rows of a value, on which all its users agree; or why it stays as it is. */
 function planOf(
   model: Model,
   consumers: ReadonlyMap<string, readonly Node[]>,
   name: string,
   uses: readonly Use[],
 ): RowLayout | string {
-  const initializer = model.graph.initializers.get(name) as Initializer;
+  const { chain } = uses[0]!;
+  const { initializer } = chain;
   if (initializer.quantized !== undefined) return 'it is discretized already';
-  if (!isWeightType(initializer.dtype)) return `its type is ${initializer.dtype}, not a float type`;
+  const type = typeOf(chain, model);
+  if (type === undefined)
+    return `weight of ${nodeName(uses[0]!.node)} that ${chain.makers.at(-1)!.node.opType} computes from constants`;
+  if (!isWeightType(type)) return `its type is ${type}, not a float type`;
   if (sizeOf(initializer.shape) === 0) return 'it has no elements';
   const problem = uses.find(({ layout }) => typeof layout === 'string');
   if (problem !== undefined) return problem.layout as string;
-  const other = (consumers.get(name) ?? []).find((node) => !uses.some(({ taker }) => taker === node));
-  if (other !== undefined) return `${nodeName(other)} (${other.opType}) uses it, too, and not as a weight`;
-  if (model.graph.outputs.some((output) => output.name === name)) return 'it is an output of the graph';
+  const takers = new Set(uses.flatMap((use) => [use.node, ...use.chain.views.map((view) => view.node)]));
+  const values = new Set([
+    name,
+    ...uses.flatMap((use) => use.chain.views.map((view) => view.node.outputs[0]!)),
+  ]);
+  for (const value of values) {
+    const other = (consumers.get(value) ?? []).find((node) => !takers.has(node));
+    if (other !== undefined) return `${nodeName(other)} (${other.opType}) uses it, too, and not as a weight`;
+    if (model.graph.outputs.some((output) => output.name === value)) return 'it is an output of the graph';
+  }
   const [first, ...others] = uses.map(({ layout }) => layout as RowLayout);
-  if (others.some((layout) => JSON.stringify(layout) !== JSON.stringify(first)))
+  if (others.some((layout) => !sameRows(layout, first!)))
     return `${uses.map(({ node }) => nodeName(node)).join(' and ')} share it with different rows`;
   return first!;
 }
 
-/** Weights inside of control flow and of functions. */
+/** Weights inside of control flow and of functions, as far as they are constants there. */
 function innerWeights(model: Model): SkippedWeight[] {
   const skipped: SkippedWeight[] = [];
-  const list = (nodes: Iterable<Node>, where: string): void => {
-    for (const node of nodes)
+  const outer = model.graph.initializers;
+  for (const node of model.graph.nodes) {
+    const where = `a branch or loop body of ${nodeName(node)}`;
+    for (const graph of subgraphsOf(node)) skipped.push(...weightsInside(graph, outer, where));
+  }
+  for (const { name, nodes } of model.functions) {
+    // Operands of a function's nodes are its parameters, which calls give; what a call gives is not followed.
+    for (const node of allNodes(nodes))
       for (const { input } of weightPlaces(node).slice(0, 1)) {
-        const name = node.inputs[input];
-        if (name)
-          skipped.push({ name, reason: `weight of ${nodeName(node)} (${node.opType}) inside of ${where}` });
+        const operand = node.inputs[input];
+        if (operand) skipped.push(inside(operand, node, `the function ${name}`));
       }
-  };
-  for (const node of model.graph.nodes)
-    for (const graph of subgraphsOf(node))
-      list(allNodes(graph.nodes), `a branch or loop body of ${nodeName(node)}`);
-  for (const { name, nodes } of model.functions) list(allNodes(nodes), `the function ${name}`);
+  }
   return skipped;
+}
+
+function weightsInside(graph: Graph, outer: ReadonlyMap<string, unknown>, where: string): SkippedWeight[] {
+  const known = new Map<string, unknown>([...outer, ...graph.initializers]);
+  return graph.nodes.flatMap((node) => [
+    ...weightPlaces(node).flatMap(({ input }) => {
+      const name = node.inputs[input] ?? '';
+      return known.has(name) ? [inside(name, node, where)] : [];
+    }),
+    ...subgraphsOf(node).flatMap((inner) => weightsInside(inner, known, where)),
+  ]);
+}
+
+function inside(name: string, node: Node, where: string): SkippedWeight {
+  return { name, reason: `weight of ${nodeName(node)} (${node.opType}) inside of ${where}` };
 }

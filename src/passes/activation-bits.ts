@@ -1,0 +1,54 @@
+import type { Model, Node } from '../ir/graph.ts';
+import { producersOf } from '../ir/traverse.ts';
+import { floatsOf, isQuantDomain } from './constant-elementwise.ts';
+
+/** How few values an activation has, and the operator that makes it so. */
+export interface ActivationBits {
+  readonly bits: number;
+  readonly by: string;
+}
+
+/** Operators that give values that their input had, at most in another shape or order. */
+const PASSING: ReadonlySet<string> = new Set([
+  'Identity',
+  'Reshape',
+  'Flatten',
+  'Squeeze',
+  'Unsqueeze',
+  'Transpose',
+  'Dropout',
+  'MaxPool',
+]);
+
+/** Bits of the values of a graph that Sign, BipolarQuant, Quant or MultiThreshold round; undefined for all others. */
+export function activationBits(model: Model): (name: string) => ActivationBits | undefined {
+  const producers = producersOf(model.graph.nodes);
+  return (name) => {
+    let node = producers.get(name);
+    while (node !== undefined && node.domain === '' && PASSING.has(node.opType))
+      node = producers.get(node.inputs[0] ?? '');
+    const bits = node && roundedTo(node, model);
+    return bits === undefined ? undefined : { bits, by: node!.opType };
+  };
+}
+
+/** Bits of what a node makes of any input. */
+function roundedTo({ domain, opType, inputs }: Node, { graph }: Model): number | undefined {
+  if (domain === '') return opType === 'Sign' ? 1 : undefined;
+  if (!isQuantDomain(domain)) return undefined;
+  switch (opType) {
+    case 'BipolarQuant':
+      return 1;
+    case 'Quant':
+    case 'IntQuant': {
+      const width = floatsOf(graph.initializers.get(inputs[3] ?? ''));
+      return width?.data.length === 1 ? width.data[0] : undefined;
+    }
+    case 'MultiThreshold': {
+      const steps = graph.initializers.get(inputs[1] ?? '')?.shape[1];
+      return steps === undefined ? undefined : 32 - Math.clz32(steps);
+    }
+    default:
+      return undefined;
+  }
+}
