@@ -185,19 +185,23 @@ const dequantizeLinear: Operator = (call) => {
 const dynamicQuantizeLinear: Operator = (call) => {
   const x = call.input(0);
   const y = call.allocate('UINT8', x.shape);
-  const from = x.data as Float32Array;
-  const to = y.data as Uint8Array;
+  const { scale, zero } = quantizeByRange(x.data as Float32Array, y.data as Uint8Array);
+  const scaleTensor: Tensor = { dtype: 'FLOAT', shape: [], data: Float32Array.of(scale) };
+  return [y, scaleTensor, { dtype: 'UINT8', shape: [], data: Uint8Array.of(zero) }];
+};
+
+/** Writes the UINT8 codes of values by the scale and zero point of their own range, and gives these back. */
+export function quantizeByRange(from: Float32Array, to: Uint8Array): { scale: number; zero: number } {
   const { scale, zero } = dynamicRange(from);
   for (let i = 0; i < to.length; i++) {
     const value = Math.fround(from[i]! / scale);
     to[i] = roundBounded(Math.min(255 - zero, Math.max(-zero, value))) + zero;
   }
-  const scaleTensor: Tensor = { dtype: 'FLOAT', shape: [], data: Float32Array.of(scale) };
-  return [y, scaleTensor, { dtype: 'UINT8', shape: [], data: Uint8Array.of(zero) }];
-};
+  return { scale, zero };
+}
 
 /** Scale and zero point of UINT8 for values, float32. */
-export function dynamicRange(values: Float32Array): { scale: number; zero: number } {
+function dynamicRange(values: Float32Array): { scale: number; zero: number } {
   let least = 0;
   let most = 0;
   for (let i = 0; i < values.length; i++) {

@@ -31,6 +31,8 @@ import { QONNX } from './qonnx.ts';
 import { MICROSOFT_QUANTIZATIONS, QUANTIZATIONS } from './quantization.ts';
 import { INTEGER_CONVOLUTIONS } from './quantized/convolution.ts';
 import { INTEGER_PRODUCTS } from './quantized/matmul.ts';
+import { PRODUCTS_TO_FLOAT } from './quantized/matmul-to-float.ts';
+import { CODED_POINTWISE } from './quantized/pointwise.ts';
 import { RECURRENT } from './recurrent/table.ts';
 import { REDUCTIONS } from './reduction.ts';
 import { REGION_POOLS } from './region-pooling.ts';
@@ -46,6 +48,7 @@ import { SIGNAL_WEIGHTS } from './signal-weights.ts';
 import { SLICINGS } from './slicing.ts';
 import { SOFTMAX } from './softmax.ts';
 import { CACHE_UPDATES } from './tensor-scatter.ts';
+import { TRANSFORMER_FUSIONS } from './transformer-fusions.ts';
 import { TRANSPOSED_CONVOLUTIONS } from './transposed-convolution.ts';
 import { UNPOOLS } from './unpooling.ts';
 import { VECTORIZERS } from './vectorizer.ts';
@@ -104,7 +107,7 @@ const TABLES: Readonly<Record<string, readonly OperatorTable[]>> = {
   'ai.onnx.preview': [FLEX_ATTENTION],
   'ai.onnx.ml': [MACHINE_LEARNING],
   qonnx: [QONNX],
-  'com.microsoft': [MICROSOFT_QUANTIZATIONS],
+  'com.microsoft': [CODED_POINTWISE, MICROSOFT_QUANTIZATIONS, PRODUCTS_TO_FLOAT, TRANSFORMER_FUSIONS],
   bnnq: [FUSED_AFFINE, FUSED_CONVOLUTIONS, FUSED_LINEAR],
 };
 

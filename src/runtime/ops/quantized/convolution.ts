@@ -9,7 +9,7 @@ import { type Geometry, geometryOf } from '../convolution.ts';
 import type { OperatorTable } from '../operator-table.ts';
 import { eachIndex, eachTap } from '../window.ts';
 import { requantize } from './requantize.ts';
-import { EXACT_SUM, largestSize, single, zerosOf } from './zero-point.ts';
+import { EXACT_SUM, LARGEST_BYTE, single, zerosOf } from './zero-point.ts';
 
 /** Channels `from … to` of every group, whose sums are exact in float32. */
 interface Chunk {
@@ -47,12 +47,12 @@ function operandsOf(x: Tensor, xZero: Tensor | undefined, w: Tensor, wZero: Tens
 }
 
 function planOf(call: Call, operands: Operands): Plan {
-  const { x, w, xZero } = operands;
+  const { x, w } = operands;
   const geometry = geometryOf(call, x.shape, w.shape);
   const { conv2d, groups } = geometry;
   if (conv2d === undefined || sizeOf(geometry.shape) === 0 || sizeOf(w.shape) === 0)
     return { geometry, chunks: undefined };
-  const limit = EXACT_SUM / largestSize(x.dtype, [xZero]);
+  const limit = EXACT_SUM / LARGEST_BYTE;
   const chunks = boundedChannels(operands, limit)?.map(([from, to]) => ({
     from,
     to,
@@ -93,7 +93,7 @@ function boundedChannels({ w, wZeros }: Operands, limit: number): [number, numbe
 function sumsOf(call: Call, operands: Operands): Tensor {
   const { x, w, xZero, wZeros, isConstant } = operands;
   const make = (): Plan => planOf(call, operands);
-  const plan = isConstant ? call.memo(make, x.shape, w.shape, [xZero], wZeros) : make();
+  const plan = isConstant ? call.memo(make, x.shape, w.shape, wZeros) : make();
   const { geometry, chunks } = plan;
   if (chunks === undefined) return plainSums(call, operands, geometry);
   const total = chunks.length > 1 ? call.allocate('INT32', geometry.shape) : undefined;

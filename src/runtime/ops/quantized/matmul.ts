@@ -10,7 +10,7 @@ import { withWeights } from '../../weight-rows.ts';
 import { roundToBfloat16, roundToFloat16 } from '../../widen.ts';
 import type { OperatorTable } from '../operator-table.ts';
 import { requantize } from './requantize.ts';
-import { EXACT_SUM, largestSize, single, zerosOf } from './zero-point.ts';
+import { EXACT_SUM, LARGEST_BYTE, single, zerosOf } from './zero-point.ts';
 
 /** The matrices of a product as NumPy's matmul pairs them: a [M,K], b [K,N], by their numbers. */
 interface Pairs {
@@ -67,19 +67,26 @@ class PerVector {
   }
 }
 
-interface Operands {
+/** Products that can be summed exactly in float32, whatever the elements. */
+const CHUNK = Math.floor(EXACT_SUM / LARGEST_BYTE ** 2);
+
+export interface Operands {
   readonly a: Tensor;
   readonly b: Tensor;
   readonly pairs: Pairs;
   readonly aZeros: PerVector;
   readonly bZeros: PerVector;
-  /** Columns of a whose products can be summed exactly in float32. */
-  readonly chunk: number;
   /** Set where b is one constant matrix whose layout may be kept: what stands for its zero points. */
   readonly key: string | undefined;
 }
 
-function operandsOf(a: Tensor, aZero: Tensor | undefined, b: Tensor, bZero: Tensor | undefined): Operands {
+/** The operands of a product of 8-bit matrices with their zero points. */
+export function operandsOf(
+  a: Tensor,
+  aZero: Tensor | undefined,
+  b: Tensor,
+  bZero: Tensor | undefined,
+): Operands {
   const pairs = pairsOf(a.shape, b.shape);
   const aZeros = zerosOf(a, aZero);
   const bZeros = zerosOf(b, bZero);
@@ -90,14 +97,13 @@ function operandsOf(a: Tensor, aZero: Tensor | undefined, b: Tensor, bZero: Tens
     pairs,
     aZeros: new PerVector(aZeros, pairs.m, pairs.lefts, 'zero points of rows'),
     bZeros: new PerVector(bZeros, pairs.n, pairs.rights, 'zero points of columns'),
-    chunk: Math.floor(EXACT_SUM / (largestSize(a.dtype, aZeros) * largestSize(b.dtype, bZeros))),
     key: isKept && pairs.rights === 1 ? bZeros.join() : undefined,
   };
 }
 
 /** INT32 [.., M, N]: Σ (a − a₀)(b − b₀), wrapped around. */
-function sumsOf(call: Call, operands: Operands): Tensor {
-  const { pairs, chunk } = operands;
+export function sumsOf(call: Call, operands: Operands): Tensor {
+  const { pairs } = operands;
   const total = call.allocate('INT32', pairs.shape);
   const { m, k, n } = pairs;
   (total.data as Int32Array).fill(0);
@@ -107,8 +113,8 @@ function sumsOf(call: Call, operands: Operands): Tensor {
   const batches = isLayer ? 1 : pairs.left.length;
   const rows = isLayer ? pairs.left.length * m : m;
   const part = call.allocate('FLOAT', [rows, n]);
-  for (let from = 0; from < k; from += chunk) {
-    const count = Math.min(chunk, k - from);
+  for (let from = 0; from < k; from += CHUNK) {
+    const count = Math.min(CHUNK, k - from);
     const left = call.allocate('FLOAT', [rows, count]);
     const right = isLayer ? undefined : call.allocate('FLOAT', [count, n]);
     for (let i = 0; i < batches; i++) {

@@ -21,11 +21,8 @@ export function zerosOf(tensor: Tensor, zero: Tensor | undefined): readonly numb
   return zero === undefined ? [0] : Array.from(zero.data as Int8Array);
 }
 
-/** The largest |element − zero point| that the operand may have. */
-export function largestSize(dtype: string, zeros: readonly number[]): number {
-  const [least, most] = dtype === 'INT8' ? [-128, 127] : [0, 255];
-  return zeros.reduce((largest, zero) => Math.max(largest, zero - least, most - zero), 1);
-}
+/** The largest |element − zero point| that any 8-bit operand may have. */
+export const LARGEST_BYTE = 255;
 
 /** The only number of a scale or zero point that holds for the whole tensor. */
 export function single(tensor: Tensor, what: string): number {
