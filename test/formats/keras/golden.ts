@@ -25,8 +25,12 @@ export function readGolden(path: string): { inputs: Tensor[]; outputs: Tensor[] 
 }
 
 /** Runs a model on inputs in the order of its graph; the outputs are in that order, too. */
-export function runInOrder(model: Model, inputs: readonly Tensor[]): Tensor[] {
-  const session = createSession(model, { kernels: 'reference' });
+export function runInOrder(
+  model: Model,
+  inputs: readonly Tensor[],
+  kernels: 'auto' | 'reference' = 'reference',
+): Tensor[] {
+  const session = createSession(model, { kernels });
   try {
     const feeds = Object.fromEntries(session.inputs.map(({ name }, i) => [name, inputs[i]!]));
     const made = session.run(feeds);

@@ -30,13 +30,23 @@ function cellsOf(call: LayerCall): readonly Cell[] {
   if (layer.className !== 'StackedRNNCells') return [cellOf(call, cell)];
   const list = isArray(layer.config.cells) ? layer.config.cells : [];
   if (list.length === 0) throw call.malformed('its stack has no cells');
-  return list.map((item, i) =>
-    cellOf(
-      call,
-      cell.inner('cells', layerJsonOf(item, where), []).inner(`${i}`, layerJsonOf(item, where), []),
-    ),
-  );
+  const counts = new Map<string, number>();
+  return list.map((item) => {
+    const json = layerJsonOf(item, where);
+    // In a list Keras calls things after their class: lstm_cell, lstm_cell_1, …
+    const base = CELL_NAMES[json.className] ?? json.className;
+    const count = counts.get(base) ?? 0;
+    counts.set(base, count + 1);
+    const name = count === 0 ? base : `${base}_${count}`;
+    return cellOf(call, cell.inner('cells', json, []).inner(name, json, []));
+  });
 }
+
+const CELL_NAMES: Readonly<Record<string, string>> = {
+  LSTMCell: 'lstm_cell',
+  GRUCell: 'gru_cell',
+  SimpleRNNCell: 'simple_rnn_cell',
+};
 
 function cellOf(call: LayerCall, cell: LayerCall): Cell {
   const kind: CellKind | undefined = cellKind(cell.layer.className);
