@@ -14,7 +14,8 @@ const DESCRIPTION =
   'Discretize the weights of a trained network to 1-8 bits without retraining, and see what each width costs.';
 
 const EXAMPLES = `
-  <model>    an .onnx file, or a .bnnq file written by this program; told by content
+  <model>    an .onnx file, a Keras model (.h5, .keras, model.json of TensorFlow.js), or a
+             .bnnq file written by this program; told by content
   <dataset>  imagefolder:<dir>, csv:<labels.csv>, cifar10:<file.bin>,
              idx:<images>,<labels> or npz:<file>
 

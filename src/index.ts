@@ -16,6 +16,7 @@
 export { BnnqError, type ErrorCode, type ErrorPlace } from './errors.ts';
 export {
   type InspectedCodes,
+  type InspectedLowBit,
   type InspectedOperator,
   type InspectedWeight,
   inspectModel,
@@ -46,7 +47,7 @@ export { checkWritable, type WriteOptions, writeFileAtomically } from './formats
 export { readNpy, writeNpy } from './formats/npy/npy.ts';
 export { CodeSpool } from './formats/packed/code-spool.ts';
 export type { PackedSize } from './formats/packed/pack.ts';
-export { readModel, readModelBytes } from './formats/read-model.ts';
+export { type ReadModelOptions, readModel, readModelBytes } from './formats/read-model.ts';
 export type { Attribute, Dim, Graph, Initializer, Model, ModelSource, Node, Value } from './ir/graph.ts';
 export { dequantize, type Granularity, type QuantizedTensor, type RowLayout } from './ir/quantized-tensor.ts';
 export type { KernelChoice } from './kernels/select.ts';

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { inspectModel } from '../../src/index.ts';
 import { inspectText } from '../inspect-text.ts';
+import { MODEL_KINDS, type ModelOptions, withModelOptions } from '../model-options.ts';
 import { type CommonOptions, withCommonOptions } from '../options.ts';
 import { printJson, printText } from '../terminal/output.ts';
 
@@ -10,8 +11,8 @@ export function inspectCommand(): Command {
     .description(
       'Inputs, outputs, operators, parameters and the weights that would be discretized, with the reason for those that would not. Of a .bnnq file also its level tables and what each byte on disk is for.',
     )
-    .argument('<model>', '.onnx or .bnnq');
-  return withCommonOptions(command)
+    .argument('<model>', MODEL_KINDS);
+  return withCommonOptions(withModelOptions(command))
     .addHelpText(
       'after',
       `
@@ -20,8 +21,9 @@ Examples:
   $ bnn-quantize inspect model.exp3.bnnq
   $ bnn-quantize inspect model.onnx --json`,
     )
-    .action(async (path: string, options: CommonOptions) => {
-      const inspection = await inspectModel(path);
+    .action(async (path: string, options: CommonOptions & ModelOptions) => {
+      const { architecture } = options;
+      const inspection = await inspectModel(path, { ...(architecture !== undefined && { architecture }) });
       if (options.json) printJson(inspection);
       else printText(inspectText(inspection));
     });

@@ -4,19 +4,19 @@ import {
   BnnqError,
   checkWritable,
   createSession,
-  readModel,
   readNpy,
   type Tensor,
   writeFileAtomically,
   writeNpy,
 } from '../../src/index.ts';
 import { usageError } from '../exit.ts';
+import { MODEL_KINDS, type ModelOptions, openModel, withModelOptions } from '../model-options.ts';
 import { type CommonOptions, collect, withCommonOptions } from '../options.ts';
 import { shape } from '../terminal/format.ts';
 import { printJson, printText } from '../terminal/output.ts';
 import { table } from '../terminal/table.ts';
 
-interface RunCommandOptions extends CommonOptions {
+interface RunCommandOptions extends CommonOptions, ModelOptions {
   readonly input?: string[];
   readonly output?: string[];
   readonly kernels: 'reference' | 'simd' | 'auto';
@@ -32,7 +32,7 @@ export function runCommand(): Command {
     .description(
       'Runs a model once. Inputs and outputs are .npy files; a model with several of them takes name=file for each. Without -o the outputs are summed up on stdout.',
     )
-    .argument('<model>', '.onnx or .bnnq')
+    .argument('<model>', MODEL_KINDS)
     .option('-i, --input <[name=]file.npy>', 'an input; repeatable', collect)
     .option('-o, --output <[name=]file.npy>', 'where to write an output; repeatable', collect)
     .addOption(
@@ -41,7 +41,7 @@ export function runCommand(): Command {
         .default('auto'),
     )
     .option('--force', 'overwrite existing files');
-  return withCommonOptions(command)
+  return withCommonOptions(withModelOptions(command))
     .addHelpText(
       'after',
       `
@@ -55,7 +55,7 @@ Examples:
 
 async function runModel(path: string, options: RunCommandOptions): Promise<void> {
   const force = options.force === true;
-  const model = await readModel(path);
+  const model = await openModel(path, options);
   const names = (values: readonly { readonly name: string }[]): string[] => values.map(({ name }) => name);
   const inputs = filesByName(options.input ?? [], names(model.graph.inputs), 'input');
   const outputs = filesByName(options.output ?? [], names(model.graph.outputs), 'output');

@@ -4,12 +4,13 @@ import { type DataOptions, evaluateOptions, withDataOptions } from '../data-opti
 import { EXIT, usageError } from '../exit.ts';
 import { checkGates, gateText, hasGates } from '../gates.ts';
 import { interruptible } from '../interrupt.ts';
+import { MODEL_KINDS, type ModelOptions, modelSource, withModelOptions } from '../model-options.ts';
 import { type CommonOptions, type GateOptions, withCommonOptions, withGateOptions } from '../options.ts';
 import { scoreText } from '../score-text.ts';
 import { printJson, printText } from '../terminal/output.ts';
 import { startProgress } from '../terminal/progress.ts';
 
-interface ScoreCommandOptions extends CommonOptions, GateOptions, DataOptions {
+interface ScoreCommandOptions extends CommonOptions, GateOptions, DataOptions, ModelOptions {
   readonly data: string;
   readonly against?: string;
 }
@@ -20,7 +21,7 @@ export function scoreCommand(): Command {
     .description(
       'Accuracy of a float or discretized model on a dataset: top-1 and top-5 with Wilson 95 % intervals where there are labels, agreement, divergence and signal-to-noise where there is a float model to compare with.',
     )
-    .argument('<model>', '.onnx or .bnnq')
+    .argument('<model>', MODEL_KINDS)
     .addOption(
       new Option(
         '--data <dataset>',
@@ -28,7 +29,7 @@ export function scoreCommand(): Command {
       ).makeOptionMandatory(),
     )
     .option('--against <model>', 'float model to compare with; without labels it is needed');
-  withCommonOptions(withGateOptions(withDataOptions(command)));
+  withCommonOptions(withGateOptions(withDataOptions(withModelOptions(command))));
   return command
     .addHelpText(
       'after',
@@ -46,10 +47,11 @@ Examples:
 async function runScore(model: string, options: ScoreCommandOptions): Promise<number> {
   if (options.maxDrop !== undefined && options.against === undefined)
     throw usageError('--max-drop compares with a float model: name it with --against');
-  const about = settingsOf(await inspectModel(model));
+  const source = await modelSource(model, options);
+  const about = settingsOf(await inspectModel(source));
   const progress = startProgress('scoring', options.quiet === true);
   const result = await interruptible((signal) =>
-    score(model, options.data, {
+    score(source, options.data, {
       ...evaluateOptions(options),
       ...(options.against !== undefined && { against: options.against }),
       signal,

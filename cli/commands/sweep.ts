@@ -4,7 +4,6 @@ import {
   openDataset,
   pointsOf,
   type Report,
-  readModel,
   readPreprocess,
   reportFiles,
   reportJson,
@@ -18,6 +17,7 @@ import { type DataOptions, evaluateOptions, withDataOptions } from '../data-opti
 import { EXIT } from '../exit.ts';
 import { checkGates, gateText, hasGates } from '../gates.ts';
 import { interruptible } from '../interrupt.ts';
+import { type ModelOptions, openModel, withModelOptions } from '../model-options.ts';
 import {
   type CommonOptions,
   type GateOptions,
@@ -34,7 +34,7 @@ import { fixed, plural, printable } from '../terminal/format.ts';
 import { printJson, printText } from '../terminal/output.ts';
 import { startProgress } from '../terminal/progress.ts';
 
-interface SweepCommandOptions extends CommonOptions, GateOptions, DataOptions, FitChoices {
+interface SweepCommandOptions extends CommonOptions, GateOptions, DataOptions, FitChoices, ModelOptions {
   readonly schemes: string[];
   readonly bits: number[];
   readonly granularity: string[];
@@ -50,7 +50,7 @@ export function sweepCommand(): Command {
     .description(
       'Tries every combination of schemes, widths and granularities and scores each against the float model. Writes report.json, report.csv, report.md and report.html. What is finished is kept: after an interruption the same command goes on from there. Without labels it reports agreement with the float model.',
     )
-    .argument('<model>', 'float model, .onnx')
+    .argument('<model>', 'float model: .onnx, .h5, .keras or model.json (TensorFlow.js layers)')
     .addOption(
       new Option(
         '--data <dataset>',
@@ -81,7 +81,7 @@ export function sweepCommand(): Command {
     .option('--force', 'replace the report of another sweep in the folder')
     .option('--dry-run', 'say which points would be tried and write nothing');
   withFitOptions(command);
-  withCommonOptions(withGateOptions(withDataOptions(command)));
+  withCommonOptions(withGateOptions(withDataOptions(withModelOptions(command))));
   return command
     .addHelpText(
       'after',
@@ -108,7 +108,7 @@ async function runSweep(path: string, options: SweepCommandOptions): Promise<num
   const { points, left } = pointsOf(range);
   if (options.dryRun) return dryRun(path, points, left, options);
   // The model and the data are opened here as well, so that a folder of another sweep is refused before any work.
-  const [model, dataset] = [await readModel(path), await openDataset(options.data)];
+  const [model, dataset] = [await openModel(path, options), await openDataset(options.data)];
   const folder = openSweepFolder(out, options.force === true, {
     model: model.source.sha256 ?? path,
     data: dataset.fingerprint,
@@ -126,7 +126,7 @@ async function runSweep(path: string, options: SweepCommandOptions): Promise<num
   let resumed = 0;
   const report = await interruptible((signal) =>
     sweep(
-      path,
+      options.architecture === undefined ? path : model,
       dataset,
       {
         ...range,

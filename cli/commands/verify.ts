@@ -1,11 +1,12 @@
 import { Command, Option } from 'commander';
-import { readModel, verifyModel } from '../../src/index.ts';
+import { verifyModel } from '../../src/index.ts';
 import { EXIT } from '../exit.ts';
+import { MODEL_KINDS, type ModelOptions, openModel, withModelOptions } from '../model-options.ts';
 import { type CommonOptions, parseCount, withCommonOptions } from '../options.ts';
 import { grouped, plural, printable } from '../terminal/format.ts';
 import { printJson, printText } from '../terminal/output.ts';
 
-interface VerifyCommandOptions extends CommonOptions {
+interface VerifyCommandOptions extends CommonOptions, ModelOptions {
   readonly seed: number;
   readonly outputsOnly?: boolean;
 }
@@ -16,10 +17,10 @@ export function verifyCommand(): Command {
     .description(
       'Runs a model on made-up input with the reference kernels and with the WebAssembly SIMD kernels and compares every value that is left after fusing, bit for bit. Exit code 1 when any differs.',
     )
-    .argument('<model>', '.bnnq or .onnx')
+    .argument('<model>', MODEL_KINDS)
     .addOption(new Option('--seed <n>', 'which input is made up').argParser(parseCount(0)).default(1))
     .option('--outputs-only', 'compare the outputs of the model alone');
-  return withCommonOptions(command)
+  return withCommonOptions(withModelOptions(command))
     .addHelpText(
       'after',
       `
@@ -28,7 +29,7 @@ Examples:
   $ bnn-quantize verify model.onnx --seed 7 --outputs-only`,
     )
     .action(async (path: string, options: VerifyCommandOptions) => {
-      const model = await readModel(path);
+      const model = await openModel(path, options);
       const everyValue = options.outputsOnly !== true;
       const result = verifyModel(model, { seed: options.seed, everyValue });
       const { equal, values, comparedElements, differentElements, firstDifference } = result;
