@@ -24,7 +24,9 @@ export class GraphBuilder {
   readonly #initializers = new Map<string, Initializer>();
   readonly #inputs: Value[] = [];
   readonly #outputs: Value[] = [];
-  readonly #names = new Set<string>();
+  /** Names of inputs, outputs, initializers and what nodes make. */
+  readonly #values = new Names();
+  readonly #nodeNames = new Names();
   readonly #constants = new Map<string, string>();
   readonly #arranged = new Map<string, string>();
   readonly #produced = new Set<string>();
@@ -32,16 +34,8 @@ export class GraphBuilder {
   readonly #renamed = new Map<string, string>();
   readonly #domains = new Set<string>();
 
-  /** `base`, or `base.1`, `base.2`, … where it is taken; no other call returns it again. */
-  unique(base: string): string {
-    let name = base;
-    for (let i = 1; this.#names.has(name); i++) name = `${base}.${i}`;
-    this.#names.add(name);
-    return name;
-  }
-
   input(name: string, shape: readonly Dim[] | undefined, dtype: Value['dtype'] = 'FLOAT'): KerasTensor {
-    const value = this.unique(name);
+    const value = this.#values.unique(name);
     this.#inputs.push({ name: value, dtype, ...(shape === undefined ? {} : { shape }) });
     return new KerasTensor({ value, dtype, shape });
   }
@@ -62,12 +56,9 @@ export class GraphBuilder {
   ): string[] {
     if (this.#nodes.length >= MAX_NODES)
       throw new BnnqError('limit', `keras: the model makes more than ${MAX_NODES} nodes`);
-    const own = this.unique(name);
-    const names = Array.from({ length: outputs }, (_, i) => `${own}:${i}`);
-    for (const output of names) {
-      this.#names.add(output);
-      this.#produced.add(output);
-    }
+    const own = this.#nodeNames.unique(name);
+    const names = Array.from({ length: outputs }, (_, i) => this.#values.unique(`${own}:${i}`));
+    for (const output of names) this.#produced.add(output);
     this.#domains.add(domain);
     this.#nodes.push({
       name: own,
@@ -94,7 +85,7 @@ export class GraphBuilder {
   initializer(key: string, name: string, make: () => Initializer): string {
     const known = this.#constants.get(key);
     if (known !== undefined) return known;
-    const own = this.unique(name);
+    const own = this.#values.unique(name);
     this.#initializers.set(own, named(make(), own));
     this.#constants.set(key, own);
     return own;
@@ -188,7 +179,7 @@ export class GraphBuilder {
   /** Makes a tensor an output of the graph, in Keras order, under that name or one like it. */
   output(name: string, x: KerasTensor): void {
     const { value, dtype, shape } = this.arrange(x, name);
-    const own = this.unique(name);
+    const own = this.#values.unique(name);
     if (this.#produced.has(value) && !this.#renamed.has(value)) this.#renamed.set(value, own);
     else this.#renamed.set(this.node(`${name}/identity`, 'Identity', [value]), own);
     this.#outputs.push({ name: own, dtype, ...(shape === undefined ? {} : { shape }) });
@@ -224,6 +215,23 @@ export class GraphBuilder {
       initializers: this.#initializers,
       valueInfo: new Map(),
     };
+  }
+}
+
+/** Names that are taken. */
+class Names {
+  readonly #taken = new Set<string>();
+  /** Where to go on counting, by base: thousands of calls of one layer must not count from 1 each. */
+  readonly #next = new Map<string, number>();
+
+  /** `base`, or `base.1`, `base.2`, … where it is taken; then that is taken, too. */
+  unique(base: string): string {
+    let name = base;
+    let next = this.#next.get(base) ?? 1;
+    while (this.#taken.has(name)) name = `${base}.${next++}`;
+    this.#next.set(base, next);
+    this.#taken.add(name);
+    return name;
   }
 }
 
