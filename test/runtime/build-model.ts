@@ -58,7 +58,7 @@ export function buildModel(short: ShortModel): Model {
   const graph = graphOf(short);
   return {
     irVersion: 8,
-    opsets: opsetsOf(short.opset, short.functions?.length ?? 0),
+    opsets: withMicrosoft(opsetsOf(short.opset, short.functions?.length ?? 0), short.nodes),
     producer: 'test',
     metadata: new Map(),
     graph,
@@ -83,6 +83,11 @@ function graphOf(short: ShortGraph): Graph {
 
 function opsetsOf(opset = 17, functions = 0): Map<string, number> {
   return new Map([['', opset], ...(functions > 0 ? [['local', 1] as const] : [])]);
+}
+
+/** The operator sets, with that of onnxruntime's own operators where a node is one. */
+function withMicrosoft(opsets: Map<string, number>, nodes: readonly ShortNode[]): Map<string, number> {
+  return nodes.some(({ domain }) => domain === 'com.microsoft') ? opsets.set('com.microsoft', 1) : opsets;
 }
 
 function functionOf(short: ShortFunction, opset?: number): FunctionBody {

@@ -15,6 +15,7 @@ export interface Case {
   readonly attributes?: Attributes;
   readonly outputs?: readonly DataType[];
   readonly opset?: number;
+  readonly domain?: string;
 }
 
 /** A FLOAT input of that shape. */
@@ -46,7 +47,7 @@ const FLOAT_ONLY: readonly DataType[] = ['FLOAT'];
 /** A test a case: the same outputs as onnxruntime. */
 export function testFamily(family: string, cases: readonly Case[]): void {
   describe(`${family} agree with onnxruntime`, () => {
-    for (const { op, note, inputs, attributes = {}, outputs = FLOAT_ONLY, opset = 17 } of cases)
+    for (const { op, note, inputs, attributes = {}, outputs = FLOAT_ONLY, opset = 17, domain = '' } of cases)
       it(`${op} ${note}`, async () => {
         const fed: Record<string, readonly [DataType, readonly number[]]> = {};
         const constants: Record<string, Tensor> = {};
@@ -63,7 +64,7 @@ export function testFamily(family: string, cases: readonly Case[]): void {
           constants,
           outputs: made,
           outputTypes: Object.fromEntries(outputs.map((dtype, i) => [`Y${i}`, dtype])),
-          nodes: [{ op, inputs: names, outputs: made, attributes }],
+          nodes: [{ op, domain, inputs: names, outputs: made, attributes }],
         });
       });
   });

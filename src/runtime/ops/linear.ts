@@ -109,10 +109,10 @@ function transposedIf(matrix: Tensor, isTransposed: boolean): Tensor {
   return { dtype: matrix.dtype, shape, data };
 }
 
+const matmul: Operator = (call) => matmulOf(call, call.input(0), call.input(1));
+
 /** NumPy's matmul: vectors gain an axis, the axes before the last two broadcast. A constant matrix is a layer. */
-const matmul: Operator = (call) => {
-  const a = call.input(0);
-  const b = call.input(1);
+export function matmulOf(call: Call, a: Tensor, b: Tensor): Tensor {
   if (a.dtype === 'FLOAT' && b instanceof ConstantTensor && b.shape.length === 2 && a.shape.length >= 1)
     return linearLayer(call, a, b, false, {});
   if (b.dtype === 'FLOAT' && a instanceof ConstantTensor && a.shape.length === 2 && b.shape.length >= 2)
@@ -159,7 +159,7 @@ const matmul: Operator = (call) => {
     );
   }
   return y;
-};
+}
 
 /** A constant [M,K] times x [..., K, N]: a 1×1 convolution of K channels over a line of N. */
 function constantTimes(call: Call, w: ConstantTensor, x: Tensor): Tensor {

@@ -84,11 +84,28 @@ function normalizeGroups(
 
 /** The axes from `axis` on by their mean and variance; outputs Y, Mean, InvStdDev. */
 const layerNormalization: Operator = (call) => {
-  const x = call.input(0);
-  const rank = x.shape.length;
-  const axis = axisOf(call.int('axis', -1), rank);
-  const epsilon = call.float('epsilon', 1e-5);
   expectStash(call);
+  const axis = axisOf(call.int('axis', -1), call.input(0).shape.length);
+  return normalizeLayer(
+    call,
+    call.input(0),
+    call.input(1),
+    call.optional(2),
+    axis,
+    call.float('epsilon', 1e-5),
+  );
+};
+
+/** Y, and mean and 1/√(variance + ε) as outputs 1 and 2 where the node names them. */
+export function normalizeLayer(
+  call: Call,
+  x: Tensor,
+  scales: Tensor,
+  biases: Tensor | undefined,
+  axis: number,
+  epsilon: number,
+): (Tensor | undefined)[] {
+  const rank = x.shape.length;
   const rows = sizeBetween(x.shape, 0, axis);
   const length = sizeBetween(x.shape, axis, rank);
   const tail = x.shape.slice(axis);
@@ -97,8 +114,8 @@ const layerNormalization: Operator = (call) => {
   const wanted = [1, 2].map((i) => (call.node.outputs[i] ?? '') !== '');
   const means = wanted[0] ? call.allocate('FLOAT', statistics) : undefined;
   const factors = wanted[1] ? call.allocate('FLOAT', statistics) : undefined;
-  const scale = expandedParameters(call.input(1), tail);
-  const bias = call.optional(2) === undefined ? undefined : expandedParameters(call.input(2), tail);
+  const scale = expandedParameters(scales, tail);
+  const bias = biases === undefined ? undefined : expandedParameters(biases, tail);
   const from = x.data as Float32Array;
   const to = y.data as Float32Array;
   for (let r = 0; r < rows; r++) {
@@ -110,18 +127,19 @@ const layerNormalization: Operator = (call) => {
     if (factors !== undefined) (factors.data as Float32Array)[r] = factor;
   }
   return [y, means, factors];
-};
+}
 
 /** x / √(mean x² + ε) · scale over the axes from `axis` on. */
 const rmsNormalization: Operator = (call) => {
-  const x = call.input(0);
-  const rank = x.shape.length;
-  const axis = axisOf(call.int('axis', -1), rank);
-  const epsilon = call.float('epsilon', 1e-5);
   expectStash(call);
-  const length = sizeBetween(x.shape, axis, rank);
+  const axis = axisOf(call.int('axis', -1), call.input(0).shape.length);
+  return normalizeRms(call, call.input(0), call.input(1), axis, call.float('epsilon', 1e-5));
+};
+
+export function normalizeRms(call: Call, x: Tensor, scales: Tensor, axis: number, epsilon: number): Tensor {
+  const length = sizeBetween(x.shape, axis, x.shape.length);
   const y = call.allocate(x.dtype, x.shape);
-  const scale = expandedParameters(call.input(1), x.shape.slice(axis));
+  const scale = expandedParameters(scales, x.shape.slice(axis));
   const from = x.data as Float32Array;
   const to = y.data as Float32Array;
   for (let start = 0; start < to.length; start += length) {
@@ -131,7 +149,7 @@ const rmsNormalization: Operator = (call) => {
     for (let i = 0; i < length; i++) to[start + i] = from[start + i]! * factor * scale[i]!;
   }
   return y;
-};
+}
 
 /** stash_type, the type of the statistics: FLOAT or DOUBLE, both computed as float64. */
 function expectStash(call: Call): void {
