@@ -51,6 +51,7 @@ function weightsOf(path: string): Map<string, Float32Array> {
     const counts: Record<string, number> = {
       geometric: 2,
       'geometric-zero': 2,
+      affine: 2,
       magnitudes: half,
       bases: k,
       table: 2 * half,
@@ -59,6 +60,7 @@ function weightsOf(path: string): Map<string, Float32Array> {
     const level = (table: number, code: number) => {
       const p = (i: number) => levels.readFloatLE(levelAt + 4 * (table * count + i));
       if (rule === 'table') return p(code);
+      if (rule === 'affine') return (code - p(1)) * p(0);
       let [sum, j] = [0, code % half];
       if (rule === 'bases') for (let i = 0; i < k; i++) sum += (code >> i) % 2 ? -p(i) : p(i);
       else if (rule === 'linear') sum = (j + 0.5) * p(0);
