@@ -48,7 +48,7 @@ function rewriteGraph(model: Model, passes: readonly Pass[]): Model {
   const { model: rewritten } = runPasses(model, passes);
   const { graph } = rewritten;
   if (!graph.nodes.some((node) => subgraphsOf(node).length > 0)) return rewritten;
-  const types = inferShapes(rewritten);
+  const types = inferShapes(model); // before fusing: nothing is known of what fused operators give
   const nodes = graph.nodes.map((node) =>
     withSubgraphs(node, (body) => rewriteBody(rewritten, body, types, passes)),
   );
