@@ -29,7 +29,9 @@ import { PADDINGS } from './padding.ts';
 import { POOLS } from './pooling.ts';
 import { QONNX } from './qonnx.ts';
 import { MICROSOFT_QUANTIZATIONS, QUANTIZATIONS } from './quantization.ts';
+import { CODED_POOLS } from './quantized/average-pool.ts';
 import { INTEGER_CONVOLUTIONS } from './quantized/convolution.ts';
+import { CODED_GEMM } from './quantized/gemm.ts';
 import { INTEGER_PRODUCTS } from './quantized/matmul.ts';
 import { PRODUCTS_TO_FLOAT } from './quantized/matmul-to-float.ts';
 import { CODED_POINTWISE } from './quantized/pointwise.ts';
@@ -107,7 +109,14 @@ const TABLES: Readonly<Record<string, readonly OperatorTable[]>> = {
   'ai.onnx.preview': [FLEX_ATTENTION],
   'ai.onnx.ml': [MACHINE_LEARNING],
   qonnx: [QONNX],
-  'com.microsoft': [CODED_POINTWISE, MICROSOFT_QUANTIZATIONS, PRODUCTS_TO_FLOAT, TRANSFORMER_FUSIONS],
+  'com.microsoft': [
+    CODED_GEMM,
+    CODED_POINTWISE,
+    CODED_POOLS,
+    MICROSOFT_QUANTIZATIONS,
+    PRODUCTS_TO_FLOAT,
+    TRANSFORMER_FUSIONS,
+  ],
   bnnq: [FUSED_AFFINE, FUSED_CONVOLUTIONS, FUSED_LINEAR],
 };
 

@@ -76,6 +76,8 @@ export interface Operands {
   readonly pairs: Pairs;
   readonly aZeros: PerVector;
   readonly bZeros: PerVector;
+  /** Whether b is one matrix that is given as its transpose, [N,K]. */
+  readonly isTransposed: boolean;
   /** Set where b is one constant matrix whose layout may be kept: what stands for its zero points. */
   readonly key: string | undefined;
 }
@@ -86,8 +88,9 @@ export function operandsOf(
   aZero: Tensor | undefined,
   b: Tensor,
   bZero: Tensor | undefined,
+  isTransposed = false,
 ): Operands {
-  const pairs = pairsOf(a.shape, b.shape);
+  const pairs = pairsOf(a.shape, isTransposed ? b.shape.toReversed() : b.shape);
   const aZeros = zerosOf(a, aZero);
   const bZeros = zerosOf(b, bZero);
   const isKept = b instanceof ConstantTensor && (bZero === undefined || bZero instanceof ConstantTensor);
@@ -97,7 +100,8 @@ export function operandsOf(
     pairs,
     aZeros: new PerVector(aZeros, pairs.m, pairs.lefts, 'zero points of rows'),
     bZeros: new PerVector(bZeros, pairs.n, pairs.rights, 'zero points of columns'),
-    key: isKept && pairs.rights === 1 ? bZeros.join() : undefined,
+    isTransposed,
+    key: isKept && pairs.rights === 1 ? `${isTransposed}/${bZeros.join()}` : undefined,
   };
 }
 
@@ -152,7 +156,7 @@ function shiftRows({ a, pairs, aZeros, key }: Operands, i: number, to: Tensor, f
 
 /** b − b₀ for rows `from … from + count` of a matrix; element (r, c) goes to r·rowStep + c·columnStep. */
 function shiftColumns(
-  { b, pairs, bZeros }: Operands,
+  { b, pairs, bZeros, isTransposed }: Operands,
   matrix: number,
   to: Float32Array,
   rowStep: number,
@@ -164,8 +168,9 @@ function shiftColumns(
   const source = b.data as Uint8Array;
   const zeros = Float32Array.from({ length: n }, (_, column) => bZeros.of(matrix, column));
   for (let r = 0; r < count; r++) {
-    const start = (matrix * k + from + r) * n;
-    for (let c = 0; c < n; c++) to[r * rowStep + c * columnStep] = source[start + c]! - zeros[c]!;
+    const start = isTransposed ? from + r : (matrix * k + from + r) * n;
+    const step = isTransposed ? k : 1;
+    for (let c = 0; c < n; c++) to[r * rowStep + c * columnStep] = source[start + c * step]! - zeros[c]!;
   }
 }
 

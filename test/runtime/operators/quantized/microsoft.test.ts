@@ -75,6 +75,27 @@ describe('8-bit operators of onnxruntime', () => {
         channels_last: 1,
       });
     });
+    it(`QLinearAveragePool of ${dtype}`, async () => {
+      const window = { kernel_shape: [3, 2], strides: [2, 1], pads: [1, 1, 0, 1] };
+      await compare('QLinearAveragePool', [...a, ...coding(dtype, 0.015, 3)], dtype, window);
+      const counted = { ...window, count_include_pad: 1 };
+      await compare('QLinearAveragePool', [...a, ...coding(dtype, 0.015, 3)], dtype, counted);
+    });
+    for (const transB of [0, 1])
+      it(`QGemm of ${dtype}, transB ${transB}`, async () => {
+        const matrix = wholeRange(dtype, transB === 1 ? [6, 37] : [37, 6], 5);
+        const bias = wholeRange('INT32', [6], 6);
+        const b = [matrix, ...coding(dtype, 0.01, 2), bias];
+        const attributes = { transB, alpha: { float: 0.75 } };
+        const left = coded(dtype, [5, 37], 0.02, 1);
+        await compare('QGemm', [...left, ...b, ...coding(dtype, 0.2, 3)], dtype, attributes);
+        await compare('QGemm', [...left, ...b], 'FLOAT', attributes);
+        const turned = coded(dtype, [37, 5], 0.02, 1);
+        await compare('QGemm', [...turned, ...b, ...coding(dtype, 0.2, 3)], dtype, {
+          ...attributes,
+          transA: 1,
+        });
+      });
   }
 
   it('QLinearConcat', async () => {
