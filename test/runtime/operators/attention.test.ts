@@ -260,6 +260,65 @@ describe('what Attention refuses', () => {
   });
 });
 
+describe('FlexAttention', () => {
+  const heads = [random([1, 4, 3, 8], 1), random([1, 2, 5, 8], 2), random([1, 2, 5, 6], 3)];
+  const flex = (attributes: Run['attributes'] = {}): Tensor => {
+    const [q, k, v] = heads as [Tensor, Tensor, Tensor];
+    const model = buildModel({
+      opset: 26,
+      inputs: { q: ['FLOAT', q.shape], k: ['FLOAT', k.shape], v: ['FLOAT', v.shape] },
+      outputs: ['y'],
+      nodes: [
+        {
+          op: 'FlexAttention',
+          domain: 'ai.onnx.preview',
+          inputs: ['q', 'k', 'v'],
+          outputs: ['y'],
+          attributes,
+        },
+      ],
+    });
+    const session = createSession({ ...model, opsets: new Map([...model.opsets, ['ai.onnx.preview', 1]]) });
+    const y = session.run({ q, k, v }).get('y')!;
+    session.dispose();
+    return y;
+  };
+  const modifier = (op: string, name: string): ShortAttribute => ({
+    inputs: { s: ['FLOAT', [1, 4, 3, 5]] },
+    outputs: [name],
+    nodes: [{ op, inputs: op === 'Mul' ? ['s', 's'] : ['s'], outputs: [name] }],
+  });
+
+  it('is Attention, to the bit, where nothing is modified', () => {
+    const [plain] = run({ op: 'Attention', inputs: heads, outputs: 1, opset: 24 });
+    expect(flex()).toEqual(plain);
+    const scale = { scale: { float: 0.2 } };
+    expect(flex(scale)).toEqual(
+      run({ op: 'Attention', inputs: heads, outputs: 1, attributes: scale, opset: 24 })[0],
+    );
+  });
+
+  it('has its scores and probabilities modified by its subgraphs', () => {
+    const scores = run({
+      op: 'Attention',
+      inputs: heads,
+      outputs: 4,
+      attributes: { softcap: { float: 1 } },
+      opset: 24,
+    });
+    expectAgreement(scores[0]!, flex({ score_mod: modifier('Tanh', 't') }));
+    expect(flex({ prob_mod: modifier('Mul', 't') })).not.toEqual(flex());
+    expect(
+      (flex({ score_mod: modifier('Tanh', 't'), prob_mod: modifier('Neg', 'n') }).data as Float32Array)[0],
+    ).toBe(-(flex({ score_mod: modifier('Tanh', 't') }).data as Float32Array)[0]!);
+  });
+
+  it('is refused in a precision of two bytes, and with a subgraph of another shape', () => {
+    expect(() => flex({ softmax_precision: 10 })).toThrow('softmax_precision 10');
+    expect(() => flex({ score_mod: modifier('Shape', 't') })).toThrow('subgraph "score_mod" gives INT64 [4]');
+  });
+});
+
 describe('LinearAttention', () => {
   const [B, T, HQ, H, K, V] = [2, 3, 4, 2, 3, 5];
   const operands = {

@@ -259,6 +259,19 @@ describe('DOUBLE', () => {
     });
 });
 
+describe('an empty input', () => {
+  it('has states of zeros, or no states', () => {
+    for (const op of ['RNN', 'GRU', 'LSTM'] as const) {
+      const noSteps = modelOf({ op, note: '', steps: 0 });
+      const { shape, data } = run(noSteps.model, noSteps.feeds).get('Yh')!;
+      expect(shape).toEqual([1, 3, 6]);
+      expect([...data]).toEqual(new Array(18).fill(0));
+      const noSamples = modelOf({ op, note: '', batch: 0 });
+      expect(run(noSamples.model, noSamples.feeds).get('Y')!.shape).toEqual([5, 1, 0, 6]);
+    }
+  });
+});
+
 describe('what is refused', () => {
   const refusal = (c: Partial<Recurrent> & Pick<Recurrent, 'op'>): string => {
     const { model, feeds } = modelOf({ note: '', ...c });

@@ -19,7 +19,7 @@ export function activate(
   { f, kernel, alpha, beta }: Activation,
   values: Floats,
   start = 0,
-  end = values.length,
+  end: number = values.length,
 ): void {
   if (kernel !== undefined && values instanceof Float32Array) {
     const part = values.subarray(start, end);
