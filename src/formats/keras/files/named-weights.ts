@@ -99,12 +99,16 @@ function withName(entries: readonly Entry[], name: string): readonly Entry[] {
   return by((last) => old.some((ending) => last.endsWith(`_${ending}`)));
 }
 
-/** Those whose scope names the most of the nested models around the layer, and the fewest things besides. */
+/**
+ * Those whose scope names the most of the nested models around the layer, and the fewest things besides. The scope of a
+ * variable may leave models out, so that a thing besides, which is another model, weighs more; unless it is a part.
+ */
 function closest(entries: readonly Entry[], ref: VariableRef): readonly Entry[] {
   const distance = ({ parts }: Entry): number => {
     const scope = parts.slice(0, -1);
     const known = ref.layer.filter((name) => scope.includes(name)).length;
-    return (ref.layer.length - known) * 1000 + scope.length - known;
+    const [missing, besides] = [ref.layer.length - known, scope.length - known];
+    return ref.part.length > 0 ? missing * 1000 + besides : besides * 1000 + missing;
   };
   const least = Math.min(...entries.map(distance));
   return ref.part.length > 0

@@ -22,9 +22,22 @@ export function placedWeights(root: Hdf5Group, config: JsonObject, isSaved: bool
     const key = JSON.stringify(layer);
     if (!groups.has(key)) {
       const outer = place(layer.slice(0, -1));
-      groups.set(key, outer && layerIn(outer, layer.at(-1)!, isSaved));
+      const own = outer && layerIn(outer, layer.at(-1)!, isSaved);
+      groups.set(key, own ?? (outer && elsewhere(layer, outer.config)));
     }
     return groups.get(key);
+  };
+  /** What is in two models is stored in the first of them alone: the place of the same layer in another model. */
+  const elsewhere = (layer: readonly string[], model: Json): Place | undefined => {
+    const name = layer.at(-1)!;
+    const wanted = layersOf(model).find((candidate) => nameOf(candidate) === name);
+    if (wanted === undefined) return undefined;
+    for (const path of pathsTo(config, sameAs(wanted))) {
+      let found: Place | undefined = { group: root, config };
+      for (const step of path) found = found && layerIn(found, step, isSaved);
+      if (found !== undefined) return found;
+    }
+    return undefined;
   };
   return {
     find(ref, shape) {
@@ -98,6 +111,27 @@ function layersOf(model: Json): readonly Json[] {
   const config = field(model, 'config');
   const layers = Array.isArray(config) ? config : field(config, 'layers');
   return Array.isArray(layers) ? layers : [];
+}
+
+/** Whether another serialised layer has the same configuration; what is numbered anew at each writing is not looked at. */
+function sameAs(layer: Json): (other: Json) => boolean {
+  const text = (json: Json): string =>
+    JSON.stringify([textField(json, 'class_name'), field(json, 'config') ?? null], (key, value) =>
+      key === 'shared_object_id' ? undefined : value,
+    );
+  const [name, own] = [nameOf(layer), text(layer)];
+  return (other) => nameOf(other) === name && text(other) === own;
+}
+
+/** Names of the nested models that lead to a layer, and its own; models in wrappers are not looked into. */
+function* pathsTo(model: Json, isWanted: (layer: Json) => boolean): Generator<readonly string[]> {
+  const open = [{ model, path: [] as readonly string[] }];
+  for (let next = open.pop(); next !== undefined; next = open.pop())
+    for (const layer of layersOf(next.model)) {
+      const path = [...next.path, nameOf(layer)];
+      if (isWanted(layer)) yield path;
+      open.push({ model: layer, path });
+    }
 }
 
 function nameOf(layer: Json): string {
