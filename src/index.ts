@@ -48,7 +48,19 @@ export { readNpy, writeNpy } from './formats/npy/npy.ts';
 export { CodeSpool } from './formats/packed/code-spool.ts';
 export type { PackedSize } from './formats/packed/pack.ts';
 export { type ReadModelOptions, readModel, readModelBytes } from './formats/read-model.ts';
-export type { Attribute, Dim, Graph, Initializer, Model, ModelSource, Node, Value } from './ir/graph.ts';
+export type {
+  Attribute,
+  ContainerType,
+  Dim,
+  FunctionBody,
+  Graph,
+  Initializer,
+  Model,
+  ModelSource,
+  Node,
+  Value,
+  ValueType,
+} from './ir/graph.ts';
 export { dequantize, type Granularity, type QuantizedTensor, type RowLayout } from './ir/quantized-tensor.ts';
 export type { KernelChoice } from './kernels/select.ts';
 export type { QuantizeOptions, QuantizeSettings } from './quantizers/options.ts';
@@ -71,7 +83,9 @@ export { reportHtml } from './report/html.ts';
 export { reportJson } from './report/json.ts';
 export { reportMarkdown } from './report/markdown.ts';
 export { reportFiles } from './report/report-files.ts';
+export type { Feeds, ValueFeeds } from './runtime/feeds.ts';
 export { createSession, type RunOptions, type Session, type SessionOptions } from './runtime/session.ts';
+export { EmptyOptional, type RuntimeValue, TensorSequence } from './runtime/values.ts';
 export { type Verification, type VerifyOptions, verifyModel } from './runtime/verify.ts';
 export type { DataType } from './tensor/dtype.ts';
 export { ndarrayOf } from './tensor/ndarray-view.ts';

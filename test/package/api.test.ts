@@ -7,9 +7,11 @@ describe('the public API', () => {
     expect(Object.keys(api).toSorted()).toEqual([
       'BnnqError',
       'CodeSpool',
+      'EmptyOptional',
       'PRESETS',
       'SCHEMES',
       'SCHEME_NAMES',
+      'TensorSequence',
       'VERSION',
       'checkPreprocess',
       'checkWritable',
