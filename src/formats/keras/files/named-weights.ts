@@ -42,14 +42,21 @@ export function namedWeights(
   layerOf: (name: string) => string = (name) => name,
 ): KerasWeights {
   const entries = variables.map((variable) => ({ ...variable, parts: partsOf(variable.name) }));
+  const groups = new Map<string | undefined, Entry[]>();
+  for (const entry of entries) {
+    const group = groups.get(entry.layer);
+    if (group === undefined) groups.set(entry.layer, [entry]);
+    else group.push(entry);
+  }
   const used = new Set<Entry>();
   const found = new Map<string, Entry | undefined>();
   return {
     find(ref, shape) {
       const key = JSON.stringify([ref.layer, ref.part, ref.name, ref.index]);
       if (!found.has(key)) {
-        const free = entries.filter((entry) => !used.has(entry) && isWithin(entry, ref, layerOf));
-        const entry = choose(free, entries, ref, shape, layerOf);
+        const group = groups.get(layerOf(ref.layer[0]!)) ?? groups.get(undefined) ?? [];
+        const free = group.filter((entry) => !used.has(entry));
+        const entry = choose(free, group, ref, shape);
         found.set(key, entry);
         if (entry !== undefined) used.add(entry);
       }
@@ -64,19 +71,14 @@ function partsOf(name: string): string[] {
   return name.replace(/:\d+$/, '').split('/');
 }
 
-function isWithin(entry: Entry, ref: VariableRef, layerOf: (name: string) => string): boolean {
-  return entry.layer === undefined || entry.layer === layerOf(ref.layer[0]!);
-}
-
 function choose(
   free: readonly Entry[],
-  all: readonly Entry[],
+  group: readonly Entry[],
   ref: VariableRef,
   shape: readonly number[],
-  layerOf: (name: string) => string,
 ): Entry | undefined {
   const byName = withName(free, ref.name);
-  if (byName.length === 0) return atPlace(free, all, ref, layerOf);
+  if (byName.length === 0) return atPlace(free, group, ref);
   const own = ref.layer.at(-1)!;
   // A layer of the outermost model has its group for itself; any other is told by its name.
   const isAlone = ref.layer.length === 1 && byName[0]!.layer !== undefined;
@@ -134,14 +136,8 @@ function scopeOf(part: string): (scope: string) => boolean {
 }
 
 /** The variable at the place of the ref in its layer, where it is alone in its group and has no parts. */
-function atPlace(
-  free: readonly Entry[],
-  all: readonly Entry[],
-  ref: VariableRef,
-  layerOf: (name: string) => string,
-): Entry | undefined {
-  if (ref.layer.length > 1 || ref.part.length > 0) return undefined;
-  const group = all.filter((entry) => entry.layer !== undefined && isWithin(entry, ref, layerOf));
+function atPlace(free: readonly Entry[], group: readonly Entry[], ref: VariableRef): Entry | undefined {
+  if (ref.layer.length > 1 || ref.part.length > 0 || group[0]?.layer === undefined) return undefined;
   const entry = group[ref.index];
   return entry !== undefined && free.includes(entry) && !isOtherName(entry) ? entry : undefined;
 }

@@ -16,24 +16,30 @@ const LAYER_FOLDERS = ['layers', '_layer_checkpoint_dependencies'];
  */
 export function placedWeights(root: Hdf5Group, config: JsonObject, isSaved: boolean): KerasWeights {
   const used = new Set<string>();
-  const groups = new Map<string, Place | undefined>();
+  const top: Place = { group: root, config };
+  const places = new Map<string, Place | undefined>();
+  let everywhere: ReadonlyMap<string, readonly Occurrence[]> | undefined;
   const place = (layer: readonly string[]): Place | undefined => {
-    if (layer.length === 0) return { group: root, config };
+    if (layer.length === 0) return top;
     const key = JSON.stringify(layer);
-    if (!groups.has(key)) {
+    if (!places.has(key)) {
       const outer = place(layer.slice(0, -1));
       const own = outer && layerIn(outer, layer.at(-1)!, isSaved);
-      groups.set(key, own ?? (outer && elsewhere(layer, outer.config)));
+      places.set(key, own ?? (outer && elsewhere(layer.at(-1)!, outer.config)));
     }
-    return groups.get(key);
+    return places.get(key);
   };
   /** What is in two models is stored in the first of them alone: the place of the same layer in another model. */
-  const elsewhere = (layer: readonly string[], model: Json): Place | undefined => {
-    const name = layer.at(-1)!;
+  const elsewhere = (name: string, model: Json): Place | undefined => {
+    everywhere ??= occurrencesIn(config);
+    const others = everywhere.get(name)?.slice(0, MAX_OCCURRENCES) ?? [];
+    if (others.length < 2) return undefined;
     const wanted = layersOf(model).find((candidate) => nameOf(candidate) === name);
     if (wanted === undefined) return undefined;
-    for (const path of pathsTo(config, sameAs(wanted))) {
-      let found: Place | undefined = { group: root, config };
+    const isSame = sameAs(wanted);
+    for (const { path, layer } of others) {
+      if (!isSame(layer)) continue;
+      let found: Place | undefined = top;
       for (const step of path) found = found && layerIn(found, step, isSaved);
       if (found !== undefined) return found;
     }
@@ -64,15 +70,32 @@ interface Place {
   readonly group: Hdf5Group;
   /** The layer as it is serialised. */
   readonly config: Json;
+  /** The layers inside, once they were looked for. */
+  layers?: ReadonlyMap<string, Place>;
 }
+
+/** A serialised layer, and the names of the models that lead to it and its own. */
+interface Occurrence {
+  readonly path: readonly string[];
+  readonly layer: Json;
+}
+
+/** Layers of one name in different models that are compared. */
+const MAX_OCCURRENCES = 100;
 
 /** The states of the random generators of Dropout and its like. */
 function isRandomState(path: string): boolean {
   return path.includes('/seed_generator/');
 }
 
-/** The folder of a layer of a model. */
-function layerIn({ group, config }: Place, name: string, isSaved: boolean): Place | undefined {
+/** A layer of a model. */
+function layerIn(model: Place, name: string, isSaved: boolean): Place | undefined {
+  model.layers ??= placesIn(model, isSaved);
+  return model.layers.get(name);
+}
+
+/** The layers of a model by their names, as far as they have folders. */
+function placesIn({ group, config }: Place, isSaved: boolean): Map<string, Place> {
   const folder = LAYER_FOLDERS.map((candidate) => group.get(candidate)).find(
     (found) => found?.kind === 'group',
   );
@@ -80,30 +103,28 @@ function layerIn({ group, config }: Place, name: string, isSaved: boolean): Plac
     // A model inside a wrapper: its layers are those of the wrapper's attribute `layer`.
     const wrapped = group.get('layer');
     const model = field(field(config, 'config'), 'layer');
-    if (wrapped?.kind !== 'group' || model === undefined) return undefined;
-    return layerIn({ group: wrapped, config: model }, name, isSaved);
+    if (wrapped?.kind !== 'group' || model === undefined) return new Map();
+    return placesIn({ group: wrapped, config: model }, isSaved);
   }
-  const layers = layersOf(config);
+  const byName = new Map<string, Hdf5Group>();
+  for (const name of folder.names) {
+    const own = storedName(folder, name);
+    const inner = own === undefined ? undefined : folder.get(name);
+    if (inner?.kind === 'group' && !byName.has(own!)) byName.set(own!, inner);
+  }
+  const places = new Map<string, Place>();
   const counts = new Map<string, number>();
-  let byClass: string | undefined;
-  let own: Json = null;
-  for (const layer of layers) {
+  for (const layer of layersOf(config)) {
     const base = snakeCase(textField(layer, 'class_name'));
     const count = counts.get(base) ?? 0;
     counts.set(base, count + 1);
-    if (nameOf(layer) === name && byClass === undefined) {
-      byClass = count === 0 ? base : `${base}_${count}`;
-      own = layer;
-    }
+    const name = nameOf(layer);
+    const byClass = folder.get(count === 0 ? base : `${base}_${count}`);
+    const named = byName.get(name);
+    const found = isSaved ? (named ?? byClass) : (byClass ?? named);
+    if (found?.kind === 'group' && !places.has(name)) places.set(name, { group: found, config: layer });
   }
-  const named = folder.names.find((candidate) => storedName(folder, candidate) === name);
-  const chosen = isSaved
-    ? (named ?? byClass)
-    : byClass !== undefined && folder.get(byClass)
-      ? byClass
-      : named;
-  const found = chosen === undefined ? undefined : folder.get(chosen);
-  return found?.kind === 'group' ? { group: found, config: own } : undefined;
+  return places;
 }
 
 /** The layers of a model, in order. */
@@ -123,15 +144,19 @@ function sameAs(layer: Json): (other: Json) => boolean {
   return (other) => nameOf(other) === name && text(other) === own;
 }
 
-/** Names of the nested models that lead to a layer, and its own; models in wrappers are not looked into. */
-function* pathsTo(model: Json, isWanted: (layer: Json) => boolean): Generator<readonly string[]> {
-  const open = [{ model, path: [] as readonly string[] }];
-  for (let next = open.pop(); next !== undefined; next = open.pop())
-    for (const layer of layersOf(next.model)) {
-      const path = [...next.path, nameOf(layer)];
-      if (isWanted(layer)) yield path;
-      open.push({ model: layer, path });
+/** All layers of a model and of the models in it by their names; models in wrappers are not looked into. */
+function occurrencesIn(config: Json): Map<string, Occurrence[]> {
+  const found = new Map<string, Occurrence[]>();
+  const open: Occurrence[] = [{ layer: config, path: [] }];
+  for (const next of open)
+    for (const layer of layersOf(next.layer)) {
+      const one = { layer, path: [...next.path, nameOf(layer)] };
+      const known = found.get(nameOf(layer));
+      if (known === undefined) found.set(nameOf(layer), [one]);
+      else known.push(one);
+      open.push(one);
     }
+  return found;
 }
 
 function nameOf(layer: Json): string {
