@@ -1,22 +1,30 @@
 import type { Dim, Model, Node, Value } from '../ir/graph.ts';
-import { numberAttribute } from './constant-values.ts';
+import { numberAttribute, textAttribute } from './constant-values.ts';
 import { product } from './shapes/fact.ts';
+import { labelSizes } from './shapes/linear.ts';
 
 /**
- * Multiply-accumulate operations of every convolution, matrix product, recurrent layer and attention of the main graph; nodes whose shapes are not
- * known are left out. Biases are not counted.
+ * Multiply-accumulate operations of every convolution, matrix product (of integers, too), recurrent layer and attention of
+ * the main graph; nodes whose shapes are not known are left out. Biases are not counted.
  * @param shapes of `inferShapes`, for the batch that is counted
  */
 export function countMacs(model: Model, shapes: ReadonlyMap<string, Value>): Map<Node, number> {
   const counts = new Map<Node, number>();
   for (const node of model.graph.nodes) {
-    const [a, b] = [0, 1].map((i) => shapes.get(node.inputs[i] ?? '')?.shape);
+    const operands = COUNTED_OPERANDS[node.opType] ?? [0, 1];
+    const [a, b] = operands.map((i) => shapes.get(node.inputs[i] ?? '')?.shape);
     const out = shapes.get(node.outputs[0] ?? '')?.shape;
     const count = node.domain === '' ? macsOf(node, a, b, out) : null;
     if (count !== null) counts.set(node, count);
   }
   return counts;
 }
+
+/** Where the two factors are among the inputs, if not first and second. */
+const COUNTED_OPERANDS: Readonly<Record<string, readonly number[]>> = {
+  QLinearConv: [0, 3],
+  QLinearMatMul: [0, 3],
+};
 
 type Shape = readonly Dim[] | undefined;
 
@@ -26,14 +34,24 @@ function macsOf(node: Node, a: Shape, b: Shape, out: Shape): number | null {
   if (gates !== undefined) return recurrentMacs(a, b, gates);
   if (out === undefined) return null;
   switch (node.opType) {
-    case 'Conv': // every output element is a sum over the kernel of one group
+    case 'Conv':
+    case 'ConvInteger':
+    case 'QLinearConv': // every output element is a sum over the kernel of one group
       return product([...out, ...b.slice(1)]);
     case 'ConvTranspose': // every input element is spread over the kernel of one group
       return product([...a, ...b.slice(1)]);
     case 'Gemm':
       return product([...out, a[numberAttribute(node, 'transA', 0) === 0 ? 1 : 0] ?? null]);
     case 'MatMul':
+    case 'MatMulInteger':
+    case 'QLinearMatMul':
       return product([...out, a.at(-1) ?? null]);
+    case 'Einsum': {
+      // of two operands: a product for every combination of their labels; longer chains depend on the order
+      if (node.inputs.length !== 2) return null;
+      const sizes = labelSizes(textAttribute(node, 'equation', ''), [a, b]);
+      return sizes === undefined ? null : product([...sizes.of.values()]);
+    }
     case 'Attention': {
       // every query is multiplied by every key, and its probabilities by every value; not told with a cache of open length
       if ((node.inputs[4] ?? '') !== '') return null;

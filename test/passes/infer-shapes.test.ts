@@ -280,6 +280,25 @@ describe('counting multiplications', () => {
     expect(macs([{ opType: 'MatMul', ...io }], [5, 7], [4, 3, 5])).toEqual([4 * 3 * 5 * 7]);
   });
 
+  it('counts products of integers and sums of products as those of floats', () => {
+    const integers = { input: ['x', 'w'], output: ['y'] };
+    const coded = { input: ['x', '', '', 'w', '', '', '', ''], output: ['y'] };
+    for (const node of [
+      { opType: 'ConvInteger', ...integers },
+      { opType: 'QLinearConv', ...coded },
+    ])
+      expect(macs([node], [16, 8, 3, 3])).toEqual([2 * 16 * 8 * 8 * 72]);
+    for (const node of [
+      { opType: 'MatMulInteger', ...integers },
+      { opType: 'QLinearMatMul', ...coded },
+    ])
+      expect(macs([node], [5, 7], [4, 3, 5])).toEqual([4 * 3 * 5 * 7]);
+    const equation = { name: 'equation', type: 3, s: Buffer.from('...ij,jk->...ik') };
+    expect(macs([{ opType: 'Einsum', ...integers, attribute: [equation] }], [5, 7], [4, 3, 5])).toEqual([
+      4 * 3 * 5 * 7,
+    ]);
+  });
+
   it('counts what a recurrent layer does at every step, and attention between all places', () => {
     const gates = { opType: 'LSTM', input: ['x', 'w', 'w'], output: ['', 'y'] };
     expect(macs([gates], [2, 4 * 7, 5], [3, 6, 5])).toEqual([3 * 6 * 2 * 4 * 7 * (5 + 7)]);

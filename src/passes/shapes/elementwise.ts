@@ -174,7 +174,9 @@ export const ELEMENTWISE: Readonly<Record<string, Infer>> = {
   Dropout: dropout,
   QuantizeLinear: quantizeLinear,
   DynamicQuantizeLinear: ({ inputs: [a] }) => [fact('UINT8', a?.shape), fact('FLOAT', []), fact('UINT8', [])],
-  DequantizeLinear: ({ inputs: [a, scale] }) => [fact(scale?.dtype, a?.shape)],
+  DequantizeLinear: ({ node, inputs: [a, scale] }) => [
+    fact(dataTypeOf(numberAttribute(node, 'output_dtype', 0)) ?? scale?.dtype, a?.shape),
+  ],
   // Quantized training (Brevitas, QONNX, FINN): what goes in is rounded and comes out as floats.
   Quant: sameAsFirst,
   BipolarQuant: sameAsFirst,

@@ -1,5 +1,6 @@
 import type { Dim } from '../../ir/graph.ts';
 import { numberAttribute, textAttribute } from '../constant-values.ts';
+import { type Equation, parseEquation } from '../einsum-equation.ts';
 import { broadcastDims, fact, type Infer } from './fact.ts';
 
 const gemm: Infer = ({ node, inputs: [a, b] }) => {
@@ -18,28 +19,44 @@ const matMul: Infer = ({ inputs: [a, b] }) => {
   return [fact(a.dtype, [...batch, ...rows, ...columns])];
 };
 
-/** "bij,bjk->bik" and the like; with an ellipsis nothing is told. */
+/** The size of every label of the equation: that of its axes which is not 1; an axis of 1 repeats along the others. */
 const einsum: Infer = ({ node, inputs }) => {
-  const [left = '', right] = textAttribute(node, 'equation', '').replaceAll(' ', '').split('->');
-  const terms = left.split(',');
   const dtype = inputs[0]?.dtype;
-  if (left.includes('.') || terms.length !== inputs.length) return [fact(dtype, undefined)];
-  const sizes = new Map<string, Dim>();
-  terms.forEach((term, i) => {
-    [...term].forEach((letter, axis) => {
-      const dim = inputs[i]?.shape?.[axis] ?? null;
-      if (typeof dim === 'number' || !sizes.has(letter)) sizes.set(letter, dim);
-    });
-  });
-  // Without an arrow: the letters that stand once, in the order of the alphabet.
-  const once = [...sizes.keys()].filter((letter) => left.split(letter).length === 2).sort();
+  const shapes = inputs.flatMap(({ shape }) => (shape === undefined ? [] : [shape]));
+  if (shapes.length !== inputs.length) return [fact(dtype, undefined)];
+  const sizes = labelSizes(textAttribute(node, 'equation', ''), shapes);
   return [
     fact(
       dtype,
-      [...(right ?? once)].map((letter) => sizes.get(letter) ?? null),
+      sizes?.equation.result.map((label) => sizes.of.get(label) ?? null),
     ),
   ];
 };
+
+/** The equation of an Einsum and the sizes of its labels; undefined where it does not fit the shapes. */
+export function labelSizes(
+  text: string,
+  shapes: readonly (readonly Dim[])[],
+): { equation: Equation; of: Map<string, Dim> } | undefined {
+  let equation: Equation;
+  try {
+    equation = parseEquation(
+      text,
+      shapes.map((shape) => shape.length),
+    );
+  } catch {
+    return undefined;
+  }
+  const of = new Map<string, Dim>();
+  equation.operands.forEach((labels, i) => {
+    labels.forEach((label, axis) => {
+      const dim = shapes[i]![axis]!;
+      const known = of.get(label) ?? 1;
+      if (known === 1 || (typeof dim === 'number' && dim !== 1)) of.set(label, dim);
+    });
+  });
+  return { equation, of };
+}
 
 export const LINEAR: Readonly<Record<string, Infer>> = {
   Gemm: gemm,

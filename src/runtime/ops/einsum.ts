@@ -1,9 +1,9 @@
 import { BnnqError } from '../../errors.ts';
+import { type Equation, parseEquation } from '../../passes/einsum-equation.ts';
 import type { DataType } from '../../tensor/dtype.ts';
 import { sizeOf, type Tensor, zeros } from '../../tensor/tensor.ts';
 import type { Call, Operator } from '../call.ts';
 import { stridesOf } from '../shapes.ts';
-import { type Equation, parseEquation } from './einsum-equation.ts';
 import { copyStrided, elementsOf } from './elements.ts';
 import { expectSameType, isBig } from './elementwise.ts';
 import { matmulAnyType } from './matmul-any-type.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseEquation } from '../../../src/runtime/ops/einsum-equation.ts';
+import { parseEquation } from '../../../src/passes/einsum-equation.ts';
 import { createSession } from '../../../src/runtime/session.ts';
 import type { DataType } from '../../../src/tensor/dtype.ts';
 import type { Tensor } from '../../../src/tensor/tensor.ts';

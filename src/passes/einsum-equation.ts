@@ -1,4 +1,4 @@
-import { BnnqError } from '../../errors.ts';
+import { BnnqError } from '../errors.ts';
 
 /**
  * An equation with its ellipses written out: the labels of every axis of every operand and of the result. The axes of an
