@@ -20,7 +20,7 @@ const PASSING: ReadonlySet<string> = new Set([
   'MaxPool',
 ]);
 
-/** Bits of the values of a graph that Sign, BipolarQuant, Quant or MultiThreshold round; undefined for all others. */
+/** Bits of the values of a graph that Sign, BipolarQuant, Quant, MultiThreshold or a choice of two constants round; undefined for all others. */
 export function activationBits(model: Model): (name: string) => ActivationBits | undefined {
   const producers = producersOf(model.graph.nodes);
   return (name) => {
@@ -34,7 +34,13 @@ export function activationBits(model: Model): (name: string) => ActivationBits |
 
 /** Bits of what a node makes of any input. */
 function roundedTo({ domain, opType, inputs }: Node, { graph }: Model): number | undefined {
-  if (domain === '') return opType === 'Sign' ? 1 : undefined;
+  const sizeOfConstant = (name = ''): number | undefined =>
+    graph.initializers.get(name)?.shape.reduce((product, dim) => product * dim, 1);
+  if (domain === '') {
+    // Where(x ≥ 0, +1, −1) is the sign of Larq, which is never 0.
+    const isChoice = opType === 'Where' && [1, 2].every((i) => sizeOfConstant(inputs[i]) === 1);
+    return opType === 'Sign' || isChoice ? 1 : undefined;
+  }
   if (!isQuantDomain(domain)) return undefined;
   switch (opType) {
     case 'BipolarQuant':
