@@ -1,4 +1,4 @@
-import type { Graph, Initializer, Model } from '../../ir/graph.ts';
+import type { Graph, Initializer, Model, Node } from '../../ir/graph.ts';
 import type { StoredTensor } from './stored-tensor.ts';
 import type { Span } from './wire.ts';
 
@@ -33,22 +33,52 @@ export function isOutside(initializer: Initializer): boolean {
   return (initializer as Partial<StoredTensor>).isOutside === true;
 }
 
+/** How a model differs from the file that it was read from, where that can be said in the file's bytes. */
+export interface FileChanges {
+  /** Initializers that take the place of nodes, by the output that they are named after. */
+  readonly folded: ReadonlyMap<string, Initializer>;
+  /** Values that are gone, with the nodes or initializers that gave them. */
+  readonly dropped: ReadonlySet<string>;
+}
+
 /**
- * Whether the model differs from the file in values of initializers only, so that it can be written by changing those
- * tensors in the file's bytes.
+ * The changes, where the model differs from the file only in values of initializers and in nodes that have become
+ * initializers or are gone; undefined for a model that has to be written anew.
  */
-export function isPatchable(model: Model, container: OnnxContainer): boolean {
+export function changesOf(model: Model, container: OnnxContainer): FileChanges | undefined {
   const { graph } = model;
   const before = container.graph;
-  if (graph.nodes !== before.nodes || graph.inputs !== before.inputs || graph.outputs !== before.outputs)
-    return false;
-  if (graph.initializers.size !== before.initializers.size) return false;
+  if (graph.inputs !== before.inputs || graph.outputs !== before.outputs) return undefined;
+  const dropped = droppedValues(graph.nodes, before.nodes);
+  if (dropped === undefined) return undefined;
+  const folded = new Map<string, Initializer>();
   for (const [name, initializer] of graph.initializers) {
     const original = before.initializers.get(name);
-    if (original === undefined) return false;
-    if (initializer === original) continue;
-    if (spanOf(original) === undefined || initializer.dtype !== original.dtype) return false;
-    if (initializer.shape.join() !== original.shape.join()) return false;
+    if (original === undefined) {
+      if (!dropped.has(name)) return undefined;
+      folded.set(name, initializer);
+    } else if (initializer !== original && !isReplaceable(original, initializer)) return undefined;
   }
-  return true;
+  for (const name of before.initializers.keys()) if (!graph.initializers.has(name)) dropped.add(name);
+  return { folded, dropped };
+}
+
+/** Outputs of the nodes that are gone; undefined where others have come or the order is another. */
+function droppedValues(nodes: readonly Node[], before: readonly Node[]): Set<string> | undefined {
+  const dropped = new Set<string>();
+  if (nodes === before) return dropped;
+  let at = 0;
+  for (const node of before) {
+    if (node === nodes[at]) at++;
+    else for (const output of node.outputs) if (output !== '') dropped.add(output);
+  }
+  return at === nodes.length ? dropped : undefined;
+}
+
+function isReplaceable(original: Initializer, initializer: Initializer): boolean {
+  return (
+    spanOf(original) !== undefined &&
+    initializer.dtype === original.dtype &&
+    initializer.shape.join() === original.shape.join()
+  );
 }

@@ -136,6 +136,25 @@ function attributeProto(
   }
 }
 
+/** A Constant node whose value is the initializer, its elements in the file or at a place outside. */
+export function constantNode(
+  name: string,
+  initializer: Initializer,
+  location: string | undefined,
+): Uint8Array {
+  const value = {
+    name: 'value',
+    type: AttributeType.TENSOR,
+    t: tensorProto(initializer, location),
+  };
+  return onnx.NodeProto.encode({
+    name,
+    opType: 'Constant',
+    output: [initializer.name],
+    attribute: [value],
+  }).finish();
+}
+
 function tensorProto(initializer: Initializer, location: string | undefined): onnxProto.onnx.ITensorProto {
   const { name, dtype, shape } = initializer;
   const proto = { name, dims: [...shape], dataType: DATA_TYPES[dtype].number };
