@@ -3,9 +3,10 @@ import type { Model, ModelSource } from '../../ir/graph.ts';
 import { validateModel } from '../../ir/validate.ts';
 import type { KerasSource } from './contract.ts';
 import { GraphBuilder } from './graph-builder.ts';
-import { type ImportContext, type LayerCall, tensorsIn } from './layer-call.ts';
+import { type ImportContext, LayerCall, tensorsIn } from './layer-call.ts';
 import { findLayer } from './layers/registry.ts';
 import { convertModel } from './model/convert-model.ts';
+import { modernLayer } from './model/keras1.ts';
 import { layerJsonOf, layerKey } from './model/layer-json.ts';
 import { modelKind } from './model/model-call.ts';
 import { KerasTensor } from './tensor.ts';
@@ -16,7 +17,10 @@ const OPSET = 22;
 const IR_VERSION = 10;
 
 /** Calls of layers; nested models that call each other twice make 2^depth of them without a node. */
-const MAX_CALLS = 100_000;
+const MAX_CALLS = 20_000;
+
+/** Names in one note. */
+const MAX_LISTED = 20;
 
 /** Key of `Model.metadata`: what could not be converted, a line for each layer. */
 export const NOT_CONVERTED = 'keras.not-converted';
@@ -45,11 +49,15 @@ export function importKeras(source: KerasSource, options: KerasOptions = {}): Mo
     convert: (call) => {
       if (++calls > MAX_CALLS)
         throw new BnnqError('limit', `keras: the model calls layers more than ${MAX_CALLS} times`);
-      return convertCall(call, notes);
+      return convertCall(
+        context.major === 1 ? new LayerCall({ ...call, layer: modernLayer(call.layer) }) : call,
+        notes,
+      );
     },
   };
   const model = layerJsonOf(source.config, 'the configuration of the model');
   const outputs = convertModel({ context, model, path: [] });
+  if (notes.length > 0) notes.push(...leftOut(source));
   outputs.tensors.forEach((tensor, i) => {
     graph.output(outputs.names[i]!, tensor);
   });
@@ -67,6 +75,14 @@ export function importKeras(source: KerasSource, options: KerasOptions = {}): Mo
   };
   throwIfAny([...problems, ...(problems.length === 0 ? validateModel(imported) : [])]);
   return imported;
+}
+
+/** Weights that no layer asked for, where some layers are unknown: they are not in the graph. */
+function leftOut(source: KerasSource): string[] {
+  const names = source.weights.unused();
+  if (names.length === 0) return [];
+  const more = names.length > MAX_LISTED ? `, and ${names.length - MAX_LISTED} more` : '';
+  return [`weights that no converted layer has: ${names.slice(0, MAX_LISTED).join(', ')}${more}`];
 }
 
 /** Converts one call; what is wrong with the layer is noted, so that the next one gets its turn. */

@@ -2,7 +2,7 @@ import type { Initializer } from '../../../ir/graph.ts';
 import { applyActivation } from '../activations.ts';
 import type { LayerCall, LayerConverter, LayerTable } from '../layer-call.ts';
 import type { KerasTensor } from '../tensor.ts';
-import { transposed } from '../weight-views.ts';
+import { reshaped, transposed } from '../weight-views.ts';
 import { channelsOf, imageOf, type Padding, spatialSizes, type Window, windowAttributes } from '../window.ts';
 
 /** The window that a convolution's configuration states. */
@@ -63,11 +63,18 @@ function convolution(spatial: number): LayerConverter {
     if (channels % group !== 0 && channels > 0)
       throw call.malformed(`${channels} channels do not make ${group} groups`);
     const shape = [...window.kernel, channels < 0 ? -1 : channels / group, filters];
-    const kernel = call.initializer('kernel', () => convolutionKernel(call.variable('kernel', 0, shape)));
+    const kernel = call.initializer('kernel', () => convolutionKernel(storedKernel(call, shape)));
     const { attributes, sizes } = windowAttributes(call, window, spatialSizes(x.shape, dataFormat));
     const value = call.node('Conv', [x.value, kernel, ...biasOf(call, 1, filters)], { ...attributes, group });
     return applyActivation(call, imageOf(x, value, filters, sizes, dataFormat));
   };
+}
+
+/** The kernel [...kernel, in, out]; Keras 1 gives that of one dimension a second one of size 1. */
+function storedKernel(call: LayerCall, shape: readonly number[]): Initializer {
+  if (call.major > 1 || shape.length !== 3) return call.variable('kernel', 0, shape);
+  const stored = call.variable('kernel', 0, [shape[0]!, 1, ...shape.slice(1)]);
+  return reshaped(stored, [stored.shape[0]!, ...stored.shape.slice(2)]);
 }
 
 /** DepthwiseConv1D and DepthwiseConv2D: `depth_multiplier` filters for each channel. */
