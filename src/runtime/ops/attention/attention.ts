@@ -44,9 +44,12 @@ export const attention: Operator = (call) => {
   const scores = wantsScores ? call.allocate(q.tensor.dtype, [q.batch, q.heads, q.length, keys]) : undefined;
   const bias = biasOf(call, { batch: q.batch, heads: q.heads, queries: q.length, keys, past });
   attend(call, { q, keys: presentKey, values: presentValue, y, scores, bias, settings: settingsOf(call, q) });
-  for (const [i, tensor] of [presentKey, presentValue].entries())
-    if ((call.node.outputs[i + 1] ?? '') === '') call.release(tensor);
-  return [y, presentKey, presentValue, scores];
+  const presents = [presentKey, presentValue].map((tensor, i) => {
+    if ((call.node.outputs[i + 1] ?? '') !== '') return tensor;
+    call.release(tensor);
+    return undefined;
+  });
+  return [y, ...presents, scores];
 };
 
 interface Settings {

@@ -76,5 +76,6 @@ export const causalConvolution: Operator = (call) => {
     const to = y.data as Float32Array;
     for (let i = 0; i < to.length; i++) to[i] = to[i]! * sigmoid(to[i]!);
   }
-  return [y, present];
+  if (call.node.outputs.length < 2) call.release(present);
+  return [y, call.node.outputs.length < 2 ? undefined : present];
 };

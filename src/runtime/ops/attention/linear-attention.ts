@@ -50,7 +50,8 @@ export const linearAttention: Operator = (call) => {
         read(state, q, k.heads, b, h, t, scale, v.size, output);
       }
     }
-  return [output, present];
+  if (call.node.outputs.length < 2) call.release(present);
+  return [output, call.node.outputs.length < 2 ? undefined : present];
 };
 
 /** The state times e^g, g a number for the head or for every element of its key. */
