@@ -16,8 +16,8 @@ import { unknownLayer } from './unknown-layer.ts';
 const OPSET = 22;
 const IR_VERSION = 10;
 
-/** Calls of layers; nested models that call each other twice make 2^depth of them without a node. */
-const MAX_CALLS = 20_000;
+/** Calls of layers: the largest networks have some thousand; nested models that call each other twice make 2^depth, without a node. */
+const MAX_CALLS = 10_000;
 
 /** Names in one note. */
 const MAX_LISTED = 20;
