@@ -19,6 +19,7 @@ function poolGeometry(call: Call, x: readonly number[]): Geometry {
   const kernel = call.ints('kernel_shape');
   if (kernel === undefined) throw new BnnqError('malformed', 'attribute "kernel_shape" is missing');
   const window = windowOf(call, x.slice(2), kernel);
+  expectElements(window);
   const [batch = 0, channels = 0] = x;
   return {
     window,
@@ -26,6 +27,21 @@ function poolGeometry(call: Call, x: readonly number[]): Geometry {
     pool2d: conv2dShape(window, batch, channels, channels, channels),
     padsAfter: [window.padsEnd.at(-2) ?? 0, window.padsEnd.at(-1) ?? 0],
   };
+}
+
+/** Throws for a window over padding alone, which has no largest element and no mean. */
+function expectElements({ input, output, kernel, strides, dilations, padsBegin }: Window): void {
+  output.forEach((count, axis) => {
+    for (let i = 0; i < count; i++) {
+      let at = i * strides[axis]! - padsBegin[axis]!;
+      for (let k = 0; k < kernel[axis]! && (at < 0 || at >= input[axis]!); k++) at += dilations[axis]!;
+      if (at < 0 || at >= input[axis]! || kernel[axis] === 0)
+        throw new BnnqError(
+          'unsupported',
+          `window ${i} of axis ${axis} holds no element of ${shapeText(input)}`,
+        );
+    }
+  });
 }
 
 /** One window over the whole of every channel. */
@@ -98,8 +114,10 @@ function maxPoolAnyRank(
     eachTap(window, at, (_, position) => positions.push(position));
     for (let plane = 0; plane < planes; plane++) {
       let best = plane * inSize + (positions[0] ?? 0);
-      for (const position of positions)
-        if (from[plane * inSize + position]! > from[best]!) best = plane * inSize + position;
+      for (const position of positions) {
+        const value = from[plane * inSize + position]!;
+        if (value > from[best]! || Number.isNaN(value)) best = plane * inSize + position;
+      }
       to[plane * outSize + offset] = from[best]!;
       if (where !== undefined) {
         const position = best - plane * inSize;

@@ -3,6 +3,7 @@ import { sizeOf, type Tensor } from '../../tensor/tensor.ts';
 import type { Call, Operator } from '../call.ts';
 import { axisOf, numbersOf, sizeBetween, stridesOf } from '../shapes.ts';
 import { elementsOf } from './elements.ts';
+import { isBig } from './elementwise.ts';
 import type { OperatorTable } from './operator-table.ts';
 import { type AxisScale, type AxisTaps, axisTaps, type Interpolation } from './resize-axis.ts';
 import { eachIndex } from './window.ts';
@@ -111,6 +112,15 @@ function interpolate(
   mode: string,
   extrapolation: number,
 ): Tensor {
+  if (!['nearest', 'linear', 'cubic'].includes(mode) || (mode === 'cubic' && call.opset < 11))
+    throw new BnnqError('unsupported', `resizing by mode "${mode}" in operator set ${call.opset}`);
+  const isFloat = x.dtype === 'FLOAT' || x.dtype === 'DOUBLE';
+  const isSmooth = mode !== 'linear' || call.int('antialias', 0) !== 0;
+  if (!isFloat && mode !== 'nearest' && (isSmooth || isBig(x.dtype)))
+    throw new BnnqError(
+      'unsupported',
+      `resizing by mode ${mode}${isSmooth && mode === 'linear' ? ' with antialias' : ''} of elements of type ${x.dtype}`,
+    );
   const y = call.allocate(x.dtype, shape);
   if (mode === 'nearest') pick(elementsOf(x), x.shape, elementsOf(y), shape, taps);
   else blend(x, y, taps);
@@ -154,8 +164,9 @@ function blend(x: Tensor, y: Tensor, taps: readonly AxisTaps[]): void {
     shape = next;
   });
   const to = y.data as Float32Array;
+  // A typed array cuts towards zero; float32 first, so that weights like 1/3 that are a hair off still give whole numbers.
   const isInteger = !(to instanceof Float32Array || (to as unknown) instanceof Float64Array);
-  for (let i = 0; i < to.length; i++) to[i] = isInteger ? Math.round(values[i]!) : values[i]!;
+  for (let i = 0; i < to.length; i++) to[i] = isInteger ? Math.fround(values[i]!) : values[i]!;
 }
 
 function blendAxis(
@@ -185,8 +196,9 @@ function blendAxis(
 
 function fillOutside(y: Tensor, taps: readonly AxisTaps[], value: number): void {
   const to = elementsOf(y);
+  const fill = (isBig(y.dtype) ? BigInt(Math.trunc(value)) : value) as number;
   eachIndex(y.shape, (at, offset) => {
-    if (at.some((position, axis) => taps[axis]!.outside[position] === 1)) to[offset] = value;
+    if (at.some((position, axis) => taps[axis]!.outside[position] === 1)) to[offset] = fill;
   });
 }
 

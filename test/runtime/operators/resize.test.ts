@@ -11,6 +11,18 @@ const resize = (note: string, scales: readonly number[], attributes: Attributes,
 });
 
 const RESIZES: readonly Case[] = [
+  ...(['nearest', 'linear'] as const).flatMap((mode) =>
+    (['UINT8', 'INT32'] as const).map(
+      (dtype): Case => ({
+        op: 'Resize',
+        note: `${mode} of elements of type ${dtype}`,
+        inputs: [[dtype, [1, 2, 5, 6]], null, floats([4], [1, 1, 4, 2])],
+        attributes: { mode },
+        outputs: [dtype],
+        opset: 19,
+      }),
+    ),
+  ),
   resize('nearest, asymmetric, floor', [1, 1, 2, 2], {
     coordinate_transformation_mode: 'asymmetric',
     nearest_mode: 'floor',
