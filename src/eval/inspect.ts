@@ -18,7 +18,7 @@ import {
   planWeights,
   type SkippedWeight,
 } from '../quantizers/plan/plan-weights.ts';
-import { unsupportedOperators } from '../runtime/operator-support.ts';
+import { unsupportedOperators, withMissingFunctions } from '../runtime/operator-support.ts';
 import type { DataType } from '../tensor/dtype.ts';
 import { parameterCount } from './describe-model.ts';
 
@@ -77,7 +77,7 @@ export interface InspectedOperator {
   /** '' is ai.onnx. */
   readonly domain: string;
   readonly opType: string;
-  /** Nodes, those of subgraphs included. */
+  /** Nodes, those of subgraphs and of called functions included. */
   readonly count: number;
   /** Whether it can be executed here. */
   readonly supported: boolean;
@@ -106,7 +106,7 @@ export interface ModelInspection {
   readonly parameters: number;
   /** Multiplications of convolutions and matrix products for one sample; null where no shape is known. */
   readonly macs: number | null;
-  /** Nodes of them that are not counted, for their shapes are not known. */
+  /** Nodes of them that are not counted: their shapes are not known, or a branch or a loop runs them or not. */
   readonly uncounted: number;
   /** Weights that `quantize` would discretize, and those that it would not, with the reason. */
   readonly weights: readonly InspectedWeight[];
@@ -195,8 +195,10 @@ function isWeight(operand: string, { name, chain }: PlannedWeight): boolean {
 const MULTIPLYING = new Set(['Conv', 'ConvTranspose', 'Gemm', 'MatMul']);
 
 function macsOf(model: Model): Pick<ModelInspection, 'macs' | 'uncounted'> {
-  const counts = countMacs(model, inferShapes(model, singleSampleShapes(model)));
-  const nodes = model.graph.nodes.filter(({ domain, opType }) => domain === '' && MULTIPLYING.has(opType));
+  const whole = withMissingFunctions(model);
+  const counts = countMacs(whole, inferShapes(whole, singleSampleShapes(whole)));
+  const all = [...allNodes(whole.graph.nodes)];
+  const nodes = all.filter(({ domain, opType }) => domain === '' && MULTIPLYING.has(opType));
   const uncounted = nodes.filter((node) => !counts.has(node)).length;
   const macs =
     counts.size === 0 && uncounted > 0 ? null : [...counts.values()].reduce((sum, n) => sum + n, 0);
@@ -207,7 +209,7 @@ function operatorsOf(model: Model): InspectedOperator[] {
   const key = (domain: string, opType: string): string => `${domain}\n${opType}`;
   const missing = new Set(unsupportedOperators(model).map(({ domain, opType }) => key(domain, opType)));
   const counts = new Map<string, number>();
-  for (const { domain, opType } of allNodes(model.graph.nodes))
+  for (const { domain, opType } of allNodes(withMissingFunctions(model).graph.nodes))
     counts.set(key(domain, opType), (counts.get(key(domain, opType)) ?? 0) + 1);
   return [...counts]
     .map(([name, count]) => {

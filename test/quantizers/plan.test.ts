@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import type { FunctionBody, Model, Node } from '../../src/ir/graph.ts';
 import { rowOrder } from '../../src/ir/quantized-tensor.ts';
 import { planWeights } from '../../src/quantizers/plan/plan-weights.ts';
+import { quantizeModel } from '../../src/quantizers/quantize-model.ts';
 import { sizeOf } from '../../src/tensor/tensor.ts';
 import { constant, graphOf, int, modelOf, node, shapeConstant, weight } from './model-builder.ts';
 
@@ -185,29 +187,71 @@ describe('what is discretized', () => {
     expect(planWeights(model)).toEqual({ chosen: [], skipped: [] });
   });
 
-  it('weights in branches and functions are left, with the reason', () => {
+  it('weights in branches are left, with the reason', () => {
     const branch = graphOf([conv('w', 'z', 'inner')], [weight('w', [4, 3, 1, 1])]);
     const choose = node('If', ['x'], 'y', { then_branch: { type: 'GRAPH', value: branch } }, 'choose');
     expect(reasonFor(modelOf([choose], []))).toBe(
       'w: weight of inner (Conv) inside of a branch or loop body of choose',
     );
-    const model = {
-      ...modelOf([], []),
-      functions: [
-        {
-          name: 'Block',
-          domain: 'local',
-          overload: '',
-          inputs: ['a', 'k'],
-          outputs: ['c'],
-          attributes: [],
-          defaults: new Map(),
-          nodes: [node('Conv', ['a', 'k'], 'c', {}, 'conv')],
-          opsets: new Map(),
-        },
-      ],
-    };
-    expect(reasonFor(model)).toBe('k: weight of conv (Conv) inside of the function Block');
+  });
+
+  describe('in functions of the model', () => {
+    const block = (nodes: Node[]): FunctionBody => ({
+      name: 'Block',
+      domain: 'local',
+      overload: '',
+      inputs: ['a', 'k'],
+      outputs: ['c'],
+      attributes: [],
+      defaults: new Map(),
+      nodes,
+      opsets: new Map(),
+    });
+    const call = (x: string, w: string, y: string): Node => ({
+      ...node('Block', [x, w], y, {}, `call_${y}`),
+      domain: 'local',
+    });
+    const called = (nodes: Node[]): Model => ({
+      ...modelOf(
+        [call('x', 'w', 'h'), call('h', 'v', 'y')],
+        [weight('w', [3, 3, 1, 1]), weight('v', [3, 3, 1, 1])],
+        ['y'],
+      ),
+      functions: [block(nodes)],
+    });
+
+    it('those that a call gives are chosen, behind views too, and the model keeps its functions', () => {
+      const turned = node('Transpose', ['k'], 't', { perm: { type: 'INTS', value: [1, 0, 2, 3] } });
+      for (const nodes of [
+        [node('Conv', ['a', 'k'], 'c', {}, 'conv')],
+        [turned, node('Conv', ['a', 't'], 'c', {}, 'conv')],
+      ]) {
+        const model = called(nodes);
+        const { chosen, skipped } = planWeights(model);
+        expect(chosen.map(({ name, node }) => [name, node])).toEqual([
+          ['w', 'call_h/conv'],
+          ['v', 'call_y/conv'],
+        ]);
+        expect(skipped).toEqual([]);
+        const { model: quantized } = quantizeModel(model, { scheme: 'linear', bits: 2 });
+        expect(quantized.functions).toBe(model.functions);
+        expect(quantized.graph.initializers.get('v')!.quantized!.bits).toBe(2);
+      }
+    });
+
+    it('constants of the body are left, with the reason, once a call', () => {
+      const constant = node('Constant', [], 'inner', {
+        value: { type: 'TENSOR', value: weight('', [3, 3, 1, 1]) },
+      });
+      const { chosen, skipped } = planWeights(
+        called([constant, node('Conv', ['a', 'inner'], 'c', {}, 'conv')]),
+      );
+      expect(chosen).toEqual([]);
+      expect(skipped).toEqual([
+        { name: 'call_h/inner', reason: 'weight of call_h/conv (Conv) inside of a function' },
+        { name: 'call_y/inner', reason: 'weight of call_y/conv (Conv) inside of a function' },
+      ]);
+    });
   });
 
   it('a weight that a branch takes from outside is left, with the reason', () => {

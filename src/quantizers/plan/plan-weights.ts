@@ -2,8 +2,9 @@ import { throwIfAny } from '../../errors.ts';
 import type { Graph, Model, Node } from '../../ir/graph.ts';
 import { type RowLayout, rowsAndColumns } from '../../ir/quantized-tensor.ts';
 import { layoutBeforeTranspose, sameRows } from '../../ir/row-layout.ts';
-import { allNodes, consumersOf, subgraphsOf } from '../../ir/traverse.ts';
-import { computedType } from '../../passes/constant-elementwise.ts';
+import { consumersOf, producersOf, subgraphsOf } from '../../ir/traverse.ts';
+import { computedType, isComputable } from '../../passes/constant-elementwise.ts';
+import { withoutFunctions } from '../../passes/expand-functions.ts';
 import { type WeightChain, WeightChains } from '../../passes/weight-chain.ts';
 import type { DataType } from '../../tensor/dtype.ts';
 import { sizeOf } from '../../tensor/tensor.ts';
@@ -55,19 +56,24 @@ export interface PlanOptions {
  * FLOAT16, BFLOAT16 or DOUBLE, or that are made from initializers by nodes that we can compute (Quant, BipolarQuant,
  * DequantizeLinear, Sign, Cast, arithmetic with constants), perhaps behind Reshape, Transpose and the like. Everything
  * else (biases, BatchNormalization, …) stays as it is and is not listed; weights that cannot be discretized, or are not
- * wanted, are listed with the reason. Reads no elements of weights.
+ * wanted, are listed with the reason. What a call hands to a function of the model is followed into the function.
+ * Reads no elements of weights.
  * @throws option, with every pattern that matches nothing
  */
 export function planWeights(model: Model, options: PlanOptions = {}): WeightPlan {
   const choice = choiceOf(options.include ?? [], options.exclude ?? []);
-  const uses = weightUses(model);
+  const whole = withoutFunctions(model, isKnown);
+  const uses = weightUses(whole);
+  const isInner = insideOfFunctions(model);
   const chosen: PlannedWeight[] = [];
   const skipped: SkippedWeight[] = [];
   for (const [name, found] of uses.weights) {
     const { node, chain } = found[0]!;
     const source = chain.initializer.name;
     const unwanted = choice.reason([name, source, ...found.map((use) => nodeName(use.node))]);
-    const layout = planOf(model, uses.consumers, name, found);
+    const layout = isInner(name)
+      ? inside(name, node, 'a function').reason
+      : planOf(whole, uses.consumers, name, found);
     if (typeof layout === 'string') skipped.push({ name, reason: layout });
     else if (unwanted !== undefined) skipped.push({ name, reason: unwanted });
     else {
@@ -89,7 +95,19 @@ export function planWeights(model: Model, options: PlanOptions = {}): WeightPlan
     }
   }
   throwIfAny(choice.unmatched());
-  return { chosen, skipped: [...skipped, ...uses.elsewhere, ...innerWeights(model)] };
+  return { chosen, skipped: [...skipped, ...uses.elsewhere, ...innerWeights(whole)] };
+}
+
+/** Operators that planning knows; a function of their name is not looked into. */
+function isKnown(node: Node): boolean {
+  return weightPlaces(node).length > 0 || isComputable(node);
+}
+
+/** Tells values that exist in bodies of functions alone: several calls may share them, and the main graph cannot hold their codes. */
+function insideOfFunctions(model: Model): (name: string) => boolean {
+  if (model.functions.length === 0) return () => false;
+  const made = producersOf(model.graph.nodes);
+  return (name) => !made.has(name) && !model.graph.initializers.has(name);
 }
 
 /** The name of a node, or of its first output where it has none. */
@@ -244,23 +262,13 @@ function planOf(
   return first!;
 }
 
-/** Weights inside of control flow and of functions, as far as they are constants there. */
+/** Weights inside of control flow, as far as they are constants there. */
 function innerWeights(model: Model): SkippedWeight[] {
-  const skipped: SkippedWeight[] = [];
   const outer = model.graph.initializers;
-  for (const node of model.graph.nodes) {
+  return model.graph.nodes.flatMap((node) => {
     const where = `a branch or loop body of ${nodeName(node)}`;
-    for (const graph of subgraphsOf(node)) skipped.push(...weightsInside(graph, outer, where));
-  }
-  for (const { name, nodes } of model.functions) {
-    // Operands of a function's nodes are its parameters, which calls give; what a call gives is not followed.
-    for (const node of allNodes(nodes))
-      for (const { input } of weightPlaces(node).slice(0, 1)) {
-        const operand = node.inputs[input];
-        if (operand) skipped.push(inside(operand, node, `the function ${name}`));
-      }
-  }
-  return skipped;
+    return subgraphsOf(node).flatMap((graph) => weightsInside(graph, outer, where));
+  });
 }
 
 function weightsInside(graph: Graph, outer: ReadonlyMap<string, unknown>, where: string): SkippedWeight[] {
