@@ -100,7 +100,7 @@ function zerosOf(call: Call, scale: Tensor): Float32Array | undefined {
   return valuesOf(zero);
 }
 
-/** What a quotient is rounded to: attribute `precision`, else the type of the scale. */
+/** What operands and result of the division are rounded to: attribute `precision`, else the type of the scale. */
 function divisionRounding(call: Call): Unary {
   const dtype = dataTypeOf(call.int('precision', 0)) ?? declaredType(call, 1);
   if (dtype === 'FLOAT16') return roundToFloat16;
@@ -127,13 +127,14 @@ const quantizeLinear: Operator = (call) => {
   const from = valuesOf(x);
   const to = y.data as Int8Array;
   const round = divisionRounding(call);
+  const quotient = (value: number, by: number): number => round(round(value) / round(by));
   const { innerStep } = layout;
   if (range === undefined) {
     const saturate = call.int('saturate', 1) !== 0;
     eachRow(layout, (start, count, s) => {
       for (let i = 0; i < count; i++) {
         const at = s + i * innerStep;
-        const value = round(round(from[start + i]! / scales[at]!) + (zeros?.[at] ?? 0));
+        const value = round(quotient(from[start + i]!, scales[at]!) + (zeros?.[at] ?? 0));
         to[start + i] = numberToNarrowFloat(value, dtype, saturate);
       }
     });
@@ -144,7 +145,7 @@ const quantizeLinear: Operator = (call) => {
     for (let i = 0; i < count; i++) {
       const at = s + i * innerStep;
       const shift = zeros?.[at] ?? 0;
-      const value = round(from[start + i]! / scales[at]!);
+      const value = quotient(from[start + i]!, scales[at]!);
       // The bounds are whole, so that clamping first gives the same and keeps the sum small.
       const clamped = Math.min(most - shift, Math.max(least - shift, value));
       to[start + i] = roundBounded(clamped) + shift;
