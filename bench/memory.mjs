@@ -91,14 +91,13 @@ async function inFolder(work) {
 
 /** Runs the command line in a process of its own; its peak resident set in bytes. */
 function measure(args) {
+  // Not as arguments of Node: to it, "inspect" means its debugger.
   const probe = `
-    process.argv = [process.argv[0], ${JSON.stringify(CLI)}, ...process.argv.slice(1)];
+    process.argv = [process.argv[0], ...${JSON.stringify([CLI, ...args, '--quiet'])}];
     process.on('exit', () => require('node:fs').writeSync(2, '\\nPEAK ' + process.resourceUsage().maxRSS + '\\n'));
     import(${JSON.stringify(CLI)});`;
   const start = performance.now();
-  const { status, stderr } = spawnSync(process.execPath, ['-e', probe, '--', ...args, '--quiet'], {
-    encoding: 'utf8',
-  });
+  const { status, stderr } = spawnSync(process.execPath, ['-e', probe], { encoding: 'utf8' });
   if (status !== 0) throw new Error(`bench: ${args[0]} ended with ${status}: ${stderr}`);
   return { peak: Number(/PEAK (\d+)/.exec(stderr)?.[1]) * 1024, seconds: (performance.now() - start) / 1000 };
 }
