@@ -50,7 +50,7 @@ export const FORMATS = {
   hdf5: {
     files: corpus.hdf5Files,
     words: [...HOSTILE, 'TREE', 'SNOD', 'HEAP', 'GCOL'],
-    read: readWholeModel,
+    read: readHdf5,
   },
   keras: {
     files: corpus.kerasArchives,
