@@ -3,6 +3,9 @@ import type { LayerCall } from './layer-call.ts';
 /** Taps of one output pixel beyond which an image is not made smaller this way: every tap costs three nodes. */
 const MAX_TAPS = 64;
 
+/** Rows or columns of such an image: each has its own weights. */
+const MAX_PIXELS = 65536;
+
 /** What output pixel i is made of: the sum over k of weights[k][i] times input pixel indices[k][i]. */
 export interface Taps {
   readonly indices: readonly (readonly number[])[];
@@ -30,7 +33,7 @@ const KERNELS: Readonly<Record<Kernel, { kernel: (x: number) => number; radius: 
  * Weights of a resize of one axis, sampled at the centres of pixels; with antialiasing the kernel is as wide as the
  * pixels of the output are. The weights of pixels that are there sum to 1 (`scale_and_translate` of TensorFlow and JAX).
  */
-export function resizeTaps(from: number, to: number, kind: Kernel, isSmoothed: boolean): Taps {
+export function resizeTaps(from: number, to: number, kind: Kernel, isSmoothed: boolean): Taps | undefined {
   const { kernel, radius } = KERNELS[kind];
   const width = isSmoothed ? Math.max(from / to, 1) : 1;
   return tapsOf(from, to, Math.ceil(2 * radius * width) + 1, (centre) => {
@@ -43,7 +46,7 @@ export function resizeTaps(from: number, to: number, kind: Kernel, isSmoothed: b
 const TABLE_SIZE = 1024;
 
 /** The weights of TensorFlow's bicubic resize: the kernel at distances that are rounded to 1/1024 of a pixel. */
-export function tableTaps(from: number, to: number): Taps {
+export function tableTaps(from: number, to: number): Taps | undefined {
   return tapsOf(from, to, 4, (centre) => {
     const base = Math.floor(centre);
     const delta = roundHalfEven(Math.fround(centre - base) * TABLE_SIZE) / TABLE_SIZE;
@@ -62,7 +65,8 @@ function tapsOf(
   to: number,
   count: number,
   at: (centre: number) => { first: number; weight: (pixel: number) => number },
-): Taps {
+): Taps | undefined {
+  if (count > MAX_TAPS || to > MAX_PIXELS) return undefined;
   const indices = Array.from({ length: count }, () => new Array<number>(to).fill(0));
   const weights = Array.from({ length: count }, () => new Array<number>(to).fill(0));
   for (let i = 0; i < to; i++) {
@@ -80,10 +84,15 @@ function tapsOf(
   return { indices, weights };
 }
 
-/** Resamples one axis of a value: a Gather and a product for each tap, and their sum. */
-export function resample(call: LayerCall, value: string, taps: Taps, axis: number, rank: number): string {
-  if (taps.indices.length > MAX_TAPS)
-    throw call.unsupported(`a sum of ${taps.indices.length} pixels for each`);
+/** Resamples one axis of a value: a Gather and a product for each tap, and their sum. @throws unsupported for too many */
+export function resample(
+  call: LayerCall,
+  value: string,
+  taps: Taps | undefined,
+  axis: number,
+  rank: number,
+): string {
+  if (taps === undefined) throw call.unsupported('an image that large, or one made that much smaller');
   const step = `axis${axis}`;
   const trailing = new Array<number>(rank - 1 - axis).fill(1);
   const parts = taps.indices.map((indices, k) => {

@@ -1,6 +1,9 @@
 import type { Dim } from '../../ir/graph.ts';
 import type { DataType } from '../../tensor/dtype.ts';
 
+/** Axes of a tensor; those of real networks have up to six. */
+export const MAX_AXES = 16;
+
 /** Axes of a flattened feature map that lie in another order than Keras flattens them in. */
 export interface Scramble {
   /** Sizes of the axes that were flattened, in Keras order. */

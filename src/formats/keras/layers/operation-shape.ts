@@ -9,7 +9,7 @@ import {
   tensorsIn,
 } from '../layer-call.ts';
 import { alignOperands } from '../operands.ts';
-import type { KerasTensor } from '../tensor.ts';
+import { type KerasTensor, MAX_AXES } from '../tensor.ts';
 import { concatenated } from './merge.ts';
 import {
   flagParameter,
@@ -24,6 +24,9 @@ type Known = KerasTensor & { readonly shape: readonly Dim[] };
 
 /** INT32_MAX is beyond any axis. */
 const TO_END: number = 2 ** 31 - 1;
+
+/** Parts that a split makes. */
+const MAX_PARTS = 4096;
 
 /** The tensor of a shape operation; its elements may lie in any order that is one of axes. */
 function shaped(call: LayerCall, ...names: readonly string[]): Known {
@@ -100,6 +103,7 @@ const reshape: LayerConverter = (call) => {
   const wanted = rest.reduce((product, dim) => product * dim, 1);
   if (batch !== undefined && (batch === x.shape[0] || (batch === -1 && wanted === total)))
     return reshaped(call, x, rest);
+  if (target.length > MAX_AXES) throw call.unsupported(`a shape of ${target.length} axes`);
   const plain = call.kerasOrder(x);
   const value = call.node('Reshape', [plain.value, call.integers('shape', target)]);
   return plain.with({ value, shape: target.map((dim) => (dim === -1 ? null : dim)) });
@@ -137,6 +141,7 @@ const stack: LayerConverter = (call) => {
 function inserted(call: LayerCall, given: KerasTensor, axis: number): KerasTensor {
   const x = call.kerasOrder(given);
   if (x.shape === undefined) throw call.unsupported('the shape of its input is not known');
+  if (x.shape.length >= MAX_AXES) throw call.unsupported(`a tensor of ${x.shape.length + 1} axes`);
   const at = call.axisIn(axis, x.shape.length + 1);
   const value = call.node('Unsqueeze', [x.value, call.integers(`axis${at}`, [at])]);
   return x.with({ value, shape: [...x.shape.slice(0, at), 1, ...x.shape.slice(at)] });
@@ -190,6 +195,7 @@ function knownSize(call: LayerCall, x: Known, axis: number): number {
 }
 
 function equalParts(call: LayerCall, size: number, count: Argument): number[] {
+  if (typeof count === 'number' && count > MAX_PARTS) throw call.unsupported(`${count} parts`);
   if (typeof count === 'number' && count >= 1 && size % count === 0)
     return new Array<number>(count).fill(size / count);
   throw call.malformed(`${size} elements make no ${printArgument(count)} equal parts`);

@@ -1,6 +1,6 @@
 import type { Dim } from '../../../ir/graph.ts';
 import type { LayerCall, LayerConverter, LayerTable } from '../layer-call.ts';
-import { channelsFirst, type KerasTensor, type Scramble } from '../tensor.ts';
+import { channelsFirst, type KerasTensor, MAX_AXES, type Scramble } from '../tensor.ts';
 
 /** One axis a sample. What was not in Keras order is remembered, for the Dense after it. */
 const flatten: LayerConverter = (call) => {
@@ -54,6 +54,7 @@ const reshape: LayerConverter = (call) => {
 
 /** A tensor with other axes after the batch; −1 stands for what is left. */
 export function reshaped(call: LayerCall, given: KerasTensor, target: readonly number[]): KerasTensor {
+  if (target.length >= MAX_AXES) throw call.unsupported(`a shape of ${target.length + 1} axes`);
   const x = liesInOrder(given) ? given : call.kerasOrder(given);
   const sizes = resolved(call, x.shape?.slice(1), target);
   const shape: readonly Dim[] = [x.shape?.[0] ?? 'N', ...sizes];

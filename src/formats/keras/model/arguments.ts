@@ -1,6 +1,7 @@
 import { BnnqError } from '../../../errors.ts';
 import { isArray, isObject, short } from '../config.ts';
 import type { Json, JsonObject } from '../contract.ts';
+import { MAX_AXES } from '../tensor.ts';
 
 /** Lists and objects in an argument of a layer's call may nest this deep; Keras's own stay below five. */
 const MAX_NESTING = 16;
@@ -112,7 +113,8 @@ function legacyKeyword(
 export function refOf(json: readonly Json[], shape?: readonly Json[]): TensorRef | undefined {
   const [layer, node, tensor] = json;
   if (typeof layer !== 'string' || !isIndex(node) || !isIndex(tensor)) return undefined;
-  const dims = shape?.map((dim) => (isIndex(dim) ? dim : null));
+  const isShape = shape !== undefined && shape.length <= MAX_AXES;
+  const dims = isShape ? shape.map((dim) => (isIndex(dim) ? dim : null)) : undefined;
   return new TensorRef(layer, node, tensor, dims);
 }
 

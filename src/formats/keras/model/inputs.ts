@@ -3,9 +3,7 @@ import type { DataType } from '../../../tensor/dtype.ts';
 import { isArray, isObject } from '../config.ts';
 import type { Json } from '../contract.ts';
 import type { LayerJson } from '../layer-call.ts';
-
-/** Axes of an input; ONNX operators go to eight or so. */
-const MAX_INPUT_RANK = 16;
+import { MAX_AXES } from '../tensor.ts';
 
 /** The name of the batch dimension of every input. */
 export const BATCH = 'N';
@@ -29,7 +27,7 @@ export function declaredShape({ config, json }: LayerJson): readonly Dim[] | und
 
 /** A list of sizes; the first is the batch where it is not stated. */
 export function shapeOf(json: Json | undefined): readonly Dim[] | undefined {
-  if (!isArray(json) || json.length === 0 || json.length > MAX_INPUT_RANK) return undefined;
+  if (!isArray(json) || json.length === 0 || json.length > MAX_AXES) return undefined;
   const dims: Dim[] = [];
   for (const [axis, dim] of json.entries()) {
     if (dim === null) dims.push(axis === 0 ? BATCH : null);
