@@ -52,6 +52,12 @@ const ATTENTION: readonly Case[] = [
   },
   {
     op: 'Attention',
+    note: 'so many places that memory grows under the mask',
+    inputs: [f(1, 2, 700, 8), f(1, 2, 700, 8), f(1, 2, 700, 8), f(700, 700)],
+    opset: 23,
+  },
+  {
+    op: 'Attention',
     note: 'past and present',
     inputs: [f(2, 4, 32), f(2, 4, 16), f(2, 4, 16), null, f(2, 2, 3, 8), f(2, 2, 3, 8)],
     attributes: HEADS_3D,

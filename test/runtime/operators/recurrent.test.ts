@@ -91,6 +91,17 @@ const CASES: readonly Recurrent[] = (['RNN', 'GRU', 'LSTM'] as const).flatMap((o
     fed: true,
     hidden: 20,
   },
+  {
+    op,
+    note: 'so large that memory grows in between',
+    attributes: { direction: 'bidirectional' },
+    initial: true,
+    fed: true,
+    peepholes: true,
+    inputs: 300,
+    hidden: 150,
+    steps: 12,
+  },
   { op, note: 'lengths', lengths: [5, 2, 3], initial: true },
   { op, note: 'lengths, reverse', lengths: [1, 5, 4], initial: true, attributes: { direction: 'reverse' } },
   {

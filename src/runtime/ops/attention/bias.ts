@@ -34,6 +34,7 @@ export function biasOf(call: Call, extent: Extent): Bias | undefined {
   if (mask === undefined && valid === undefined && !isBounded) return undefined;
   const offsets = Array.from({ length: batch }, (_, b) => (valid === undefined ? past : valid[b]! - queries));
   return (b, h, to) => {
+    const masked = mask?.();
     const count = valid?.[b] ?? keys;
     const isEmpty: boolean[] = [];
     for (let i = 0, at = 0; i < queries; i++) {
@@ -41,7 +42,7 @@ export function biasOf(call: Call, extent: Extent): Bias | undefined {
       let empty = true;
       for (let j = 0; j < keys; j++, at++) {
         const allowed = j < count && (!isBounded || (j >= place - left && j <= place + right));
-        const value = mask === undefined ? 0 : mask(b, h, i, j);
+        const value = masked === undefined ? 0 : masked(b, h, i, j);
         to[at] = allowed ? value : value + NONE;
         if (to[at] !== NONE) empty = false;
       }
@@ -78,12 +79,13 @@ function validKeys(call: Call, { batch, keys }: Extent): readonly number[] | und
 
 /**
  * The bias that attn_mask stands for: false is −∞, numbers are added. From version 24 on a last axis that is shorter than
- * the keys goes on with −∞, be it of one element; in version 23 it broadcasts like the others.
+ * the keys goes on with −∞, be it of one element; in version 23 it broadcasts like the others. What is returned looks at the
+ * elements anew, as memory may have grown.
  */
 function maskOf(
   call: Call,
   extent: Extent,
-): ((b: number, h: number, i: number, j: number) => number) | undefined {
+): (() => (b: number, h: number, i: number, j: number) => number) | undefined {
   const mask = call.optional(3);
   if (mask === undefined) return undefined;
   const { shape, dtype } = mask;
@@ -106,11 +108,13 @@ function maskOf(
   }
   if (shape.length === 0) throw new BnnqError('mismatch', 'attn_mask is a scalar');
   const end = pads ? columns : keys;
-  const data = mask.data as Float32Array;
   const [sb, sh, si, sj] = strides as [number, number, number, number];
-  return (b, h, i, j) => {
-    if (j >= end) return NONE;
-    const value = data[b * sb + h * sh + i * si + j * sj]!;
-    return dtype === 'BOOL' ? (value === 0 ? NONE : 0) : value;
+  return () => {
+    const data = mask.data as Float32Array;
+    return (b, h, i, j) => {
+      if (j >= end) return NONE;
+      const value = data[b * sb + h * sh + i * si + j * sj]!;
+      return dtype === 'BOOL' ? (value === 0 ? NONE : 0) : value;
+    };
   };
 }

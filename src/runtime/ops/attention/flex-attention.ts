@@ -12,9 +12,7 @@ import { multiply, precisionOf, softmaxRows } from './scores.ts';
  * domain ai.onnx.preview, FlexAttention.
  */
 export const flexAttention: Operator = (call) => {
-  const [q, k, v] = [0, 1, 2].map((i) =>
-    headsOf(call.input(i), ['Q', 'K', 'V'][i]!, call.input(i).shape.length === 3 ? 1 : 0, ''),
-  ) as [Heads, Heads, Heads];
+  const [q, k, v] = ['Q', 'K', 'V'].map((name, i) => fourAxes(call.input(i), name)) as [Heads, Heads, Heads];
   expectFits(q, k, v);
   const given = q.tensor.dtype as 'FLOAT' | 'DOUBLE';
   const precision = precisionOf(call, given);
@@ -32,6 +30,12 @@ export const flexAttention: Operator = (call) => {
   call.release(values);
   return y;
 };
+
+function fourAxes(tensor: Tensor, name: string): Heads {
+  if (tensor.shape.length !== 4)
+    throw new BnnqError('mismatch', `expected ${name} of four axes, got ${shapeText(tensor.shape)}`);
+  return headsOf(tensor, name, 0, '');
+}
 
 /** (√s·Q)·(√s·K)ᵀ of all heads. */
 function scoresOf(call: Call, q: Heads, k: Heads): Tensor {
@@ -109,7 +113,6 @@ function converted(call: Call, tensor: Tensor, dtype: 'FLOAT' | 'DOUBLE'): Tenso
 }
 
 function expectFits(q: Heads, k: Heads, v: Heads): void {
-  if (q.isPacked || k.isPacked || v.isPacked) throw new BnnqError('mismatch', 'Q, K and V have four axes');
   const types = [q, k, v].map(({ tensor }) => tensor.dtype);
   if (types.some((dtype) => dtype !== types[0] || (dtype !== 'FLOAT' && dtype !== 'DOUBLE')))
     throw new BnnqError('unsupported', `FlexAttention of types ${types.join(', ')}`);
