@@ -111,7 +111,7 @@ describe('the weights of a recurrent layer', () => {
       }
     });
 
-  it('stay codes: their floats are never read, and the heap holds bits a weight', () => {
+  it('stay codes: their floats are never read', () => {
     const { model } = quantizeModel(network('LSTM', 1), { scheme: 'linear', bits: 2 });
     const unread = new Map<string, Initializer>();
     for (const [name, initializer] of model.graph.initializers)
