@@ -55,7 +55,10 @@ export class GraphBody implements Body {
     return this.#handOut();
   }
 
-  /** The outputs with a reference each: that of the body where it owns the value, else a new one. */
+  /**
+   * The outputs with a reference each: that of the body where it owns the value, else a new one. A constant comes out as a
+   * view: who takes an operand for a constant may keep what it makes of it, and another branch gives another one.
+   */
   #handOut(): RuntimeValue[] {
     const values = this.#values;
     const made = this.#outputSlots.map((slot, i) => {
@@ -63,8 +66,8 @@ export class GraphBody implements Body {
       if (value === undefined)
         throw new BnnqError('mismatch', `output "${this.outputs[i]!.name}" of its subgraph has no value`);
       const isLast = this.#outputSlots.indexOf(slot, i + 1) < 0;
-      if (!(isLast && this.#plan.owned(slot)) && isTensor(value)) this.#memory.retain(value);
-      return value;
+      const isHandedOver = isLast && this.#plan.owned(slot);
+      return isHandedOver || !isTensor(value) ? value : this.#memory.view(value, value.shape);
     });
     for (const slot of this.#outputSlots) if (this.#plan.owned(slot)) values[slot] = undefined;
     return made;

@@ -324,6 +324,80 @@ describe('control flow', () => {
     expect(() => createSession(model)).toThrow(/ai.onnx::Missing \(1 node\), ai.onnx::Absent \(1 node\)/);
   });
 
+  it('hands out what it did not make: inputs, constants, captured values, one value twice', () => {
+    const big = (fill: number): Tensor => floats([64], new Float32Array(64).fill(fill));
+    const model = buildModel({
+      inputs: { c: ['BOOL', []], x: ['FLOAT', [64]] },
+      outputs: ['a', 'b', 'd', 'e'],
+      constants: { k: big(7) },
+      nodes: [
+        { op: 'Neg', inputs: ['x'], outputs: ['n'] },
+        {
+          op: 'If',
+          inputs: ['c'],
+          outputs: ['a', 'b', 'd', 'e'],
+          attributes: {
+            then_branch: {
+              inputs: {},
+              outputs: ['n', 'x', 'own', 'n'],
+              constants: { own: big(1) },
+              nodes: [],
+            },
+            else_branch: {
+              inputs: {},
+              outputs: ['k', 'm', 'm', 'x'],
+              nodes: [{ op: 'Abs', inputs: ['n'], outputs: ['m'] }],
+            },
+          },
+        },
+      ],
+    });
+    const kernels = createReferenceKernels();
+    const session = createSession(model, { kernels });
+    const run = (c: boolean): number[] =>
+      [...session.run({ c: bool(c), x: big(2) }).values()].map(({ data }) => Number(data[63]));
+    for (let i = 0; i < 3; i++) {
+      expect(run(true)).toEqual([-2, 2, 1, -2]);
+      expect(run(false)).toEqual([7, 2, 2, 2]);
+    }
+    session.dispose();
+    expect(kernels.heap.usedBytes).toBe(0);
+  });
+
+  it('may take another way each time, with the shapes of the inputs as they were', () => {
+    const model = buildModel({
+      inputs: { x: ['FLOAT', [64]], t: ['INT64', []] },
+      outputs: ['y', 'all'],
+      nodes: [
+        {
+          op: 'Loop',
+          inputs: ['t', '', 'x'],
+          outputs: ['v', 'all'],
+          attributes: {
+            body: {
+              inputs: { ...iteration, v1: ['FLOAT', [64]] },
+              outputs: ['go', 'v2', 'v1'],
+              outputTypes: { go: 'BOOL' },
+              nodes: [{ op: 'Add', inputs: ['v1', 'x'], outputs: ['v2'] }],
+            },
+          },
+        },
+        { op: 'Neg', inputs: ['v'], outputs: ['y'] },
+      ],
+    });
+    const session = createSession(model);
+    const x = floats([64], new Float32Array(64).fill(1));
+    for (const t of [3, 5, 5, 2, 0, 5, 1, 0]) {
+      const results = session.run({ x, t: int64([t], []) });
+      expect(results.get('y')!.data[5]).toBe(-1 - t);
+      expect(results.get('all')!.shape).toEqual([t, 64]);
+      expect([...results.get('all')!.data].filter((_, i) => i % 64 === 9)).toEqual(
+        Array.from({ length: t }, (_, i) => i + 1),
+      );
+    }
+    session.dispose();
+  });
+
   it('says in which node of which body something went wrong, and runs again afterwards', () => {
     const model = buildModel({
       inputs: { x: ['FLOAT', ['n']], t: ['INT64', []] },
