@@ -14,6 +14,8 @@ const batchNormalization: Operator = (call) => {
   const y = call.inPlace(0);
   const [gamma, beta, mean, variance] = [1, 2, 3, 4].map((i) => call.input(i).data as Float32Array);
   const epsilon = call.float('epsilon', 1e-5);
+  if ([beta!, mean!, variance!].some((list) => list.length !== gamma!.length))
+    throw new BnnqError('mismatch', 'scale, bias, mean and variance of different lengths');
   const { scale, shift } = affineOfBatchNorm(gamma!, beta!, mean!, variance!, epsilon);
   // Before opset 9 every element of a sample could have its own parameters (spatial 0).
   const isSpatial = call.opset >= 9 || call.int('spatial', 1) !== 0;
@@ -49,6 +51,9 @@ function inTraining(call: Call): readonly (Tensor | undefined)[] {
     variances[c] = sum((value) => (value - means[c]!) * (value - means[c]!)) / count;
   }
   const [gamma, beta] = [1, 2].map((i) => call.input(i).data as Float64Array);
+  const lengths = [gamma!, beta!, ...running.map((tensor) => tensor.data)].map((list) => list.length);
+  if (lengths.some((length) => length !== channels))
+    throw new BnnqError('mismatch', `parameters of [${lengths}] elements for ${channels} channels`);
   const { scale, shift } = affineOfBatchNorm(gamma!, beta!, means, variances, call.float('epsilon', 1e-5));
   affine(call, x, y, scale, shift, channels);
   const momentum = call.float('momentum', 0.9);

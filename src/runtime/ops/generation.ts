@@ -2,7 +2,7 @@ import { BnnqError } from '../../errors.ts';
 import { dataTypeOf } from '../../tensor/dtype.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import type { Operator } from '../call.ts';
-import { axisOf, numberOf, numbersOf, sizeBetween } from '../shapes.ts';
+import { axisOf, numberOf, numbersOf, shapeText, sizeBetween } from '../shapes.ts';
 import { allocateAny, elementsOf } from './elements.ts';
 import { isBig } from './elementwise.ts';
 import type { OperatorTable } from './operator-table.ts';
@@ -31,7 +31,10 @@ const constantOfShape: Operator = (call) => {
 const range: Operator = (call) => {
   const start = call.input(0);
   const [first, limit, delta] = [0, 1, 2].map((i) => numberOf(call.input(i))) as [number, number, number];
-  const y = call.allocate(start.dtype, [Math.max(0, Math.ceil((limit - first) / delta))]);
+  const count = Math.max(0, Math.ceil((limit - first) / delta));
+  if (!Number.isFinite(count))
+    throw new BnnqError('mismatch', `a range from ${first} to ${limit} by ${delta}`);
+  const y = call.allocate(start.dtype, [count]);
   for (let i = 0; i < y.shape[0]!; i++) setNumber(y, i, first + i * delta);
   return y;
 };
@@ -61,6 +64,7 @@ const oneHot: Operator = (call) => {
 const eyeLike: Operator = (call) => {
   const x = call.input(0);
   const [rows = 0, columns = 0] = x.shape;
+  if (x.shape.length !== 2) throw new BnnqError('mismatch', `a diagonal of shape ${shapeText(x.shape)}`);
   const number = call.int('dtype', 0);
   const dtype = number === 0 ? x.dtype : dataTypeOf(number);
   if (dtype === undefined) throw new BnnqError('unsupported', `element type ${number}`);
@@ -77,6 +81,7 @@ const trilu: Operator = (call) => {
   const offset = call.optional(1);
   const k = offset === undefined ? 0 : numberOf(offset);
   const isUpper = call.int('upper', 1) !== 0;
+  if (x.shape.length < 2) throw new BnnqError('mismatch', `a triangle of shape ${shapeText(x.shape)}`);
   const [rows, columns] = x.shape.slice(-2) as [number, number];
   const y = call.allocate(x.dtype, x.shape);
   const from = elementsOf(x);

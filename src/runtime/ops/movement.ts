@@ -76,8 +76,8 @@ const expand: Operator = (call) => {
 const tile: Operator = (call) => {
   const x = call.input(0);
   const repeats = numbersOf(call.input(1));
-  if (repeats.length !== x.shape.length)
-    throw new BnnqError('mismatch', `${repeats.length} repeats for a tensor of rank ${x.shape.length}`);
+  if (repeats.length !== x.shape.length || repeats.some((times) => times < 0))
+    throw new BnnqError('mismatch', `repeats [${repeats}] for a tensor of rank ${x.shape.length}`);
   const shape = x.shape.map((dim, i) => dim * repeats[i]!);
   const y = allocateAny(call, x.dtype, shape);
   const from = x.shape.flatMap((dim) => [1, dim]);
@@ -92,6 +92,8 @@ const depthToSpace: Operator = (call) => {
   const b = call.int('blocksize', 1);
   const [n, c, h, w] = x.shape as [number, number, number, number];
   const depth = c / (b * b);
+  if (x.shape.length !== 4 || !Number.isInteger(depth))
+    throw new BnnqError('mismatch', `blocks of ${b} by ${b} of the channels of ${shapeText(x.shape)}`);
   const isDcr = call.text('mode', 'DCR') === 'DCR';
   const split6 = isDcr ? [n, b, b, depth, h, w] : [n, depth, b, b, h, w];
   const perm = isDcr ? [0, 3, 4, 1, 5, 2] : [0, 1, 4, 2, 5, 3];
@@ -102,6 +104,8 @@ const spaceToDepth: Operator = (call) => {
   const x = call.input(0);
   const b = call.int('blocksize', 1);
   const [n, c, h, w] = x.shape as [number, number, number, number];
+  if (x.shape.length !== 4 || h % b !== 0 || w % b !== 0)
+    throw new BnnqError('mismatch', `blocks of ${b} by ${b} of the image of ${shapeText(x.shape)}`);
   return permuted(call, x, [n, c, h / b, b, w / b, b], [0, 3, 5, 1, 2, 4], [n, c * b * b, h / b, w / b]);
 };
 

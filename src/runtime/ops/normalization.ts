@@ -27,6 +27,7 @@ const instanceNormalization: Operator = (call) => {
   const y = call.allocate(x.dtype, x.shape);
   const scale = call.input(1).data as Float32Array;
   const bias = call.input(2).data as Float32Array;
+  expectParameters(x.shape[1] ?? 1, scale, bias);
   normalizeGroups(x, y, x.shape[1] ?? 1, call.float('epsilon', 1e-5), (channel) => [
     scale[channel]!,
     bias[channel]!,
@@ -40,22 +41,28 @@ const groupNormalization: Operator = (call) => {
   const groups = call.int('num_groups', 0);
   expectStash(call);
   const channels = x.shape[1] ?? 1;
-  const [scales, biases] = [sizeOf(call.input(1).shape), sizeOf(call.input(2).shape)];
-  if (!(groups > 0) || channels % groups !== 0 || channels % scales !== 0 || biases !== scales)
-    throw new BnnqError(
-      'mismatch',
-      `${channels} channels in ${groups} groups with ${scales} scales and ${biases} biases`,
-    );
+  if (!(groups > 0) || channels % groups !== 0)
+    throw new BnnqError('mismatch', `${channels} channels in ${groups} groups`);
   const y = call.allocate(x.dtype, x.shape);
   const scale = call.input(1).data as Float32Array;
   const bias = call.input(2).data as Float32Array;
-  const perScale = (x.shape[1] ?? 1) / scale.length;
+  expectParameters(call.opset < 21 ? groups : channels, scale, bias);
+  const perScale = channels / scale.length;
   normalizeGroups(x, y, groups, call.float('epsilon', 1e-5), (channel) => {
     const at = Math.floor(channel / perScale);
     return [scale[at]!, bias[at]!];
   });
   return y;
 };
+
+/** Throws unless there are that many scales and biases. */
+function expectParameters(count: number, scale: ArrayLike<number>, bias: ArrayLike<number>): void {
+  if (scale.length !== count || bias.length !== count)
+    throw new BnnqError(
+      'mismatch',
+      `${scale.length} scales and ${bias.length} biases, expected ${count} of each`,
+    );
+}
 
 function normalizeGroups(
   x: Tensor,
@@ -214,6 +221,7 @@ const lpNormalization: Operator = (call) => {
   const rank = x.shape.length;
   const axis = axisOf(call.int('axis', -1), rank);
   const p = call.int('p', 2);
+  if (p !== 1 && p !== 2) throw new BnnqError('unsupported', `LpNormalization with p ${p}`);
   const length = x.shape[axis]!;
   const inner = sizeBetween(x.shape, axis + 1, rank);
   const outer = sizeBetween(x.shape, 0, axis);

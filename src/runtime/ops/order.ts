@@ -1,3 +1,4 @@
+import { BnnqError } from '../../errors.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import type { Call, Operator } from '../call.ts';
 import { axisOf, numberOf, sizeBetween } from '../shapes.ts';
@@ -48,6 +49,8 @@ const argExtreme =
 function topK(call: Call, k: number): readonly Tensor[] {
   const x = call.input(0);
   const axis = axisOf(call.int('axis', -1), x.shape.length);
+  if (!(k >= 0 && k <= x.shape[axis]!))
+    throw new BnnqError('mismatch', `the ${k} largest of ${x.shape[axis]} elements`);
   const isLargest = call.int('largest', 1) !== 0;
   const { outer, length, inner } = aroundAxis(x.shape, axis);
   const shape = x.shape.with(axis, k);

@@ -1,7 +1,7 @@
 import { BnnqError } from '../../errors.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import type { Call, Operator } from '../call.ts';
-import { axisOf, numbersOf, stridesOf } from '../shapes.ts';
+import { axisOf, numbersOf, shapeText, stridesOf } from '../shapes.ts';
 import { allocateAny, copyRun, type Elements, elementsOf } from './elements.ts';
 import { isBig } from './elementwise.ts';
 import type { OperatorTable } from './operator-table.ts';
@@ -27,6 +27,10 @@ function pad(call: Call, pads: readonly number[], value: unknown): Tensor {
   const mode = call.text('mode', 'constant');
   const before = pads.slice(0, rank);
   const after = pads.slice(rank);
+  if (pads.length !== 2 * rank || x.shape.some((dim, i) => dim + before[i]! + after[i]! < 0))
+    throw new BnnqError('mismatch', `pads [${pads}] for a tensor of shape ${shapeText(x.shape)}`);
+  if (mode !== 'constant' && x.shape.some((dim, i) => dim === 0 && before[i]! + after[i]! > 0))
+    throw new BnnqError('mismatch', `nothing to pad with in shape ${shapeText(x.shape)}`);
   const y = allocateAny(
     call,
     x.dtype,
@@ -103,6 +107,8 @@ const padByInputs: Operator = (call) => {
   const value = call.optional(2)?.data[0];
   if (axesInput === undefined) return pad(call, given, value);
   const axes = numbersOf(axesInput).map((axis) => axisOf(axis, rank));
+  if (given.length !== 2 * axes.length)
+    throw new BnnqError('mismatch', `pads [${given}] for the axes [${axes}]`);
   const pads = new Array<number>(2 * rank).fill(0);
   axes.forEach((axis, i) => {
     pads[axis] = given[i]!;

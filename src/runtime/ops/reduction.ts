@@ -17,6 +17,8 @@ interface Reduction {
   readonly bigStart?: bigint;
   readonly bigStep?: (accumulated: bigint, x: bigint) => bigint;
   readonly bigFinish?: (accumulated: bigint, count: bigint) => bigint;
+  /** A largest or smallest element: `bigStart` is no bound of UINT64, and whole numbers have none over nothing. */
+  readonly startsAtFirst?: boolean;
   /** Needs the largest element first (ReduceLogSumExp). */
   readonly shiftsByMax?: boolean;
 }
@@ -76,13 +78,16 @@ const reduce =
 function reduceNumbers(
   x: Tensor,
   y: Tensor,
-  { start, step, finish, shiftsByMax }: Reduction,
+  { start, step, finish, shiftsByMax, startsAtFirst }: Reduction,
   kept: readonly number[],
   reduced: readonly number[],
 ): void {
   const from = x.data as Float32Array;
   const to = y.data as Float32Array;
   const count = reduced.length;
+  const isFloat = x.dtype === 'FLOAT' || x.dtype === 'DOUBLE';
+  if (startsAtFirst && count === 0 && !isFloat && to.length > 0)
+    throw new BnnqError('unsupported', `the extreme of no elements of type ${x.dtype}`);
   for (let i = 0; i < to.length; i++) {
     const base = kept[i]!;
     let max = 0;
@@ -100,7 +105,7 @@ function reduceNumbers(
 function reduceBig(
   x: Tensor,
   y: Tensor,
-  { bigStart, bigStep, bigFinish }: Reduction,
+  { bigStart, bigStep, bigFinish, startsAtFirst }: Reduction,
   kept: readonly number[],
   reduced: readonly number[],
 ): void {
@@ -108,8 +113,10 @@ function reduceBig(
     throw new BnnqError('unsupported', `this reduction of elements of type ${x.dtype}`);
   const from = x.data as BigInt64Array;
   const to = y.data as BigInt64Array;
+  if (startsAtFirst && reduced.length === 0 && to.length > 0)
+    throw new BnnqError('unsupported', `the extreme of no elements of type ${x.dtype}`);
   for (let i = 0; i < to.length; i++) {
-    let accumulated = bigStart;
+    let accumulated = startsAtFirst && reduced.length > 0 ? from[kept[i]! + reduced[0]!]! : bigStart;
     for (const offset of reduced) accumulated = bigStep(accumulated, from[kept[i]! + offset]!);
     to[i] = bigFinish === undefined ? accumulated : bigFinish(accumulated, BigInt(reduced.length));
   }
@@ -124,12 +131,14 @@ const MEAN: Reduction = { ...SUM, finish: (a, n) => a / n, bigFinish: (a, n) => 
 const MAX: Reduction = {
   start: Number.NEGATIVE_INFINITY,
   step: Math.max,
+  startsAtFirst: true,
   bigStart: INT64_MIN,
   bigStep: bigMax,
 };
 const MIN: Reduction = {
   start: Number.POSITIVE_INFINITY,
   step: Math.min,
+  startsAtFirst: true,
   bigStart: INT64_MAX,
   bigStep: bigMin,
 };

@@ -15,6 +15,7 @@ interface Extent {
 }
 
 function byScales(x: Tensor, axes: readonly number[], given: readonly number[]): Extent {
+  expectOnePerAxis('scales', axes, given);
   const scales = x.shape.map(() => 1);
   axes.forEach((axis, i) => {
     scales[axis] = given[i]!;
@@ -22,8 +23,14 @@ function byScales(x: Tensor, axes: readonly number[], given: readonly number[]):
   return { scales, shape: x.shape.map((dim, i) => Math.floor(dim * scales[i]!)) };
 }
 
+function expectOnePerAxis(what: string, axes: readonly number[], given: readonly number[]): void {
+  if (given.length !== axes.length || !given.every((value) => value > 0 && Number.isFinite(value)))
+    throw new BnnqError('mismatch', `${what} [${given}] for the axes [${axes}]`);
+}
+
 /** To given sizes, or as near to them as one common scale allows (keep_aspect_ratio_policy). */
 function bySizes(x: Tensor, axes: readonly number[], sizes: readonly number[], policy: string): Extent {
+  expectOnePerAxis('sizes', axes, sizes);
   const scales = x.shape.map(() => 1);
   const shape = [...x.shape];
   const ratios = axes.map((axis, i) => sizes[i]! / x.shape[axis]!);

@@ -11,6 +11,8 @@ const split: Operator = (call) => {
   const length = x.shape[axis]!;
   const input = call.optional(1);
   const lengths = input === undefined ? call.ints('split') : numbersOf(input);
+  if (lengths === undefined && call.opset < 18 && length % call.node.outputs.length !== 0)
+    throw new BnnqError('mismatch', `${length} elements in ${call.node.outputs.length} equal parts`);
   const parts = lengths ?? evenParts(length, call.int('num_outputs', call.node.outputs.length));
   if (parts.reduce((sum, part) => sum + part, 0) !== length)
     throw new BnnqError(

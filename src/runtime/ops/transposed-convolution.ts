@@ -6,7 +6,7 @@ import { ConstantTensor } from '../constants.ts';
 import { shapeText } from '../shapes.ts';
 import { transientFloats, transposeMatrix, withWeights } from '../weight-rows.ts';
 import type { OperatorTable } from './operator-table.ts';
-import { eachIndex, POINTWISE, type Window } from './window.ts';
+import { eachIndex, expectWindow, POINTWISE, type Window } from './window.ts';
 
 interface Geometry {
   readonly groups: number;
@@ -31,6 +31,7 @@ function geometryOf(call: Call, x: readonly number[], w: readonly number[]): Geo
   const pads = call.ints('pads') ?? new Array<number>(2 * rank).fill(0);
   const outputPadding = call.ints('output_padding') ?? new Array<number>(rank).fill(0);
   const outputShape = call.ints('output_shape')?.slice(-rank);
+  expectWindow(rank, strides, dilations, pads);
   const autoPad = call.text('auto_pad', 'NOTSET');
   const kernel = w.slice(2);
   const input = x.slice(2);

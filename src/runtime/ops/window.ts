@@ -29,6 +29,7 @@ export function windowOf(call: Call, spatial: readonly number[], kernel: readonl
   const strides = call.ints('strides') ?? new Array<number>(rank).fill(1);
   const dilations = call.ints('dilations') ?? new Array<number>(rank).fill(1);
   const pads = call.ints('pads') ?? new Array<number>(2 * rank).fill(0);
+  expectWindow(rank, strides, dilations, pads);
   const autoPad = call.text('auto_pad', 'NOTSET');
   const isCeil = call.int('ceil_mode', 0) !== 0;
   const padsBegin = pads.slice(0, rank);
@@ -51,6 +52,22 @@ export function windowOf(call: Call, spatial: readonly number[], kernel: readonl
     return (count - 1) * stride >= length + padsBegin[i]! ? count - 1 : count;
   });
   return { input: spatial, output, kernel, strides, dilations, padsBegin, padsEnd };
+}
+
+/** Throws unless there is a step above 0 and a pad at both ends for every axis. */
+export function expectWindow(
+  rank: number,
+  strides: readonly number[],
+  dilations: readonly number[],
+  pads: readonly number[],
+): void {
+  const isStep = (step: number): boolean => Number.isSafeInteger(step) && step > 0;
+  const fits = strides.length === rank && dilations.length === rank && pads.length === 2 * rank;
+  if (!fits || !strides.every(isStep) || !dilations.every(isStep) || !pads.every(Number.isSafeInteger))
+    throw new BnnqError(
+      'mismatch',
+      `strides [${strides}], dilations [${dilations}] and pads [${pads}] over ${rank} spatial axes`,
+    );
 }
 
 /** The window as the 2-D kernels take it; one spatial axis becomes a height of 1. Undefined for three and more, and for cropping (negative pads). */
