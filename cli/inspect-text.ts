@@ -5,6 +5,8 @@ import { formatBytes, grouped, plural, printable, shape } from './terminal/forma
 import { outputWidth } from './terminal/output.ts';
 import { pairs, table } from './terminal/table.ts';
 
+type ValueType = Omit<ModelInspection['inputs'][number], 'name'>;
+
 /** What `inspect` prints: the facts, the operators, the weights, and of a packed file the bytes. */
 export function inspectText(model: ModelInspection): string {
   const parts = [facts(model), operators(model)];
@@ -33,12 +35,7 @@ export function inspectText(model: ModelInspection): string {
 
 function facts(model: ModelInspection): string {
   const values = (list: ModelInspection['inputs']): string =>
-    list
-      .map(
-        ({ name, dtype, shape: dims }) =>
-          `${name} ${dtype ?? '?'} ${dims === undefined ? '[?]' : shape(dims)}`,
-      )
-      .join('; ');
+    list.length === 0 ? 'none' : list.map((value) => `${value.name} ${typeText(value)}`).join('; ');
   const opsets = Object.entries(model.opsets).map(
     ([domain, version]) => `${domain === '' ? 'ai.onnx' : domain} ${version}`,
   );
@@ -65,6 +62,12 @@ function facts(model: ModelInspection): string {
     ['parameters', grouped(model.parameters)],
     ['MACs', macsText(model)],
   ]);
+}
+
+/** `FLOAT [N,3,32,32]`, `sequence of INT64 [?]`. */
+function typeText({ dtype, shape: dims, container }: ValueType): string {
+  if (container !== undefined) return `${container.kind} of ${typeText(container.element)}`;
+  return `${dtype ?? '?'} ${dims === undefined ? '[?]' : shape(dims)}`;
 }
 
 /** Multiplications with accumulation for one sample. */
