@@ -95,6 +95,8 @@ function convertCall(call: LayerCall, notes: string[]): readonly KerasTensor[] {
       const inputs = tensorsIn(call.args);
       return convertModel({ context: call.context, model: call.layer, path: call.path, inputs }).tensors;
     }
+    // Keras 3 asks for inference whatever the graph says.
+    if (call.kwargs.training === true && call.major < 3) throw call.unsupported('is called as in training');
     if (convert !== undefined) {
       const made = convert(call);
       return made instanceof KerasTensor ? [made] : made;

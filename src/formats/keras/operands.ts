@@ -62,9 +62,15 @@ function joined(a: Dim, b: Dim): Dim {
   return b === null && typeof a !== 'number' ? b : a;
 }
 
-/** The mask that all operands share. @throws unsupported where they have different ones */
-export function commonMask(call: LayerCall, inputs: readonly KerasTensor[]): string | undefined {
-  const [first] = inputs;
-  if (inputs.some(({ mask }) => mask !== first?.mask)) throw call.unsupported('inputs with different masks');
-  return first?.mask;
+/**
+ * The mask of an element-wise merge. Keras 2: a step counts where it does in all inputs that have a mask. Keras 3: where it
+ * does in any of them, and everywhere once an input has none.
+ */
+export function mergedMask(call: LayerCall, inputs: readonly KerasTensor[]): string | undefined {
+  const masks = [...new Set(inputs.map(({ mask }) => mask))];
+  const given = masks.filter((mask) => mask !== undefined);
+  if (call.major >= 3 && given.length < masks.length) return undefined;
+  const [first, ...others] = given;
+  const opType = call.major >= 3 ? 'Or' : 'And';
+  return others.reduce((merged, mask) => call.node(opType, [merged!, mask], {}, 'mask'), first);
 }

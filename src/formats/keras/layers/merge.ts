@@ -1,6 +1,6 @@
 import type { Dim } from '../../../ir/graph.ts';
 import type { LayerCall, LayerConverter, LayerTable } from '../layer-call.ts';
-import { alignOperands, broadcastShape, commonMask } from '../operands.ts';
+import { alignOperands, broadcastShape, mergedMask } from '../operands.ts';
 import type { KerasTensor } from '../tensor.ts';
 
 /** The inputs of a merging layer, brought to one rank: Keras adds axes of 1 right behind the batch. */
@@ -14,10 +14,17 @@ function operands(call: LayerCall, least = 1): readonly KerasTensor[] {
 function fold(opType: string, count?: number): LayerConverter {
   return (call) => {
     const inputs = operands(call);
+    if (opType === 'Mul') expectSameSteps(call, inputs);
     if (count !== undefined && inputs.length !== count)
       throw call.malformed(`has ${inputs.length} inputs, takes ${count}`);
     return folded(call, inputs, opType);
   };
+}
+
+/** In Keras 3, products and extremes are over the inputs whose mask keeps a step. @throws unsupported where that matters */
+function expectSameSteps(call: LayerCall, inputs: readonly KerasTensor[]): void {
+  if (call.major >= 3 && inputs.some(({ mask }) => mask !== undefined))
+    throw call.unsupported('inputs with masks');
 }
 
 function folded(call: LayerCall, inputs: readonly KerasTensor[], opType: string): KerasTensor {
@@ -28,7 +35,7 @@ function folded(call: LayerCall, inputs: readonly KerasTensor[], opType: string)
 
 function merged(call: LayerCall, inputs: readonly KerasTensor[], value: string): KerasTensor {
   const shape = broadcastShape(inputs.map((x) => x.shape));
-  return inputs[0]!.with({ value, shape, mask: commonMask(call, inputs) });
+  return inputs[0]!.with({ value, shape, mask: mergedMask(call, inputs) });
 }
 
 const average: LayerConverter = (call) => {
@@ -41,6 +48,7 @@ const average: LayerConverter = (call) => {
 function extreme(opType: string): LayerConverter {
   return (call) => {
     const inputs = operands(call);
+    expectSameSteps(call, inputs);
     return merged(
       call,
       inputs,
@@ -62,12 +70,22 @@ export function concatenated(call: LayerCall, given: readonly KerasTensor[], axi
   const inputs = given.map((x) => (x.scramble === undefined ? x : call.kerasOrder(x)));
   const [first] = inputs;
   if (first === undefined) throw call.malformed('has no inputs');
-  const mask = commonMask(call, inputs);
   const values = inputs.map(({ value }) => value);
-  if (first.shape === undefined) return first.with({ value: call.node('Concat', values, { axis }), mask });
+  if (first.shape === undefined)
+    return first.with({ value: call.node('Concat', values, { axis }), mask: undefined });
   const at = call.axisIn(axis, first.shape.length);
+  const mask = concatenatedMask(call, inputs, at);
   const shape = first.shape.map((dim, i) => (i === at ? sum(inputs.map((x) => x.shape![i]!)) : dim));
   return first.with({ value: call.node('Concat', values, { axis: first.physicalAxis(at) }), shape, mask });
+}
+
+/** The mask of a concatenation: along time, or of the features of the same steps. */
+function concatenatedMask(call: LayerCall, inputs: readonly KerasTensor[], axis: number): string | undefined {
+  const masks = inputs.map(({ mask }) => mask);
+  if (masks.every((mask) => mask === undefined)) return undefined;
+  if (axis === inputs[0]!.shape!.length - 1) return mergedMask(call, inputs);
+  if (axis !== 1 || masks.includes(undefined)) throw call.unsupported('inputs some of which are masked');
+  return call.node('Concat', masks, { axis: 1 }, 'mask');
 }
 
 function sum(dims: readonly Dim[]): Dim {

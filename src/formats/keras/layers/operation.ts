@@ -2,7 +2,7 @@ import { activate, isActivation } from '../activations.ts';
 import { Config } from '../config.ts';
 import type { LayerCall, LayerConverter, LayerTable } from '../layer-call.ts';
 import { alignOperands, broadcastShape } from '../operands.ts';
-import type { KerasTensor } from '../tensor.ts';
+import { KerasTensor } from '../tensor.ts';
 import { jsonParameters, operandOf, parameter, tensorParameter } from './operation-arguments.ts';
 import { SHAPE_OPERATIONS } from './operation-shape.ts';
 import { TENSORFLOW_NAMES } from './tensorflow-names.ts';
@@ -97,6 +97,10 @@ const cast: LayerConverter = (call) => {
   return x.with({ value: call.node('Cast', [x.value], { to: to[1] }), dtype: to[0] });
 };
 
+/** Keras 3 notes this one where a layer takes the mask of another. */
+const convertToTensor: LayerConverter = (call) =>
+  call.config.has('dtype') ? cast(call) : tensorParameter(call, 0, 'x');
+
 const logicalNot: LayerConverter = (call) => {
   const x = tensorParameter(call, 0, 'x');
   if (x.dtype !== 'BOOL') throw call.unsupported('the negation of numbers');
@@ -121,6 +125,7 @@ const ELEMENTWISE: OperationTable = {
   logical_and: binary('And', 'BOOL'),
   logical_or: binary('Or', 'BOOL'),
   logical_not: logicalNot,
+  convert_to_tensor: convertToTensor,
   absolute: unary('Abs'),
   abs: unary('Abs'),
   negative: unary('Neg'),
@@ -149,8 +154,14 @@ const ELEMENTWISE: OperationTable = {
   identity: (call) => tensorParameter(call, 0, 'x'),
 };
 
-/** An operation by its name in keras.ops. */
-function operation(call: LayerCall, name: string): ReturnType<LayerConverter> {
+/** An operation by its name in keras.ops. Masks end at operations. */
+function operation(call: LayerCall, name: string): readonly KerasTensor[] {
+  const made = applied(call, name);
+  const list = made instanceof KerasTensor ? [made] : made;
+  return list.map((x) => x.with({ mask: undefined }));
+}
+
+function applied(call: LayerCall, name: string): ReturnType<LayerConverter> {
   for (const table of [ELEMENTWISE, SHAPE_OPERATIONS])
     if (Object.hasOwn(table, name)) return table[name]!(call);
   if (isActivation(name))
