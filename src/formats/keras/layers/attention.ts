@@ -1,5 +1,5 @@
 import type { Dim } from '../../../ir/graph.ts';
-import { type LayerCall, type LayerConverter, type LayerTable } from '../layer-call.ts';
+import type { LayerCall, LayerConverter, LayerTable } from '../layer-call.ts';
 import { KerasTensor } from '../tensor.ts';
 import { causalMask, maskArguments } from './attention-mask.ts';
 

@@ -229,8 +229,14 @@ function attentionMask(
     if (given.rank === 3) unsqueeze(asFlags(call, given), [1]);
     else masks.push(asFlags(call, given));
   }
-  if (query.mask !== undefined) unsqueeze(query.mask, [1, 3]);
-  for (const mask of new Set([value.mask, key?.mask])) if (mask !== undefined) unsqueeze(mask, [1, 2]);
+  const maskOf = (x: KerasTensor | undefined, name: string): string | undefined => {
+    const explicit = tensorsIn(call.kwargs[`${name}_mask`] ?? null)[0];
+    return explicit === undefined ? x?.mask : asFlags(call, explicit);
+  };
+  const queryMask = maskOf(query, 'query');
+  if (queryMask !== undefined) unsqueeze(queryMask, [1, 3]);
+  for (const mask of new Set([maskOf(value, 'value'), maskOf(key, 'key')]))
+    if (mask !== undefined) unsqueeze(mask, [1, 2]);
   if (call.kwargs.use_causal_mask === true) masks.push(causalMask(call, query, value));
   return masks.length === 0 ? undefined : masks.reduce((a, b) => call.node('And', [a, b], {}, 'masks'));
 }

@@ -3,6 +3,7 @@ import { isArray } from '../config.ts';
 import { type LayerCall, type LayerConverter, type LayerTable, tensorsIn } from '../layer-call.ts';
 import { layerJsonOf } from '../model/layer-json.ts';
 import { KerasTensor } from '../tensor.ts';
+import { asFlags } from './attention-mask.ts';
 import { type Cell, type CellKind, cellKind, readCell } from './recurrent-cell.ts';
 import { alignSteps, type Steps } from './recurrent-mask.ts';
 
@@ -61,10 +62,14 @@ function initialStates(call: LayerCall): readonly KerasTensor[] {
   return given.length > 0 ? given : tensorsIn(call.kwargs.initial_state ?? null);
 }
 
-/** The mask of the input: what the layers before it say, or the keyword. */
+/**
+ * The mask of the input: the keyword, or what the layers before it say. Keras 3 hands a mask on to a layer that is called
+ * on one tensor alone (keras/src/layers/layer.py, "Populate mask argument(s)"): with initial states there is none.
+ */
 function maskOf(call: LayerCall, x: KerasTensor): string | undefined {
   const given = tensorsIn(call.kwargs.mask ?? null)[0];
-  return given === undefined ? x.mask : call.kerasOrder(given).value;
+  if (given !== undefined) return asFlags(call, given);
+  return call.major >= 3 && initialStates(call).length > 0 ? undefined : x.mask;
 }
 
 /** The sequences that a call is made on. */

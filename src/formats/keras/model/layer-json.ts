@@ -33,7 +33,7 @@ export function layerKey({ className, config, json }: LayerJson): string {
     module === undefined &&
     isModernCall(json) &&
     config.trainable === undefined &&
-    config.dtype === undefined
+    ((config.dtype ?? null) === null || className === 'Cast')
   )
     return `${OPERATION}${className}`;
   if (typeof module !== 'string' || module === '') return className;
