@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createKernels } from '../../src/kernels/select.ts';
+import { createReferenceKernels } from '../../src/kernels/reference.ts';
 import { sharedData } from '../shared-data.ts';
 import { caseNames, type Outcome, runCase } from './cases.ts';
 import { readExpected, refusals } from './expected.ts';
@@ -10,7 +10,7 @@ const folder = sharedData('onnx-node-tests');
 const PASSED = 0.85;
 
 describe.skipIf(folder === undefined)('operator tests of the ONNX standard (needs ../shared/data)', () => {
-  const kernels = createKernels();
+  const kernels = createReferenceKernels();
   const outcomes: Outcome[] = [];
   beforeAll(async () => {
     for (const name of caseNames(folder!)) outcomes.push(await runCase(folder!, name, kernels));
