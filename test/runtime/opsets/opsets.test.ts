@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { operatorNames, versionsOf } from '../../../src/runtime/ops/registry.ts';
+import { createSession } from '../../../src/runtime/session.ts';
+import { buildModel } from '../build-model.ts';
 import { CHANGELOG } from './changelog.ts';
 import { ELEMENTWISE_VERSIONS } from './elementwise.ts';
 import { LAYER_VERSIONS } from './layers.ts';
@@ -35,8 +37,10 @@ for (const op of [...new Set(CASES.map((versioned) => versioned.op))].sort())
         it(`in opset ${opset} ${versioned.note ?? ''}`, () => expectVersion(versioned, opset));
   });
 
-const BODIES =
-  'its operands are bodies or sequences, which a case here cannot have: test/runtime/control-flow.test.ts';
+const BODIES = 'it takes graphs, which a case here cannot have: test/runtime/control-flow.test.ts';
+
+const SEQUENCES =
+  'it takes or gives sequences, which a case here cannot have: test/runtime/sequences.test.ts';
 
 /** Operators without cases here, each with the reason. */
 const EXEMPT: Readonly<Record<string, string>> = {
@@ -46,13 +50,13 @@ const EXEMPT: Readonly<Record<string, string>> = {
   ...Object.fromEntries(
     'ConcatFromSequence Optional OptionalGetElement OptionalHasElement SequenceAt SequenceConstruct SequenceEmpty SequenceErase SequenceInsert SequenceLength SequenceMap SplitToSequence'
       .split(' ')
-      .map((op) => [op, BODIES]),
+      .map((op) => [op, SEQUENCES]),
   ),
 };
 
 describe('every operator that can be executed', () => {
   const covered = new Map<string, Set<number>>();
-  for (const versioned of CASES)
+  for (const versioned of CASES.filter((one) => one.refused === undefined))
     for (const version of versionsOfCase(versioned))
       covered.set(versioned.op, (covered.get(versioned.op) ?? new Set()).add(version));
 
@@ -67,5 +71,44 @@ describe('every operator that can be executed', () => {
         if (covered.get(op)?.has(version) !== true) missing.push(`${op} ${version}`);
     }
     expect(missing).toEqual([]);
+  });
+
+  it('has a case here if it is not exempt, and is one of ONNX', () => {
+    expect(Object.keys(EXEMPT).filter((op) => covered.has(op) || versionsOf('', op) === undefined)).toEqual(
+      [],
+    );
+    expect([...covered.keys()].filter((op) => CHANGELOG[op] === undefined)).toEqual([]);
+  });
+
+  it('is refused before the first version that is implemented, in a sentence with both versions', () => {
+    const model = (op: string, opset: number) =>
+      buildModel({
+        opset,
+        inputs: { A: ['FLOAT', [2, 3]], B: ['FLOAT', [3]] },
+        outputs: ['Y'],
+        nodes: [{ op, inputs: ['A', 'B'], outputs: ['Y'], attributes: { broadcast: 1 } }],
+      });
+    // Until opset 6 operands were broadcast by attributes, along an axis.
+    for (const op of [
+      'Add',
+      'Sub',
+      'Mul',
+      'Div',
+      'Pow',
+      'And',
+      'Or',
+      'Xor',
+      'Equal',
+      'Less',
+      'Greater',
+      'PRelu',
+      'Gemm',
+    ])
+      expect(() => createSession(model(op, 6))).toThrow(
+        `ai.onnx::${op} of operator set 6 (implemented since 7) (1 node)`,
+      );
+    expect(() => createSession(model('Mod', 9))).toThrow(
+      'ai.onnx::Mod of operator set 9 (implemented since 10) (1 node)',
+    );
   });
 });
