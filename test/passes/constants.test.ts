@@ -3,7 +3,7 @@ import { quantizedInitializer } from '../../src/ir/quantized-initializer.ts';
 import { dequantize, planesOf, type QuantizedTensor } from '../../src/ir/quantized-tensor.ts';
 import { type Evaluate, foldConstants } from '../../src/passes/fold-constants.ts';
 import { liftWeightViews } from '../../src/passes/lift-weight-views.ts';
-import { noteHalfTypes } from '../../src/passes/note-half-types.ts';
+import { noteHalfTypes, OPERAND_TYPES } from '../../src/passes/note-half-types.ts';
 import { runPasses } from '../../src/passes/pass.ts';
 import { floats, type Tensor } from '../../src/tensor/tensor.ts';
 import { buildModel, int64 } from '../runtime/build-model.ts';
@@ -118,7 +118,7 @@ describe('lift-weight-views', () => {
 });
 
 describe('note-half-types', () => {
-  it('makes it a Cast to the declared type of its second operand', () => {
+  it('makes a CastLike a Cast to the type of its second operand', () => {
     const model = buildModel({
       inputs: { x: ['FLOAT', [2]], like: ['FLOAT16', [1]] },
       outputs: ['y'],
@@ -128,5 +128,27 @@ describe('note-half-types', () => {
     expect(node!.opType).toBe('Cast');
     expect(node!.inputs).toEqual(['x']);
     expect(node!.attributes.get('to')).toEqual({ type: 'INT', value: 10 });
+  });
+
+  it('notes what types the operands have where half precision is among them and matters', () => {
+    const model = buildModel({
+      inputs: { x: ['FLOAT', [2]], scale: ['BFLOAT16', []] },
+      outputs: ['y'],
+      nodes: [
+        { op: 'Identity', inputs: ['scale'], outputs: ['same'] },
+        { op: 'QuantizeLinear', inputs: ['x', 'same'], outputs: ['y'] },
+      ],
+    });
+    const node = runPasses(model, [noteHalfTypes]).model.graph.nodes[1]!;
+    expect(node.attributes.get(OPERAND_TYPES)).toEqual({ type: 'INTS', value: [1, 16] });
+  });
+
+  it('leaves a model alone that has nothing of the kind', () => {
+    const model = buildModel({
+      inputs: { x: ['FLOAT', [2]], scale: ['FLOAT', []] },
+      outputs: ['y'],
+      nodes: [{ op: 'QuantizeLinear', inputs: ['x', 'scale'], outputs: ['y'] }],
+    });
+    expect(runPasses(model, [noteHalfTypes]).changed).toEqual([]);
   });
 });
