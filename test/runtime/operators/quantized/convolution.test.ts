@@ -65,7 +65,7 @@ function qLinearConv(
         ? {
             dtype: wType,
             shape: [rows],
-            data: wholeRange(wType, [rows], 9).data.map(() => (wType === 'INT8' ? 0 : 128)) as Int8Array,
+            data: wType === 'INT8' ? new Int8Array(rows) : new Uint8Array(rows).fill(128),
           }
         : one(wType, wType === 'INT8' ? 3 : 120),
       ys: scales(1, 0.03 * Math.sqrt(terms), 3, []),
