@@ -182,6 +182,17 @@ describe('what is discretized', () => {
     expect(reasonFor(model)).toBe('q: weight of fc that Relu computes from constants');
   });
 
+  it('a table of lookups and weights that are multiplied as integers are left, with the reason', () => {
+    const lookup = modelOf([node('Gather', ['w', 'x'], 'y', {}, 'embed')], [weight('w', [64, 8])]);
+    expect(reasonFor(lookup)).toBe('w: embed (Gather) looks rows up in it and multiplies nothing');
+    const integers = { dtype: 'INT8', shape: [4, 3], data: new Int8Array(12) } as const;
+    const product = modelOf(
+      [node('MatMulInteger', ['x', 'w'], 'y', {}, 'product')],
+      [constant('w', integers)],
+    );
+    expect(reasonFor(product)).toBe('w: product (MatMulInteger) multiplies integers');
+  });
+
   it('the product of two activations has no weight', () => {
     const model = modelOf([node('Relu', ['x'], 'a'), node('MatMul', ['x', 'a'], 'y')], []);
     expect(planWeights(model)).toEqual({ chosen: [], skipped: [] });

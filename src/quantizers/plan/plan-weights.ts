@@ -138,8 +138,8 @@ function weightUses(model: Model): Uses {
   const weights = new Map<string, Use[]>();
   const elsewhere = new Map<string, SkippedWeight>();
   for (const node of nodes) {
-    const table = lookupTable(node, model);
-    if (table !== undefined) elsewhere.set(table.name, table);
+    for (const left of [lookupTable(node, model), integerWeight(node, model)])
+      if (left !== undefined) elsewhere.set(left.name, left);
     const places = weightPlaces(node);
     const found = places.map(({ input }) => chains.to(node.inputs[input] ?? ''));
     for (const [i, { input, layout }] of places.entries()) {
@@ -178,6 +178,21 @@ function lookupTable(node: Node, { graph }: Model): SkippedWeight | undefined {
     name: table.name,
     reason: `${nodeName(node)} (Gather) looks rows up in it and multiplies nothing`,
   };
+}
+
+/** Which input is the weight of operators that multiply integers. */
+const INTEGER_WEIGHTS: Readonly<Record<string, number>> = {
+  QLinearConv: 3,
+  QLinearMatMul: 3,
+  ConvInteger: 1,
+  MatMulInteger: 1,
+};
+
+/** A constant that a node multiplies as integers. */
+function integerWeight(node: Node, { graph }: Model): SkippedWeight | undefined {
+  const input = node.domain === '' ? INTEGER_WEIGHTS[node.opType] : undefined;
+  const weight = input === undefined ? undefined : graph.initializers.get(node.inputs[input] ?? '');
+  return weight && { name: weight.name, reason: `${nodeName(node)} (${node.opType}) multiplies integers` };
 }
 
 /** Elements of the smallest constant that counts as a table of lookups. */
