@@ -28,14 +28,14 @@ const bidirectional: LayerConverter = (call) => {
   const ahead = direction(call, 'forward_layer', forward, given.slice(0, half));
   const back = direction(call, 'backward_layer', backward, given.slice(half));
   const returned = ahead.call.config.flag('return_state', false)
-    ? [...ahead.made.states, ...back.made.states]
+    ? [...ahead.made.states(), ...back.made.states()]
     : [];
   const isSequence = ahead.call.config.flag('return_sequences', false);
   const sides = [ahead, back].map((side) => {
-    if (!isSequence) return side.made.last;
+    if (!isSequence) return side.made.last();
     // Keras turns what the backward layer gives, so that step t of both is about step t of the input.
     const isRead = side.isReverse === (side === back);
-    return isRead ? side.made.sequence : reverseTime(side.call, side.made.sequence);
+    return isRead ? side.made.sequence() : reverseTime(side.call, side.made.sequence());
   }) as [KerasTensor, KerasTensor];
   const mode = config.has('merge_mode')
     ? config.choice('merge_mode', ['concat', 'sum', 'mul', 'ave'], 'concat')

@@ -47,7 +47,8 @@ export function readCell(owner: LayerCall, kind: CellKind): Cell {
   const { config } = owner;
   const units = config.integer('units', undefined, 1);
   const gates = GATES[kind];
-  const resetAfter = kind === 'GRU' && config.flag('reset_after', owner.major >= 2);
+  // Keras 2 had no reset_after before 2.1.3, and writes it ever since.
+  const resetAfter = kind === 'GRU' && config.flag('reset_after', owner.major >= 3);
   const weights: Cell['weights'] = (features) => {
     const rows = (name: string, index: number, width: number, wanted: string) =>
       owner.initializer(wanted, () =>
@@ -116,11 +117,7 @@ const ACTIVATIONS: Readonly<Record<string, OnnxActivation>> = {
 
 function activations(owner: LayerCall, kind: CellKind): ShortAttributes {
   const state = activationOf(owner, 'activation', 'tanh');
-  // The default was the hard sigmoid before Keras 2.3 and in Keras 1, but files always state it.
-  const gate =
-    kind === 'RNN'
-      ? []
-      : [activationOf(owner, 'recurrent_activation', owner.major === 1 ? 'hard_sigmoid' : 'sigmoid')];
+  const gate = kind === 'RNN' ? [] : [activationOf(owner, 'recurrent_activation', 'sigmoid')];
   const all = [...gate, state, ...(kind === 'LSTM' ? [state] : [])];
   const alphas = all.flatMap(({ alpha }) => alpha ?? []);
   const betas = all.flatMap(({ beta }) => beta ?? []);

@@ -7,14 +7,14 @@ import { asFlags } from './attention-mask.ts';
 import { type Cell, type CellKind, cellKind, readCell } from './recurrent-cell.ts';
 import { alignSteps, type Steps } from './recurrent-mask.ts';
 
-/** What a recurrent layer makes of a sequence, before it is asked for the last step or for all of them. */
+/** What a recurrent layer makes of a sequence; each adds its nodes when it is first asked for. */
 export interface Unrolled {
   /** Output of every step, [batch, time, units], step t being that of the input's step t. */
-  readonly sequence: KerasTensor;
+  readonly sequence: () => KerasTensor;
   /** The states after the last step that was taken: h, and c of an LSTM; those of each cell of a stack. */
-  readonly states: readonly KerasTensor[];
+  readonly states: () => readonly KerasTensor[];
   /** Output of the last step. */
-  readonly last: KerasTensor;
+  readonly last: () => KerasTensor;
 }
 
 /** Sequences lie as [time, batch, features] in memory, which is what the ONNX operators take. */
@@ -99,17 +99,27 @@ export function unroll(call: LayerCall, { isReverse, isZeroWhereMasked }: Unroll
   const x = sequenceInput(call);
   const mask = maskOf(call, x);
   const steps = mask === undefined ? undefined : alignSteps(call, x, mask, isReverse);
-  let sequence = call.graph.arrange(steps?.pack(x) ?? x, call.name, TIME_FIRST);
-  const finals: KerasTensor[] = [];
-  for (const [i, cell] of cells.entries()) {
+  let sequence = once(() => call.graph.arrange(steps?.pack(x) ?? x, call.name, TIME_FIRST));
+  const finals: (() => KerasTensor)[] = [];
+  for (const cell of cells) {
     const own = states.slice(finals.length, finals.length + (cell.kind === 'LSTM' ? 2 : 1));
-    const made = runCell(call, cell, sequence, own, isReverse, steps, cells.length === 1 ? '' : `${i}`);
+    const made = runCell(call, cell, sequence(), own, isReverse, steps);
     sequence = made.sequence;
     finals.push(...made.states);
   }
-  const last = finals[finals.length - (cells.at(-1)?.kind === 'LSTM' ? 2 : 1)]!;
-  const all = steps === undefined ? sequence : steps.unpack(sequence, isZeroWhereMasked);
-  return { sequence: all.with({ mask }), states: finals, last };
+  return {
+    sequence: once(() => (steps?.unpack(sequence(), isZeroWhereMasked) ?? sequence()).with({ mask })),
+    states: () => finals.map((state) => state()),
+    last: finals[finals.length - (cells.at(-1)?.kind === 'LSTM' ? 2 : 1)]!,
+  };
+}
+
+function once<T extends object>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
 }
 
 /** One ONNX node: LSTM, GRU or RNN. */
@@ -120,39 +130,36 @@ function runCell(
   initial: readonly KerasTensor[],
   isReverse: boolean,
   steps: Steps | undefined,
-  step: string,
-): { sequence: KerasTensor; states: readonly KerasTensor[] } {
+): { sequence: () => KerasTensor; states: readonly (() => KerasTensor)[] } {
   const features = x.shape![2];
   if (typeof features !== 'number')
     throw call.unsupported('the number of features of its input is not known');
   const [w, r, b] = cell.weights(features);
   const axis = call.integers('axis', [0]);
   const starts = initial.map((state) =>
-    call.node('Unsqueeze', [call.float(call.kerasOrder(state)).value, axis], {}, `${step}/initial`),
+    call.node('Unsqueeze', [call.float(call.kerasOrder(state)).value, axis], {}, 'initial'),
   );
-  const count = cell.kind === 'LSTM' ? 3 : 2;
-  const direction = isReverse ? { direction: 'reverse' } : {};
-  const attributes = { ...cell.attributes, ...direction };
-  const [y, ...finals] = call.nodes(
-    cell.kind,
-    [x.value, w, r, b, steps?.lengths, ...starts],
-    attributes,
-    count,
+  const attributes = { ...cell.attributes, ...(isReverse ? { direction: 'reverse' } : {}) };
+  const inputs = [x.value, w, r, b, steps?.lengths, ...starts];
+  const [y, ...finals] = call.nodes(cell.kind, inputs, attributes, cell.kind === 'LSTM' ? 3 : 2);
+  const sequence = once(() =>
+    x.with({
+      value: call.node('Squeeze', [y, call.integers('direction', [1])], {}, 'sequence'),
+      shape: [...x.shape!.slice(0, 2), cell.units],
+      mask: undefined,
+    }),
   );
-  const directionAxis = call.integers('direction', [1]);
-  const sequence = x.with({
-    value: call.node('Squeeze', [y, directionAxis], {}, 'sequence'),
-    shape: [...x.shape!.slice(0, 2), cell.units],
-    mask: undefined,
-  });
-  const states = finals.map((value, i) => {
-    const state = call.node('Squeeze', [value, axis], {}, i === 0 ? 'state' : 'carry');
-    return new KerasTensor({
-      value: steps === undefined || initial[i] === undefined ? state : steps.unlessEmpty(state, initial[i]),
-      dtype: 'FLOAT',
-      shape: [x.shape![0]!, cell.units],
-    });
-  });
+  const states = finals.map((value, i) =>
+    once(() => {
+      const state = call.node('Squeeze', [value, axis], {}, i === 0 ? 'state' : 'carry');
+      const start = initial[i];
+      return new KerasTensor({
+        value: steps === undefined || start === undefined ? state : steps.unlessEmpty(state, start),
+        dtype: 'FLOAT',
+        shape: [x.shape![0]!, cell.units],
+      });
+    }),
+  );
   return { sequence, states };
 }
 
@@ -169,10 +176,10 @@ const recurrent: LayerConverter = (call) => {
   const isReverse = config.flag('go_backwards', false);
   const isZeroWhereMasked = config.flag('zero_output_for_mask', false);
   const { sequence, states, last } = unroll(call, { isReverse, isZeroWhereMasked });
-  const returned = config.flag('return_state', false) ? states : [];
-  if (!config.flag('return_sequences', false)) return [last, ...returned];
+  const returned = config.flag('return_state', false) ? states() : [];
+  if (!config.flag('return_sequences', false)) return [last(), ...returned];
   // Keras gives the steps in the order in which they were taken, and leaves the mask as it was.
-  return [isReverse ? reverseTime(call, sequence) : sequence, ...returned];
+  return [isReverse ? reverseTime(call, sequence()) : sequence(), ...returned];
 };
 
 export const RECURRENT_LAYERS: LayerTable = {
