@@ -1,4 +1,4 @@
-import { Config, isObject, short } from './config.ts';
+import { Config, entryOf, isObject, short } from './config.ts';
 import type { Json } from './contract.ts';
 import type { LayerCall } from './layer-call.ts';
 import type { KerasTensor } from './tensor.ts';
@@ -27,11 +27,11 @@ export function activate(
   name: string,
   config: Config = new Config({}, call.where),
 ): KerasTensor {
-  const legacy = call.major < 3 && Object.hasOwn(BEFORE_KERAS_3, name) ? BEFORE_KERAS_3[name] : undefined;
-  const elementwise = legacy ?? (Object.hasOwn(ELEMENTWISE, name) ? ELEMENTWISE[name] : undefined);
+  const legacy = call.major < 3 ? entryOf(BEFORE_KERAS_3, name) : undefined;
+  const elementwise = legacy ?? entryOf(ELEMENTWISE, name);
   const floating = call.float(x);
   if (elementwise !== undefined) return floating.with({ value: elementwise(call, floating.value, config) });
-  const along = Object.hasOwn(ALONG_AXIS, name) ? ALONG_AXIS[name] : undefined;
+  const along = entryOf(ALONG_AXIS, name);
   if (along === undefined) throw call.unsupported(`its activation "${name}" is not known here`);
   return along(call, floating, config);
 }
@@ -47,7 +47,7 @@ function activationOf(call: LayerCall, json: Json): { name: string; config: Conf
     const { class_name: className, config, module } = json;
     const isOwn = typeof module === 'string' && !/^(keras|tf_keras|tensorflow|builtins)(\.|$)/.test(module);
     if (typeof config === 'string' && !isOwn) return { name: config, config: new Config({}, call.where) };
-    const name = typeof className === 'string' ? AS_LAYERS[className] : undefined;
+    const name = typeof className === 'string' ? entryOf(AS_LAYERS, className) : undefined;
     if (name !== undefined && isObject(config)) return { name, config: new Config(config, call.where) };
   }
   throw call.unsupported(`its activation ${short(json)} is not known here`);

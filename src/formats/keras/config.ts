@@ -15,6 +15,11 @@ export function isArray(json: Json | undefined): json is readonly Json[] {
   return Array.isArray(json);
 }
 
+/** The entry of a table under a name out of a file; `constructor` and its like are none. */
+export function entryOf<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(table, name) ? table[name] : undefined;
+}
+
 /** Checked access to the configuration of a layer. What is missing or null is the default; what has another type is refused by a sentence. */
 export class Config {
   readonly json: JsonObject;

@@ -1,5 +1,5 @@
 import { activate, isActivation } from '../activations.ts';
-import { Config } from '../config.ts';
+import { Config, entryOf } from '../config.ts';
 import type { LayerCall, LayerConverter, LayerTable } from '../layer-call.ts';
 import { alignOperands, broadcastShape } from '../operands.ts';
 import { KerasTensor } from '../tensor.ts';
@@ -91,7 +91,7 @@ const CASTS: Readonly<Record<string, readonly [KerasTensor['dtype'], number]>> =
 const cast: LayerConverter = (call) => {
   const x = tensorParameter(call, 0, 'x');
   const name = parameter(call, 1, 'dtype');
-  const to = typeof name === 'string' && Object.hasOwn(CASTS, name) ? CASTS[name] : undefined;
+  const to = typeof name === 'string' ? entryOf(CASTS, name) : undefined;
   if (to === undefined) throw call.unsupported('a cast to this type');
   if (to[0] === x.dtype) return x;
   return x.with({ value: call.node('Cast', [x.value], { to: to[1] }), dtype: to[0] });
@@ -182,7 +182,7 @@ export const kerasOperation: LayerConverter = (call) => {
 /** A TensorFlow function in a graph of Keras 2: `TFOpLambda` names it. */
 const tensorflowOperation: LayerConverter = (call) => {
   const name = call.config.text('function').replace(/^tf\./, '');
-  const known = Object.hasOwn(TENSORFLOW_NAMES, name) ? TENSORFLOW_NAMES[name] : undefined;
+  const known = entryOf(TENSORFLOW_NAMES, name);
   if (known === undefined) throw call.unsupported(`the function tf.${name} is not known here`);
   return operation(call, known);
 };

@@ -1,3 +1,4 @@
+import { entryOf } from '../config.ts';
 import type { Json, JsonObject } from '../contract.ts';
 import type { LayerJson } from '../layer-call.ts';
 
@@ -49,8 +50,8 @@ const ORDERINGS: Readonly<Record<string, string>> = { tf: 'channels_last', th: '
 export function modernLayer(layer: LayerJson): LayerJson {
   const { className, config } = layer;
   const mode = config.mode;
-  const merge = className === 'Merge' && typeof mode === 'string' ? MERGES[mode] : undefined;
-  const name = merge ?? RENAMED[className] ?? className;
+  const merge = className === 'Merge' && typeof mode === 'string' ? entryOf(MERGES, mode) : undefined;
+  const name = merge ?? entryOf(RENAMED, className) ?? className;
   const isForeign =
     OTHER_VARIABLES.has(className) || (isConvolution(className) && config.dim_ordering === 'th');
   return {
@@ -68,14 +69,14 @@ function modernConfig(className: string, config: JsonObject): JsonObject {
   const entries: [string, Json][] = [];
   for (const [key, value] of Object.entries(config)) {
     // An embedding still has an output_dim, a padding of zeros its own padding.
-    const isKept = className === 'Embedding' || !Object.hasOwn(KEYS, key);
-    entries.push([isKept ? key : KEYS[key]!, value]);
+    const renamed = className === 'Embedding' ? undefined : entryOf(KEYS, key);
+    entries.push([renamed ?? key, value]);
   }
   const { nb_row: rows, nb_col: columns, dim_ordering: ordering } = config;
   if (rows !== undefined && columns !== undefined) entries.push(['kernel_size', [rows, columns]]);
   const depths = [config.kernel_dim1, config.kernel_dim2, config.kernel_dim3];
   if (depths.every((size) => size !== undefined)) entries.push(['kernel_size', depths as Json[]]);
-  if (typeof ordering === 'string' && ORDERINGS[ordering] !== undefined)
-    entries.push(['data_format', ORDERINGS[ordering]]);
+  const format = typeof ordering === 'string' ? entryOf(ORDERINGS, ordering) : undefined;
+  if (format !== undefined) entries.push(['data_format', format]);
   return Object.fromEntries(entries);
 }
