@@ -18,6 +18,7 @@ import { PREPROCESSING_LAYERS } from './preprocessing.ts';
 import { RECURRENT_LAYERS } from './recurrent.ts';
 import { RESHAPE_LAYERS } from './reshape.ts';
 import { RESIZE_LAYERS } from './resize.ts';
+import { SPECTRAL_NORMALIZATION_LAYERS } from './spectral-normalization.ts';
 import { TIME_DISTRIBUTED_LAYERS } from './time-distributed.ts';
 
 /** Every layer that can be converted. A new family is a file and a line here. */
@@ -40,6 +41,7 @@ const TABLES: readonly LayerTable[] = [
   RECURRENT_LAYERS,
   RESHAPE_LAYERS,
   RESIZE_LAYERS,
+  SPECTRAL_NORMALIZATION_LAYERS,
   TIME_DISTRIBUTED_LAYERS,
 ];
 
