@@ -21,20 +21,25 @@ export function alignOperands(
   if (rank === 0 || inputs.every((x) => lieAlike(x, inputs[0]!) && x.rank === rank)) return inputs;
   const model = inputs.find((x) => x.rank === rank && x.order !== undefined);
   const order = model?.order ?? Array.from({ length: rank }, (_, axis) => axis);
-  return inputs.map((x) => call.graph.arrange(widened(call, x, rank, at), call.name, order));
+  const aligned = (x: KerasTensor): KerasTensor =>
+    // A number broadcasts by itself, however the other operands lie.
+    x.rank === 0
+      ? x.with({ shape: new Array<Dim>(rank).fill(1), order })
+      : call.graph.arrange(widened(call, x, rank, at), call.name, order);
+  return inputs.map(aligned);
 }
 
 /** The tensor with axes of 1 added. One of unknown rank is taken to have them all. */
 function widened(call: LayerCall, x: KerasTensor, rank: number, at: 0 | 1): KerasTensor {
   if (x.shape === undefined) return call.assumeShape(x, new Array<Dim>(rank).fill(null));
   const more = rank - x.shape.length;
-  if (more === 0 || (at === 0 && x.shape.length === 0)) return x.shape.length === 0 ? scalarOf(x, rank) : x;
+  if (more === 0) return x;
   const start = Math.min(at, x.shape.length);
   const shape = [...x.shape.slice(0, start), ...new Array<Dim>(more).fill(1), ...x.shape.slice(start)];
   const isVector = at === 1 && x.shape.length === 2;
   // A vector a sample becomes an image of one pixel, [N,C] to [N,C,1,1], at once.
   const axes = Array.from({ length: more }, (_, i) => (isVector ? 2 : start) + i);
-  const plain = isVector ? x : call.kerasOrder(x);
+  const plain = call.kerasOrder(x);
   const order = isVector ? channelsFirst(rank, 'channels_last') : undefined;
   const value = call.node(
     'Unsqueeze',
@@ -43,11 +48,6 @@ function widened(call: LayerCall, x: KerasTensor, rank: number, at: 0 | 1): Kera
     'unsqueeze',
   );
   return plain.with({ value, shape, order });
-}
-
-/** A number broadcasts by itself, however the other operand lies. */
-function scalarOf(x: KerasTensor, rank: number): KerasTensor {
-  return x.with({ shape: new Array<Dim>(rank).fill(1) });
 }
 
 /** The shape that operands of one rank broadcast to; undefined where a rank is unknown. */
