@@ -207,7 +207,9 @@ describe('npz', () => {
     const deflated = new Uint8Array(readFileSync(`${ARRAYS}images-deflated.npz`));
     const damaged = deflated.slice();
     damaged.fill(0xff, 60, 90);
-    await expect(openDataset(`npz:${file('a', damaged)}`)).rejects.toThrow(failure('malformed', /member "x_test.npy" cannot be unpacked/));
+    await expect(openDataset(`npz:${file('a', damaged)}`)).rejects.toThrow(
+      failure('malformed', /member "x_test.npy" cannot be unpacked/),
+    );
     for (const cut of [10, 100, 400, bytes.length - 4])
       await expect(openDataset(`npz:${file('a', bytes.subarray(0, cut))}`)).rejects.toThrow(
         failure('malformed', /not a readable zip file/),
