@@ -1,5 +1,5 @@
 import type { ModelInspection } from '../src/index.ts';
-import { keptText, sizeText } from './quantize-text.ts';
+import { keptText, notConvertedText, sizeText } from './quantize-text.ts';
 import { coloursFor } from './terminal/colour.ts';
 import { formatBytes, grouped, plural, printable, shape } from './terminal/format.ts';
 import { outputWidth } from './terminal/output.ts';
@@ -9,7 +9,7 @@ type ValueType = Omit<ModelInspection['inputs'][number], 'name'>;
 
 /** What `inspect` prints: the facts, the operators, the weights, and of a packed file the bytes. */
 export function inspectText(model: ModelInspection): string {
-  const parts = [facts(model), operators(model)];
+  const parts = [facts(model), operators(model), ...notConvertedText(model.notConverted)];
   if (model.discretized.length > 0) parts.push(discretized(model));
   if (model.weights.length > 0) parts.push(weights(model));
   if (model.lowBit.length > 0) parts.push(lowBit(model));

@@ -26,6 +26,8 @@ export interface QuantizeResult {
   readonly ratio: number | null;
   readonly layers: readonly (LayerReport & { readonly shape: readonly number[] })[];
   readonly skipped: readonly SkippedWeight[];
+  /** Layers of a Keras model that have no operators here. */
+  readonly notConverted: readonly string[];
   readonly scores: ScoreResult | null;
   readonly gates: readonly Gate[];
 }
@@ -42,11 +44,25 @@ interface PackedParts {
 export function quantizeText(result: QuantizeResult, quiet: boolean): string {
   const { bold } = coloursFor(process.stdout);
   const parts = [
-    ...(quiet ? [] : [layerTable(result), ...keptNote(result), ...skippedText(result.skipped)]),
+    ...(quiet
+      ? []
+      : [
+          layerTable(result),
+          ...keptNote(result),
+          ...skippedText(result.skipped),
+          ...notConvertedText(result.notConverted),
+        ]),
     `${bold(printable(result.file))}  ${formatBytes(result.packedBytes)} (${grouped(result.packedBytes)} bytes)${smaller(result)}\n${sizeText(result.packed, result.packedBytes, result.weights)}`,
     ...(result.scores === null ? [] : [accuracyText(result.scores)]),
   ];
   return parts.join('\n\n');
+}
+
+/** Layers of a Keras model that have no operators here; nothing where there are none. */
+export function notConvertedText(layers: readonly string[]): string[] {
+  if (layers.length === 0) return [];
+  const lines = layers.map((line) => `  ${printable(line)}`);
+  return [['not converted, so the model cannot be run; everything else is there:', ...lines].join('\n')];
 }
 
 /** What each byte of a packed file is for. */

@@ -7,6 +7,7 @@ import {
   type Dataset,
   inspectModel,
   type Model,
+  notConverted,
   openDataset,
   packedSize,
   planWeights,
@@ -176,6 +177,7 @@ async function quantizeOne(
       shape: done.model.graph.initializers.get(layer.name)!.shape,
     })),
     skipped: done.skipped,
+    notConverted: notConverted(model),
     scores: scores ?? null,
     gates,
   };

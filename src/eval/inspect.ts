@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import { readFileBytes } from '../formats/file.ts';
+import { notConverted } from '../formats/keras/import.ts';
 import { MAX_MODEL_BYTES } from '../formats/limits.ts';
 import { CODES_TENSOR, GRAPH_TENSOR, LEVELS_TENSOR } from '../formats/packed/format.ts';
 import type { PackedSize } from '../formats/packed/pack.ts';
@@ -111,6 +112,8 @@ export interface ModelInspection {
   /** Weights that `quantize` would discretize, and those that it would not, with the reason. */
   readonly weights: readonly InspectedWeight[];
   readonly skipped: readonly SkippedWeight[];
+  /** Layers of a Keras model that have no operators here, with place and reason: the model cannot be run. */
+  readonly notConverted: readonly string[];
   /** Weights of few bits; those that `quantize` would always keep are not among `weights`. */
   readonly lowBit: readonly InspectedLowBit[];
   /** Weights that are discretized already. */
@@ -150,6 +153,7 @@ export async function inspectModel(
       return [{ name, source, node, opType, shape, dtype, count, rows, columns, byteLength: bytes }];
     }),
     skipped,
+    notConverted: notConverted(model),
     lowBit,
     discretized: discretizedOf(model),
     packed: path !== null && format === 'packed' ? bytesOnDisk(path) : null,

@@ -121,7 +121,7 @@ class Expansion {
   #inline(call: Node, body: FunctionBody, into: Target): void {
     const frame = { body, call, prefix: call.name || call.outputs.find((name) => name !== '') || body.name };
     const names = new Map<string, string>([['', '']]);
-    body.inputs.forEach((name, i) => names.set(name, call.inputs[i] ?? ''));
+    for (const [i, name] of body.inputs.entries()) names.set(name, call.inputs[i] ?? '');
     // An output that is an input, or there twice, has two names outside: a copy gives the second one.
     const copies: [from: string, to: string][] = [];
     body.outputs.forEach((name, i) => {

@@ -131,13 +131,13 @@ describe('input that cannot be used ends with 1 and one sentence', () => {
     [
       'a text file',
       'not a model\n',
-      /^bnn-quantize: "bad\.onnx" is a text file; expected an ONNX model or a packed model \(\.bnnq\)\n$/,
+      /^bnn-quantize: "bad\.onnx" is a text file; expected an ONNX model, a Keras model \(\.h5, \.keras, TensorFlow\.js\) or a packed model \(\.bnnq\)\n$/,
     ],
     ['a picture', Uint8Array.from([0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10]), /is a PNG image/],
     [
       'a Keras file',
       Uint8Array.from([0x89, 0x48, 0x44, 0x46, 13, 10, 26, 10]),
-      /is an HDF5 file: Keras import is not there yet/,
+      /hdf5: "bad\.onnx": the superblock at byte 0 is cut off: it has 8 bytes, 9 are needed/,
     ],
     [
       'raw_data of the wrong length',

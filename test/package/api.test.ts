@@ -21,6 +21,7 @@ describe('the public API', () => {
       'floats',
       'inspectModel',
       'ndarrayOf',
+      'notConverted',
       'openDataset',
       'packedSize',
       'planWeights',

@@ -112,8 +112,14 @@ describe('lift-weight-views', () => {
     for (let r = 0; r < 6; r++) for (let c = 0; c < 4; c++) expect(after[c * 6 + r]).toBe(before[r * 4 + c]);
   });
 
-  it('leaves a transpose alone whose axes are not those of the codes', () => {
-    expect(view('Transpose', undefined)).toBeUndefined();
+  it('follows a transpose whose axes are parts of those of the codes', () => {
+    const turned = view('Transpose', undefined)!;
+    expect(turned.shape).toEqual([4, 3, 2]);
+    const [before, after] = [dequantize(weight), dequantize(turned)];
+    for (let i = 0; i < 24; i++) {
+      const [a, b, c] = [Math.floor(i / 12), Math.floor(i / 4) % 3, i % 4];
+      expect(after[(c * 3 + b) * 2 + a]).toBe(before[i]);
+    }
   });
 });
 

@@ -23,7 +23,12 @@ const MAX_CALLS = 10_000;
 const MAX_LISTED = 20;
 
 /** Key of `Model.metadata`: what could not be converted, a line for each layer. */
-export const NOT_CONVERTED = 'keras.not-converted';
+const NOT_CONVERTED = 'keras.not-converted';
+
+/** The layers of a Keras model that have no operators here, each with place and reason; also after packing. */
+export function notConverted(model: Model): string[] {
+  return model.metadata.get(NOT_CONVERTED)?.split('\n') ?? [];
+}
 
 export interface KerasOptions {
   /** Where the model came from; `format` is always `keras`. */
@@ -101,7 +106,10 @@ function convertCall(call: LayerCall, notes: string[]): readonly KerasTensor[] {
       const made = convert(call);
       return made instanceof KerasTensor ? [made] : made;
     }
-    notes.push(`${call.where}: not a layer that is known here`);
+    const isCode = call.layer.className === 'Lambda';
+    notes.push(
+      `${call.where}: ${isCode ? 'holds code, which is never run' : 'not a layer that is known here'}`,
+    );
   } catch (thrown) {
     if (!(thrown instanceof BnnqError) || (thrown.code !== 'unsupported' && thrown.code !== 'malformed'))
       throw thrown;

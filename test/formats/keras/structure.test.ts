@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { BnnqError } from '../../../src/errors.ts';
 import type { Json, JsonObject } from '../../../src/formats/keras/contract.ts';
-import { importKeras, NOT_CONVERTED } from '../../../src/formats/keras/import.ts';
+import { importKeras, notConverted } from '../../../src/formats/keras/import.ts';
 import { packModel } from '../../../src/formats/packed/pack.ts';
 import { quantizeModel } from '../../../src/quantizers/quantize-model.ts';
 import { createSession } from '../../../src/runtime/session.ts';
@@ -102,7 +102,7 @@ describe('the structure of a Keras model', () => {
     );
     const unknown = model.graph.nodes.find(({ domain }) => domain === 'keras')!;
     expect([unknown.name, unknown.opType]).toEqual(['secret', 'Lambda']);
-    expect(model.metadata.get(NOT_CONVERTED)).toBe('layer "secret" (Lambda): not a layer that is known here');
+    expect(notConverted(model)).toEqual(['layer "secret" (Lambda): holds code, which is never run']);
     expect(refusalOf(() => createSession(model)).message).toContain('keras::Lambda');
     // Behind it is Keras order again, whatever the layer does.
     expect(model.graph.nodes.map(({ opType }) => opType)).toEqual([
