@@ -1,12 +1,12 @@
 /**
  * Reads damaged files, many thousands of them: none may crash the reader, take over 2 s of computing or 1 GB, or write anything.
  *
- *   npm run fuzz -- [--format onnx,packed] [--count 20000] [--seed 1] [--only <number>]
+ *   npm run fuzz -- [--format onnx,packed] [--count 20000] [--seed 1] [--only <number>] [--write]
  *
- * Prints a row a format and every finding with the command that repeats it. Ends with 1 where there were any.
+ * `--write` puts the table under docs/results/fuzz.md. Prints a row a format and every finding with the command that repeats it. Ends with 1 where there were any.
  */
 import { fork } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -24,6 +24,7 @@ const { values } = parseArgs({
     count: { type: 'string', default: '20000' },
     seed: { type: 'string', default: `${Date.now() % 1e9}` },
     only: { type: 'string' },
+    write: { type: 'boolean', default: false },
   },
 });
 const seed = Number(values.seed);
@@ -38,8 +39,9 @@ if (unknown.length > 0 || ![seed, from, to].every(Number.isSafeInteger)) {
   process.exit(2);
 }
 
-console.log(`seed ${seed}, mutants ${from} to ${to - 1} a format`);
+console.log(`seed ${seed}, mutants ${from} to ${to - 1} a format: made from, outcomes, slowest, most memory`);
 const findings = [];
+const rows = [];
 const queue = [...formats];
 await Promise.all(
   Array.from({ length: Math.min(availableParallelism(), queue.length) }, async () => {
@@ -51,6 +53,7 @@ for (const { format, index, file, what } of findings)
     `\n${format}: ${what}\n  of ${file}\n  again: npm run fuzz -- --format ${format} --seed ${seed} --only ${index}`,
   );
 console.log(`${findings.length} findings`);
+if (values.write) writeFileSync(new URL('../../docs/results/fuzz.md', import.meta.url), markdown());
 process.exit(findings.length > 0 ? 1 : 0);
 
 /** All mutants of a format; a process that is lost is followed by another one. */
@@ -65,9 +68,15 @@ async function fuzz(format) {
   const results = [...tally.results]
     .sort(([, a], [, b]) => b - a)
     .map(([result, count]) => `${result} ${count}`);
-  console.log(
-    `${format.padEnd(14)} ${String(tally.corpus).padStart(4)} files · ${results.join(', ')} · slowest ${tally.slowest.toFixed(2)} s · peak ${Math.round(tally.peakBytes / 1e6)} MB`,
-  );
+  const row = [
+    format,
+    `${tally.corpus} ${tally.corpus === 1 ? 'file' : 'files'}`,
+    results.join(', '),
+    `${tally.slowest.toFixed(2)} s`,
+    `${Math.round(tally.peakBytes / 1e6)} MB`,
+  ];
+  rows.push(row);
+  console.log(row.join(' · '));
 }
 
 /** Runs one process from mutant `start` on; gives the mutant with which to go on. */
@@ -126,4 +135,19 @@ function stretch(format, start, cwd, tally) {
     watch();
     child.send({ format, seed, from: start, to, folder });
   });
+}
+
+function markdown() {
+  const sorted = rows.toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return `# Damaged files
+
+Made by \`npm run fuzz -- --count ${to} --seed ${seed} --write\`: ${to} damaged files of each format, each read to its end by the public API in a process that is watched. A
+finding is a crash, anything but one sentence, more than ${MAX_SECONDS} s of computing, more than ${MAX_BYTES / 1e9} GB for the whole process (Node itself takes 80 MB), or a written file.
+
+**${findings.length} findings.** Numbers are damaged files by what reading them gave: \`accepted\` (the damage is in values, or in what nobody reads), else the code of the error.
+
+| format | made from | outcomes | slowest, computing | most memory |
+| --- | --- | --- | --- | --- |
+${sorted.map((row) => `| ${row.join(' | ')} |`).join('\n')}
+`;
 }
