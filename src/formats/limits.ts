@@ -57,5 +57,5 @@ export const MAX_JSON_DEPTH = 256;
 /** Members of a zip archive. A .keras file has three, and one for each vocabulary. */
 export const MAX_ZIP_MEMBERS = 65_535;
 
-/** Elements that a sparse constant is unpacked to: a few bytes of a file can declare any number. */
+/** Elements of a constant that is made up: a sparse one, or ones. A few bytes of a file can declare any number. */
 export const MAX_DENSE_ELEMENTS: number = 2 ** 26;

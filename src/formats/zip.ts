@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
-import { inflateSync } from 'fflate';
-import { BnnqError, messageOf } from '../errors.ts';
+import { BnnqError } from '../errors.ts';
 import { type ByteSource, memorySource, partOfSource, wholeSource } from './byte-source.ts';
+import { inflate } from './inflate.ts';
 import { FREE_EXPANSION_BYTES, MAX_EXPANSION, MAX_ZIP_MEMBERS } from './limits.ts';
 
 /** A file of a zip archive. */
@@ -111,7 +111,7 @@ export function openZipMember(
   if (length > maxBytes)
     throw new BnnqError('limit', `${about} has ${length} bytes, at most ${maxBytes} are read`);
   const stored = partOfSource(archive, dataStart(archive, member, about), packedLength);
-  const opened = member.isPacked ? memorySource(inflate(stored, length, about)) : stored;
+  const opened = member.isPacked ? memorySource(unpack(stored, length, about)) : stored;
   if (verify && checksumOf(opened) !== member.crc32)
     throw new BnnqError(
       'malformed',
@@ -219,23 +219,18 @@ function dataStart(archive: ByteSource, { name, offset, packedLength }: ZipMembe
   return start;
 }
 
-/** Unpacks into a buffer of the declared length, so that a bomb has no room to unfold. */
-function inflate(stored: ByteSource, length: number, about: string): Uint8Array {
+/** The bytes of a compressed member, if it is as long as it declares. */
+function unpack(stored: ByteSource, length: number, about: string): Uint8Array {
   if (length > Math.max(FREE_EXPANSION_BYTES, MAX_EXPANSION * stored.length))
     throw new BnnqError(
       'limit',
       `${about} unpacks from ${stored.length} to ${length} bytes, at most ${MAX_EXPANSION} times as many are read`,
     );
-  let bytes: Uint8Array;
-  try {
-    bytes = inflateSync(stored.read(0, stored.length), { out: new Uint8Array(length + 1) });
-  } catch (thrown) {
-    throw new BnnqError('malformed', `${about} cannot be unpacked: ${messageOf(thrown)}`, {}, thrown);
-  }
-  if (bytes.length !== length)
+  const bytes = inflate('raw', stored.read(0, stored.length), length, about);
+  if (bytes?.length !== length)
     throw new BnnqError(
       'malformed',
-      `${about} unpacks to ${bytes.length > length ? 'more bytes' : `${bytes.length} bytes`}, its header says ${length}`,
+      `${about} unpacks to ${bytes === undefined ? 'more bytes' : `${bytes.length} bytes`}, its header says ${length}`,
     );
   return bytes;
 }

@@ -53,7 +53,7 @@ function isHeader(fields: readonly string[]): boolean {
 export function parseCsv(text: string, path: string): { fields: string[]; line: number }[] {
   const rows: { fields: string[]; line: number }[] = [];
   // One field: quoted, with doubled quotes inside, or bare; then what ends it.
-  const field = /(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r?\n|$)/y;
+  const field = /(?:"([^"]*(?:""[^"]*)*)"|([^",\r\n]*))(,|\r?\n|$)/y;
   let line = 1;
   let row: { fields: string[]; line: number } = { fields: [], line };
   while (field.lastIndex < text.length || row.fields.length > 0) {

@@ -4,6 +4,7 @@ import { BnnqError, messageOf } from '../../errors.ts';
 import { byteLengthOf, type DataType } from '../../tensor/dtype.ts';
 import { sizeOf, type Tensor } from '../../tensor/tensor.ts';
 import { readFileBytes } from '../file.ts';
+import { FREE_EXPANSION_BYTES, MAX_EXPANSION } from '../limits.ts';
 import { elementsOf } from '../npy/elements.ts';
 import { arraySamples } from './array-samples.ts';
 import type { Dataset } from './dataset.ts';
@@ -83,14 +84,15 @@ function readIdx(path: string): { tensor: Tensor; bytes: Uint8Array } {
 
 function unzipped(bytes: Uint8Array, path: string): Uint8Array {
   if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
+  const most = Math.min(MAX_DATASET_BYTES, Math.max(FREE_EXPANSION_BYTES, MAX_EXPANSION * bytes.length));
   try {
-    return gunzipSync(bytes, { maxOutputLength: MAX_DATASET_BYTES });
+    return gunzipSync(bytes, { maxOutputLength: most });
   } catch (thrown) {
     const tooLong = (thrown as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE';
     throw new BnnqError(
       tooLong ? 'limit' : 'malformed',
       tooLong
-        ? `idx: "${path}" unpacks to more than ${MAX_DATASET_BYTES} bytes`
+        ? `idx: "${path}" unpacks from ${bytes.length} to more than ${most} bytes`
         : `idx: "${path}" cannot be unpacked: ${messageOf(thrown)}`,
       { file: path },
       thrown,

@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { type BnnqError, throwIfAny } from '../../errors.ts';
+import { BnnqError, throwIfAny } from '../../errors.ts';
 import { fileError } from '../file.ts';
 import { decodeImageFile } from '../images/decode-image.ts';
 import type { Dataset } from './dataset.ts';
@@ -27,7 +27,10 @@ export async function imageFiles(files: ImageFiles): Promise<Dataset> {
     await Promise.all(
       paths.slice(from, from + 256).map(async (path, i) => {
         try {
-          sizes[from + i] = (await stat(path)).size;
+          const found = await stat(path);
+          if (!found.isFile())
+            problems.push(new BnnqError('dataset', `"${path}" is not a file`, { file: path }));
+          sizes[from + i] = found.size;
         } catch (thrown) {
           problems.push(fileError('read', path, thrown));
         }

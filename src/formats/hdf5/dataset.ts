@@ -48,6 +48,7 @@ export function readDataset(
   const filters = filterBody === undefined ? [] : readFilters(file, filterBody);
   const dtype = dtypeOf(type, isBfloat16);
   const byteLength = sizeOf(shape) * type.size;
+  checkStored(file, layout, byteLength, where);
   return {
     kind: 'dataset',
     path,
@@ -83,10 +84,38 @@ function nameOf(type: ElementType): string {
 function checkShape(shape: readonly number[], where: string): void {
   if (shape.length > MAX_RANK)
     throw new BnnqError('limit', `${where} has ${shape.length} dimensions, at most ${MAX_RANK} are read`);
-  if (shape.some((size) => size > MAX_ELEMENTS) || sizeOf(shape) > MAX_ELEMENTS)
+  if (sizeOf(shape.filter((size) => size > 0)) > MAX_ELEMENTS)
     throw new BnnqError(
       'limit',
       `${where}: shape [${shape.join(',')}] has more than ${MAX_ELEMENTS} elements`,
+    );
+}
+
+/**
+ * Checks what the header declares against what the file can hold, before anyone makes room for it: the elements, in
+ * their place where that is known, or as dense as compression makes them.
+ */
+function checkStored({ source }: Storage, layout: Layout, byteLength: number, where: string): void {
+  if (layout.kind === 'compact') {
+    if (layout.bytes.length < byteLength)
+      throw new BnnqError(
+        'malformed',
+        `${where} has ${layout.bytes.length} bytes, its shape needs ${byteLength}`,
+      );
+  } else if (layout.kind === 'contiguous' && layout.address !== undefined) {
+    if (layout.address + byteLength > source.length)
+      throw new BnnqError(
+        'malformed',
+        `${where} needs the bytes ${layout.address} to ${layout.address + byteLength}, the file ends at ${source.length}`,
+      );
+  } else checkExpansion(source.length, byteLength, where);
+}
+
+function checkExpansion(stored: number, decoded: number, where: string): void {
+  if (decoded > Math.max(FREE_EXPANSION_BYTES, MAX_EXPANSION * stored))
+    throw new BnnqError(
+      'limit',
+      `${where} unpacks from ${stored} to ${decoded} bytes, at most ${MAX_EXPANSION} times as many are read`,
     );
 }
 
@@ -104,20 +133,8 @@ function readElements(target: Target, layout: Layout, filters: readonly Filter[]
   const { file, where, byteLength } = target;
   if (byteLength === 0) return new Uint8Array(0);
   if (layout.kind === 'chunked') return readChunks(target, layout, filters);
-  if (layout.kind === 'compact') {
-    if (layout.bytes.length < byteLength)
-      throw new BnnqError(
-        'malformed',
-        `${where} has ${layout.bytes.length} bytes, its shape needs ${byteLength}`,
-      );
-    return layout.bytes.subarray(0, byteLength);
-  }
+  if (layout.kind === 'compact') return layout.bytes.subarray(0, byteLength);
   if (layout.address === undefined) throw neverWritten(where);
-  if (layout.address + byteLength > file.source.length)
-    throw new BnnqError(
-      'malformed',
-      `${where} needs the bytes ${layout.address} to ${layout.address + byteLength}, the file ends at ${file.source.length}`,
-    );
   return file.bytes(layout.address, byteLength, 'dataset');
 }
 
@@ -136,12 +153,7 @@ function readChunks(
       'malformed',
       `${where} has chunks of ${stored} bytes, the file has ${file.source.length}`,
     );
-  const decoded = Math.max(byteLength, chunks.length * chunkBytes);
-  if (decoded > Math.max(FREE_EXPANSION_BYTES, MAX_EXPANSION * stored))
-    throw new BnnqError(
-      'limit',
-      `${where} unpacks from ${stored} to ${decoded} bytes, at most ${MAX_EXPANSION} times as many are read`,
-    );
+  checkExpansion(stored, Math.max(byteLength, chunks.length * chunkBytes), where);
   // Chunks that were never written would be filled with a constant; Keras writes all of them.
   const origins = new Set(chunks.map(({ origin }) => origin.join()));
   if (origins.size !== chunks.length || chunks.length !== expected)

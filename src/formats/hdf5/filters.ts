@@ -1,5 +1,5 @@
-import { unzlibSync } from 'fflate';
-import { BnnqError, messageOf } from '../../errors.ts';
+import { BnnqError } from '../../errors.ts';
+import { inflate } from '../inflate.ts';
 import type { Cursor } from './cursor.ts';
 import type { Storage } from './storage.ts';
 
@@ -12,6 +12,7 @@ export interface Filter {
 const DEFLATE = 1;
 const SHUFFLE = 2;
 const FLETCHER32 = 3;
+const CHECKSUM_BYTES = 4;
 
 /** Numbers of registered filters, for messages. Source: HDF5 File Format Specification 3.0, section IV.A.2.l; registry of The HDF Group. */
 const NAMES: Record<number, string> = {
@@ -29,7 +30,7 @@ export function readFilters(file: Storage, body: Cursor): Filter[] {
   const version = body.version(1, 2);
   const count = body.u8();
   if (version === 1) body.skip(6);
-  return Array.from({ length: count }, () => {
+  const filters = Array.from({ length: count }, () => {
     const id = body.u16();
     const nameBytes = version === 1 || id >= 256 ? body.u16() : 0;
     body.skip(2);
@@ -43,6 +44,10 @@ export function readFilters(file: Storage, body: Cursor): Filter[] {
       );
     return filter;
   });
+  // h5py adds each once; 255 of them over 64 MB each would take minutes.
+  if (new Set(filters.map(({ id }) => id)).size < count)
+    throw file.unsupported('chunks went through the same filter twice; rewrite the file with h5repack');
+  return filters;
 }
 
 /**
@@ -61,26 +66,23 @@ export function decodeChunk(
   where: string,
 ): Uint8Array {
   let bytes = stored;
-  // What is behind the first deflate may be longer by the checksums that were added before it.
+  // What was deflated may be longer by a checksum that was added before.
   for (let i = filters.length - 1; i >= 0; i--) {
     if ((mask >>> i) & 1) continue;
     const { id } = filters[i]!;
-    if (id === FLETCHER32) bytes = bytes.subarray(0, Math.max(0, bytes.length - 4));
+    if (id === FLETCHER32) bytes = bytes.subarray(0, Math.max(0, bytes.length - CHECKSUM_BYTES));
     else if (id === SHUFFLE) bytes = unshuffle(bytes, elementBytes);
-    else bytes = inflate(bytes, length + 4 * filters.length, where);
+    else {
+      const most = length + CHECKSUM_BYTES;
+      const unpacked = inflate('zlib', bytes, most, where);
+      if (unpacked === undefined)
+        throw new BnnqError('malformed', `${where} unpacks to more than ${most} bytes, expected ${length}`);
+      bytes = unpacked;
+    }
   }
   if (bytes.length !== length)
     throw new BnnqError('malformed', `${where} decodes to ${bytes.length} bytes, expected ${length}`);
   return bytes;
-}
-
-/** Inflates into a buffer of the length that is expected, so that a bomb has no room to unfold. */
-function inflate(bytes: Uint8Array, maxLength: number, where: string): Uint8Array {
-  try {
-    return unzlibSync(bytes, { out: new Uint8Array(maxLength + 1) });
-  } catch (thrown) {
-    throw new BnnqError('malformed', `${where} cannot be decompressed: ${messageOf(thrown)}`, {}, thrown);
-  }
 }
 
 /** Puts the bytes of an element together again: all first bytes come first, then all second bytes, and so on. */

@@ -4,8 +4,14 @@ import { sizeOf, type Tensor } from '../../tensor/tensor.ts';
 import { KerasTensor } from './tensor.ts';
 import { constant } from './weight-views.ts';
 
-/** Nodes of a graph: a model whose nested models call each other doubles at every level. */
-const MAX_NODES = 200_000;
+/** Values that nodes make: a model whose nested models call each other doubles at every level. */
+const MAX_VALUES = 200_000;
+
+/**
+ * Elements of constants that no file holds, counted each time one is asked for: a few bytes of configuration ask for the
+ * weights of a large resize, and for those of the next one again. Real networks need some thousand.
+ */
+const MAX_CONSTANT_ELEMENTS = 2 ** 22;
 
 /** Attributes in short: a number is INT, `{ float }` FLOAT, numbers INTS, a text STRING, `{ floats }` FLOATS, texts STRINGS. */
 export type ShortAttribute =
@@ -33,6 +39,7 @@ export class GraphBuilder {
   /** Values that became outputs of the graph, under their names there. */
   readonly #renamed = new Map<string, string>();
   readonly #domains = new Set<string>();
+  #constantElements = 0;
 
   input(name: string, shape: readonly Dim[] | undefined, dtype: Value['dtype'] = 'FLOAT'): KerasTensor {
     const value = this.#values.unique(name);
@@ -54,8 +61,8 @@ export class GraphBuilder {
     outputs = 1,
     domain = '',
   ): string[] {
-    if (this.#nodes.length >= MAX_NODES)
-      throw new BnnqError('limit', `keras: the model makes more than ${MAX_NODES} nodes`);
+    if (this.#produced.size + outputs > MAX_VALUES)
+      throw new BnnqError('limit', `keras: the nodes of the model make more than ${MAX_VALUES} values`);
     const own = this.#nodeNames.unique(name);
     const names = Array.from({ length: outputs }, (_, i) => this.#values.unique(`${own}:${i}`));
     for (const output of names) this.#produced.add(output);
@@ -93,6 +100,12 @@ export class GraphBuilder {
 
   /** A small constant, once for the same name and elements. */
   constant(name: string, tensor: Tensor): string {
+    this.#constantElements += tensor.data.length;
+    if (this.#constantElements > MAX_CONSTANT_ELEMENTS)
+      throw new BnnqError(
+        'limit',
+        `keras: the model needs constants of more than ${MAX_CONSTANT_ELEMENTS} elements besides its weights`,
+      );
     const key = `${name}\n${tensor.dtype}[${tensor.shape}]${Array.from<unknown>(tensor.data).join()}`;
     return this.initializer(key, name, () => constant(name, tensor));
   }

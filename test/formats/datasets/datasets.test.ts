@@ -2,11 +2,12 @@ import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { gzipSync } from 'node:zlib';
+import { deflateRawSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Dataset, Sample } from '../../../src/formats/datasets/dataset.ts';
 import { openDataset } from '../../../src/formats/datasets/open-dataset.ts';
 import { sharedData } from '../../shared-data.ts';
+import { zipOf } from '../zip-file.ts';
 
 const IMAGES = fileURLToPath(new URL('../../fixtures/images/', import.meta.url));
 const ARRAYS = fileURLToPath(new URL('../../fixtures/npy/', import.meta.url));
@@ -130,6 +131,13 @@ describe('idx', () => {
     expect(plain.fingerprint).not.toBe(bare.fingerprint);
   });
 
+  it('refuses what only a bomb unfolds to', async () => {
+    const bomb = gzipSync(Buffer.alloc(2 ** 27), { level: 9 });
+    await expect(openDataset(`idx:${file('bomb.gz', bomb)}`)).rejects.toThrow(
+      failure('limit', /unpacks from 13\d+ to more than 67108864 bytes/),
+    );
+  });
+
   it('reads other types as values', async () => {
     const dataset = await openDataset(
       `idx:${file('f', idx(13, [2, 1], [0x3f, 0x80, 0, 0, 0xc0, 0x20, 0, 0]))}`,
@@ -194,8 +202,7 @@ describe('npz', () => {
   });
 
   it('names the arrays that it has where the inputs are not among them', async () => {
-    const { zipSync } = await import('fflate');
-    const path = file('a.npz', zipSync({ 'weights.npy': new Uint8Array(1), 'y.npy': new Uint8Array(1) }));
+    const path = file('a.npz', zipOf([{ name: 'weights.npy' }, { name: 'y.npy' }]));
     await expect(openDataset(`npz:${path}`)).rejects.toThrow(
       failure('dataset', /has the arrays weights, y, expected .* x,/),
     );
@@ -217,6 +224,42 @@ describe('npz', () => {
     const shifted = file('a', bytes.subarray(300));
     await expect(openDataset(`npz:${shifted}`)).rejects.toThrow(
       failure('malformed', /not a readable zip file/),
+    );
+  });
+});
+
+describe('a hostile npz file', () => {
+  const zeros = deflateRawSync(Buffer.alloc(2 ** 27), { level: 9 });
+  it.each([
+    [
+      'that declares what a bomb unfolds to',
+      { packed: zeros, length: 2 ** 27 },
+      'limit',
+      /at most 200 times as many/,
+    ],
+    [
+      'that declares less than a bomb unfolds to',
+      { packed: zeros, length: 100 },
+      'malformed',
+      /unpacks to more bytes/,
+    ],
+    ['with a name that goes up', { name: '../x.npy' }, 'malformed', /leads out of the archive/],
+    ['with an absolute name', { name: '/x.npy' }, 'malformed', /leads out of the archive/],
+    ['with a name of a drive', { name: 'C:x.npy' }, 'malformed', /leads out of the archive/],
+  ])('%s is refused', async (_, member, code, message) => {
+    const path = file('x.npz', zipOf([{ name: 'x.npy', ...member }]));
+    await expect(openDataset(`npz:${path}`)).rejects.toThrow(failure(code, message));
+  });
+
+  it('whose array declares more than it has is refused before there is room for it', async () => {
+    const header = "{'descr': '<f4', 'fortran_order': False, 'shape': (1099511627776,), }\n";
+    const bytes = Buffer.concat([
+      Buffer.from([0x93, ...Buffer.from('NUMPY'), 1, 0, header.length, 0]),
+      Buffer.from(header),
+    ]);
+    const path = file('x.npz', zipOf([{ name: 'x.npy', bytes }]));
+    await expect(openDataset(`npz:${path}`)).rejects.toThrow(
+      failure('malformed', /0 bytes of elements, shape \[1099511627776\]/),
     );
   });
 });
@@ -265,6 +308,21 @@ describe('csv', () => {
     await expect(openDataset(`csv:${csvBeside('a.png,0\ngrey.png,1\nb.png,2\n')}`)).rejects.toThrow(
       failure('not-found', /2 problems.*a\.png.*b\.png/s),
     );
+  });
+
+  it('takes images from anywhere, as the user who writes it wishes, but nothing that is no file', async () => {
+    const path = csvBeside('grey.png,0\n');
+    const elsewhere = mkdtempSync(join(folder, 'list-'));
+    const list = (text: string): string => {
+      writeFileSync(join(elsewhere, 'labels.csv'), text);
+      return `csv:${join(elsewhere, 'labels.csv')}`;
+    };
+    symlinkSync(join(path, '../grey.png'), join(elsewhere, 'link.png'));
+    const dataset = await openDataset(list(`../grey.png,0\n${join(folder, 'grey.png')},1\nlink.png,2\n`));
+    for (const sample of await samples(dataset)) expect(sample).toMatchObject({ width: 45, height: 38 });
+    // A device has no end.
+    for (const device of ['/dev/zero', '.', '..'])
+      await expect(openDataset(list(`${device},0\n`))).rejects.toThrow(failure('dataset', /is not a file/));
   });
 
   it('has a fingerprint over names, sizes and labels', async () => {
@@ -325,6 +383,19 @@ describe('imagefolder', () => {
     );
     await expect(openDataset(`imagefolder:${tree('b/c.txt')}`)).rejects.toThrow(
       failure('dataset', /is empty/),
+    );
+  });
+
+  it('refuses a link to what is no file, and ends where links run in a circle', async () => {
+    const device = tree('cat/a.png');
+    symlinkSync('/dev/zero', join(device, 'cat/b.png'));
+    await expect(openDataset(`imagefolder:${device}`)).rejects.toThrow(
+      failure('dataset', /b\.png" is not a file/),
+    );
+    const circle = tree('cat/a.png');
+    symlinkSync(circle, join(circle, 'cat/back'));
+    await expect(openDataset(`imagefolder:${circle}`)).rejects.toThrow(
+      failure('limit', /more than 16 folders deep/),
     );
   });
 

@@ -51,9 +51,7 @@ describe('a hostile HDF5 file', () => {
   });
 
   it('with a large dataset of which one chunk was written is refused', () => {
-    expect(() => dataset(open(fixture('huge')), 'b').read()).toThrow(
-      'unpacks from 16384 to 17179869184 bytes',
-    );
+    expect(() => dataset(open(fixture('huge')), 'b')).toThrow('unpacks from 20672 to 17179869184 bytes');
   });
 
   it('with elements that are no numbers is refused when they are read', () => {

@@ -1,11 +1,22 @@
-import { existsSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { BnnqError } from '../../../errors.ts';
+import { pathInside } from '../../path-inside.ts';
 
 /** Names under which an architecture is kept beside its weights. */
 const ARCHITECTURES = ['model.json', 'config.json', 'architecture.json'];
 
-const isFile = (path: string): boolean => existsSync(path) && statSync(path).isFile();
+/**
+ * The first of these names that is there, in the folder of the file that was asked for: nobody chose it by name, so that
+ * a symbolic link may not lead out of the folder.
+ */
+function beside(file: string, names: readonly string[]): string | undefined {
+  const folder = dirname(file);
+  const name = names.find((one) => statSync(join(folder, one), { throwIfNoEntry: false })?.isFile());
+  if (name === undefined) return undefined;
+  pathInside(folder, name, `keras: "${file}": the`);
+  return join(folder, name);
+}
 
 /** The file names that begin like this one: `a.weights.h5` is of `a.weights` and of `a`. */
 function stemsOf(path: string): string[] {
@@ -16,11 +27,11 @@ function stemsOf(path: string): string[] {
 
 /**
  * The JSON file of the architecture beside a file of weights.
- * @throws not-found with the names that were tried
+ * @throws not-found with the names that were tried; malformed where it lies elsewhere
  */
 export function findArchitecture(weights: string): string {
   const names = [...stemsOf(weights).map((stem) => `${stem}.json`), ...ARCHITECTURES];
-  const found = names.map((name) => join(dirname(weights), name)).find(isFile);
+  const found = beside(weights, names);
   if (found !== undefined) return found;
   throw new BnnqError(
     'not-found',
@@ -31,14 +42,17 @@ export function findArchitecture(weights: string): string {
 
 /**
  * The file of weights beside an architecture.
- * @throws not-found with the names that were tried
+ * @throws not-found with the names that were tried; malformed where it lies elsewhere
  */
 export function findWeights(architecture: string): string {
   const stems = [...new Set([...stemsOf(architecture), 'model', 'weights'])];
-  const names = [
-    ...stems.flatMap((stem) => [`${stem}.weights.h5`, `${stem}_weights.h5`, `${stem}.h5`, `${stem}.hdf5`]),
-  ];
-  const found = names.map((name) => join(dirname(architecture), name)).find(isFile);
+  const names = stems.flatMap((stem) => [
+    `${stem}.weights.h5`,
+    `${stem}_weights.h5`,
+    `${stem}.h5`,
+    `${stem}.hdf5`,
+  ]);
+  const found = beside(architecture, names);
   if (found !== undefined) return found;
   throw new BnnqError(
     'not-found',

@@ -38,13 +38,16 @@ export function textField(json: Json | undefined, key: string): string {
   return typeof value === 'string' ? value : '';
 }
 
-/** Texts are skipped as a whole, so that what is in them is left alone; numbers in words and brackets are what is looked for. */
-const TOKENS = /"(?:[^"\\]|\\.)*"|[[{]|[\]}]|-?Infinity\b|\bNaN\b/gs;
+/** Ends of texts and what is escaped in them, brackets, and numbers in words. Nothing in it repeats: any text takes one pass. */
+const TOKENS = /\\.|"|[[{]|[\]}]|-?Infinity\b|\bNaN\b/gs;
 
 function withJsonNumbers(text: string, where: string): string {
   let depth = 0;
+  let isInText = false;
   return text.replace(TOKENS, (token) => {
-    if (token === '[' || token === '{') {
+    if (token === '"') isInText = !isInText;
+    else if (isInText) return token;
+    else if (token === '[' || token === '{') {
       depth++;
       if (depth > MAX_JSON_DEPTH)
         throw new BnnqError('limit', `${where} is nested more than ${MAX_JSON_DEPTH} levels deep`);

@@ -7,6 +7,9 @@ import { asFlags, causalMask } from './attention-mask.ts';
 /** What a softmax gets in the place of the score of a pair that does not count. */
 const MASKED = -1e9;
 
+/** Heads that share keys and values: each has its number in the graph. */
+const MAX_HEADS = 65536;
+
 /** The sizes of the heads, as the two layers call them. */
 interface Heads {
   /** Of the queries. */
@@ -191,6 +194,7 @@ function linear(
 /** Each key or value for all the heads of its group. */
 function repeat(call: LayerCall, x: string, { count, groups }: Heads, step: string): string {
   if (count === groups) return x;
+  if (count > MAX_HEADS) throw call.unsupported(`${count} heads`);
   const heads = Array.from({ length: count }, (_, head) => Math.floor((head * groups) / count));
   return call.node('Gather', [x, call.integers('heads', heads)], { axis: 1 }, step);
 }

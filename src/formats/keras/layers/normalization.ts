@@ -1,5 +1,6 @@
 import type { Dim, Initializer } from '../../../ir/graph.ts';
 import { floatData } from '../../../tensor/tensor.ts';
+import { MAX_DENSE_ELEMENTS } from '../../limits.ts';
 import type { LayerCall, LayerConverter, LayerTable } from '../layer-call.ts';
 import { channelsFirst, type KerasTensor } from '../tensor.ts';
 import { lazyFloats, reshaped } from '../weight-views.ts';
@@ -102,14 +103,22 @@ const layerNormalization: LayerConverter = (call) => {
   const hasGamma = config.flag('scale', true);
   const gamma = hasGamma
     ? call.weight('gamma', 0, sizes)
-    : call.initializer('ones', () =>
-        lazyFloats(sizes, () => new Float32Array(sizes.reduce((a, b) => a * b, 1)).fill(1)),
-      );
+    : call.initializer('ones', () => onesOf(call, sizes));
   const inputs = [x.value, gamma];
   if (config.flag('center', true)) inputs.push(call.weight('beta', hasGamma ? 1 : 0, sizes));
   const epsilon = { float: config.number('epsilon', 1e-3) };
   return x.with({ value: call.node('LayerNormalization', inputs, { axis: -axes.length, epsilon }) });
 };
+
+/** Ones of any size that an input may declare. */
+function onesOf(call: LayerCall, sizes: readonly number[]): Initializer {
+  const count = sizes.reduce((a, b) => a * b, 1);
+  if (count > MAX_DENSE_ELEMENTS)
+    throw call.unsupported(
+      `it normalizes ${count} elements without a scale; at most ${MAX_DENSE_ELEMENTS} ones are made`,
+    );
+  return lazyFloats(sizes, () => new Float32Array(count).fill(1));
+}
 
 /** x / √(variance + epsilon) · gamma: what Keras 3 calls the RMS scaling of a LayerNormalization. */
 function varianceScaling(call: LayerCall): KerasTensor {

@@ -245,6 +245,28 @@ describe('weights and architectures in files of their own', () => {
     expect(() => openKerasHdf5(memorySource(fixture('v3.weights.h5')), {})).toThrow(/no architecture/);
   });
 
+  it('are not looked for outside of their folder: neither by a symbolic link nor by what is no file', () => {
+    const outside = folderOf({ 'v3.json': fixture('v3.json'), 'v3.weights.h5': fixture('v3.weights.h5') });
+    const folder = folderOf({ 'net.weights.h5': fixture('v3.weights.h5'), 'other.json': fixture('v3.json') });
+    symlinkSync(join(outside, 'v3.json'), join(folder, 'net.json'));
+    symlinkSync(join(outside, 'v3.weights.h5'), join(folder, 'other.weights.h5'));
+    const weights = { file: join(folder, 'net.weights.h5') };
+    expect(() => openKerasHdf5(memorySource(fixture('v3.weights.h5')), weights)).toThrow(
+      /the location "net\.json" leaves the model's folder by a symbolic link/,
+    );
+    expect(() =>
+      openKerasJson(memorySource(fixture('v3.json')), { file: join(folder, 'other.json') }),
+    ).toThrow(/the location "other\.weights\.h5" leaves the model's folder by a symbolic link/);
+    // Whoever names the file may have it anywhere.
+    const named = { ...weights, architecture: join(outside, 'v3.json') };
+    expect(openKerasHdf5(memorySource(fixture('v3.weights.h5')), named).files).toHaveLength(2);
+    const devices = folderOf({ 'net.weights.h5': fixture('v3.weights.h5') });
+    symlinkSync('/dev/zero', join(devices, 'net.json'));
+    expect(() =>
+      openKerasHdf5(memorySource(fixture('v3.weights.h5')), { file: join(devices, 'net.weights.h5') }),
+    ).toThrow(/holds weights and no architecture/);
+  });
+
   it('are not told apart by an option that does not belong to them', async () => {
     const path = join(folderOf({ 'x.keras': sound, 'a.json': fixture('v3.json') }), 'x.keras');
     await expect(readModel(path, { architecture: 'a.json' })).rejects.toMatchObject({ code: 'option' });
@@ -257,6 +279,12 @@ describe('JSON of Python', () => {
       a: [null, -Infinity, Infinity],
       b: 'NaN " Infinity',
     });
+  });
+
+  it('is refused in one pass where a text never ends, and is read where it is long', () => {
+    // Looked at from each quote again, this takes hours.
+    expect(() => parseJson(`"${'\\"'.repeat(2 ** 21)}`, 'x')).toThrow('x is not JSON');
+    expect(parseJson(`"${'a'.repeat(2 ** 24)}"`, 'x')).toHaveLength(2 ** 24);
   });
 
   it('is refused when it is nested too deep, however it ends', () => {
