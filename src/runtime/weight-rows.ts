@@ -29,10 +29,13 @@ function isTransposed({ perm, rowAxes }: RowLayout): boolean {
   return perm.every((axis, i) => axis === (i < rowAxes ? columnAxes + i : i - rowAxes));
 }
 
-/** The elements as floats, where they are needed as such only for a moment. */
+/**
+ * The elements as floats, where they are needed as such only for a moment. Those of a computed tensor are a copy: to lay
+ * weights out takes memory, which detaches views of the heap.
+ */
 export function transientFloats(tensor: Tensor): Float32Array {
-  const source = tensor instanceof ConstantTensor ? widen(tensor.initializer.read()) : tensor;
-  return source.data as Float32Array;
+  if (tensor instanceof ConstantTensor) return widen(tensor.initializer.read()).data as Float32Array;
+  return (tensor.data as Float32Array).slice();
 }
 
 /** The rows of a weight whose first axis is the output: its codes if it is discretized, else its floats. */
@@ -47,7 +50,7 @@ export function rowsOfStack(weight: Tensor, start: number, end: number): WeightR
   const q = weight instanceof ConstantTensor ? weight.initializer.quantized : undefined;
   if (q !== undefined && hasLeadingRows(q, 2)) return codedRowRange(codedRows(q), q.rows, start, end);
   const columns = weight.shape.at(-1)!;
-  return { kind: 'float', values: transientFloats(weight).slice(start * columns, end * columns) };
+  return { kind: 'float', values: transientFloats(weight).subarray(start * columns, end * columns) };
 }
 
 /** The rows of a matrix [K,N] whose second axis is the output. */

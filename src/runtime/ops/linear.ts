@@ -1,7 +1,6 @@
 import { BnnqError } from '../../errors.ts';
 import type { PreparedWeights } from '../../kernels/contract.ts';
 import { sizeOf, type Tensor } from '../../tensor/tensor.ts';
-import { broadcast, broadcastShape, eachRun } from '../broadcast.ts';
 import type { Call, Operator } from '../call.ts';
 import { ConstantTensor } from '../constants.ts';
 import { shapeText } from '../shapes.ts';
@@ -9,6 +8,7 @@ import { rowsOfColumns, rowsOfFirstAxis, transposeMatrix, withWeights } from '..
 import { binaryInto } from './elementwise.ts';
 import { addAndClamp, epilogueOf, isWholeTail, type Tail, tailOf } from './epilogue.ts';
 import { matmulAnyType } from './matmul-any-type.ts';
+import { matrixPairs } from './matrix-pairs.ts';
 import type { OperatorTable } from './operator-table.ts';
 import { POINTWISE } from './window.ts';
 
@@ -117,47 +117,19 @@ export function matmulOf(call: Call, a: Tensor, b: Tensor): Tensor {
     return linearLayer(call, a, b, false, {});
   if (b.dtype === 'FLOAT' && a instanceof ConstantTensor && a.shape.length === 2 && b.shape.length >= 2)
     return constantTimes(call, a, b);
-  const left = a.shape.length === 1 ? [1, ...a.shape] : a.shape;
-  const right = b.shape.length === 1 ? [...b.shape, 1] : b.shape;
-  const m = left.at(-2)!;
-  const k = left.at(-1)!;
-  const n = right.at(-1)!;
-  if (right.at(-2) !== k)
-    throw new BnnqError('mismatch', `cannot multiply ${shapeText(a.shape)} by ${shapeText(b.shape)}`);
-  const outer = broadcastShape(left.slice(0, -2), right.slice(0, -2));
-  const shape = [...outer];
-  if (a.shape.length > 1) shape.push(m);
-  if (b.shape.length > 1) shape.push(n);
+  const { m, k, n, shape, left, right } = matrixPairs(a.shape, b.shape);
   const y = call.allocate(a.dtype, shape);
-  const { starts, count } = batchStarts(outer, left.slice(0, -2), right.slice(0, -2));
   if (a.dtype !== 'FLOAT') {
-    matmulAnyType(
-      a,
-      b,
-      y,
-      starts[0]!.map((s) => s * m * k),
-      starts[1]!.map((s) => s * k * n),
-      m,
-      k,
-      n,
-    );
+    const [p, q] = [left.map((matrix) => matrix * m * k), right.map((matrix) => matrix * k * n)];
+    matmulAnyType(a, b, y, p, q, m, k, n);
     return y;
   }
-  const to = y.data as Float32Array;
-  const from = a.data as Float32Array;
-  const other = b.data as Float32Array;
-  for (let i = 0; i < count; i++) {
-    const p = starts[0]![i]! * m * k;
-    const q = starts[1]![i]! * k * n;
-    call.kernels.matmul(
-      from.subarray(p, p + m * k),
-      other.subarray(q, q + k * n),
-      to.subarray(i * m * n, (i + 1) * m * n),
-      m,
-      k,
-      n,
-    );
-  }
+  left.forEach((matrix, i) => {
+    // A kernel may grow the heap that the operands are in: their views are made anew.
+    const p = (a.data as Float32Array).subarray(matrix * m * k, (matrix + 1) * m * k);
+    const q = (b.data as Float32Array).subarray(right[i]! * k * n, (right[i]! + 1) * k * n);
+    call.kernels.matmul(p, q, (y.data as Float32Array).subarray(i * m * n, (i + 1) * m * n), m, k, n);
+  });
   return y;
 }
 
@@ -183,22 +155,6 @@ function constantTimes(call: Call, w: ConstantTensor, x: Tensor): Tensor {
     call.kernels.conv2d(x.data as Float32Array, weights, y.data as Float32Array, shape, {});
   });
   return y;
-}
-
-/** Which matrix of each operand every matrix of the result is made from. */
-function batchStarts(
-  outer: readonly number[],
-  left: readonly number[],
-  right: readonly number[],
-): { starts: [number[], number[]]; count: number } {
-  const plan = broadcast(outer, [left, right]);
-  const starts: [number[], number[]] = [[], []];
-  const length = plan.dims.at(-1)!;
-  eachRun(plan, (_, from) => {
-    for (let i = 0; i < length; i++)
-      for (const k of [0, 1] as const) starts[k].push(from[k]! + i * plan.strides[k]!.at(-1)!);
-  });
-  return { starts, count: starts[0].length };
 }
 
 export const LINEAR: OperatorTable = { Gemm: { 7: gemm }, MatMul: { 1: matmul } };

@@ -19,6 +19,13 @@ const LINEAR: readonly Case[] = [
   { op: 'MatMul', note: 'constant matrix under a batch', inputs: [f(2, 3, 4, 10), fixed(10, 6)] },
   { op: 'MatMul', note: 'constant matrix on the left', inputs: [fixed(6, 10), f(10, 5)] },
   { op: 'MatMul', note: 'batches that broadcast', inputs: [f(2, 1, 4, 5), f(3, 5, 6)] },
+  ...[4000, 12000, 30000].map(
+    (k): Case => ({
+      op: 'MatMul',
+      note: `${k} terms, among which memory may grow from one matrix to the next`,
+      inputs: [f(2, 1, k), f(2, k, 3)],
+    }),
+  ),
   { op: 'MatMul', note: 'vector times matrix', inputs: [f(5), f(5, 6)] },
   { op: 'MatMul', note: 'matrix times vector', inputs: [f(4, 5), f(5)] },
   { op: 'MatMul', note: 'vector times constant matrix', inputs: [f(5), fixed(5, 6)] },

@@ -1,52 +1,15 @@
 import { BnnqError } from '../../../errors.ts';
 import type { PreparedWeights } from '../../../kernels/contract.ts';
 import { sizeOf, type Tensor } from '../../../tensor/tensor.ts';
-import { broadcast, broadcastShape, eachRun } from '../../broadcast.ts';
 import type { Call, Operator } from '../../call.ts';
 import { ConstantTensor } from '../../constants.ts';
 import { declaredType } from '../../declared-type.ts';
-import { shapeText } from '../../shapes.ts';
 import { withWeights } from '../../weight-rows.ts';
 import { roundToBfloat16, roundToFloat16 } from '../../widen.ts';
+import { type MatrixPairs, matrixPairs } from '../matrix-pairs.ts';
 import type { OperatorTable } from '../operator-table.ts';
 import { requantize } from './requantize.ts';
 import { EXACT_SUM, LARGEST_BYTE, single, zerosOf } from './zero-point.ts';
-
-/** The matrices of a product as NumPy's matmul pairs them: a [M,K], b [K,N], by their numbers. */
-interface Pairs {
-  readonly m: number;
-  readonly k: number;
-  readonly n: number;
-  readonly shape: readonly number[];
-  /** Which matrix of a, and of b, each matrix of the result is made from. */
-  readonly left: readonly number[];
-  readonly right: readonly number[];
-  /** How many matrices a and b have. */
-  readonly lefts: number;
-  readonly rights: number;
-}
-
-function pairsOf(a: readonly number[], b: readonly number[]): Pairs {
-  const misfit = new BnnqError('mismatch', `cannot multiply ${shapeText(a)} by ${shapeText(b)}`);
-  if (a.length === 0 || b.length === 0) throw misfit;
-  const rows = a.length === 1 ? [1, ...a] : a;
-  const columns = b.length === 1 ? [...b, 1] : b;
-  const [m, k, n] = [rows.at(-2)!, rows.at(-1)!, columns.at(-1)!];
-  if (columns.at(-2) !== k) throw misfit;
-  const [outerA, outerB] = [rows.slice(0, -2), columns.slice(0, -2)];
-  const outer = broadcastShape(outerA, outerB);
-  const shape = [...outer, ...(a.length > 1 ? [m] : []), ...(b.length > 1 ? [n] : [])];
-  const plan = broadcast(outer, [outerA, outerB]);
-  const [left, right]: [number[], number[]] = [[], []];
-  const length = plan.dims.at(-1)!;
-  eachRun(plan, (_, [p, q]) => {
-    for (let i = 0; i < length; i++) {
-      left.push(p! + i * plan.strides[0]!.at(-1)!);
-      right.push(q! + i * plan.strides[1]!.at(-1)!);
-    }
-  });
-  return { m, k, n, shape, left, right, lefts: sizeOf(outerA), rights: sizeOf(outerB) };
-}
 
 /** A number for every row or column of every matrix: one for all, one a row (or column), or one each. */
 class PerVector {
@@ -73,7 +36,7 @@ const CHUNK = Math.floor(EXACT_SUM / LARGEST_BYTE ** 2);
 export interface Operands {
   readonly a: Tensor;
   readonly b: Tensor;
-  readonly pairs: Pairs;
+  readonly pairs: MatrixPairs;
   readonly aZeros: PerVector;
   readonly bZeros: PerVector;
   /** Whether b is one matrix that is given as its transpose, [N,K]. */
@@ -90,7 +53,7 @@ export function operandsOf(
   bZero: Tensor | undefined,
   isTransposed = false,
 ): Operands {
-  const pairs = pairsOf(a.shape, isTransposed ? b.shape.toReversed() : b.shape);
+  const pairs = matrixPairs(a.shape, isTransposed ? b.shape.toReversed() : b.shape);
   const aZeros = zerosOf(a, aZero);
   const bZeros = zerosOf(b, bZero);
   const isKept = b instanceof ConstantTensor && (bZero === undefined || bZero instanceof ConstantTensor);
