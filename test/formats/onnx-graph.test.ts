@@ -220,6 +220,10 @@ describe('Constant nodes', () => {
   });
 });
 
+function varint(value: number): number[] {
+  return value < 128 ? [value] : [(value & 127) | 128, ...varint(value >>> 7)];
+}
+
 describe('the graph', () => {
   it('has no initializers among its inputs, as old files do', () => {
     const { graph } = readOnnx(
@@ -329,6 +333,32 @@ describe('the graph', () => {
     expect(readOnnx(modelBytes(nest(MAX_GRAPH_DEPTH))).graph.nodes).toHaveLength(1);
     expect(() => readOnnx(modelBytes(nest(MAX_GRAPH_DEPTH + 1)))).toThrow('nested more than 32 deep');
     expect(() => readOnnx(modelBytes(nest(300)))).toThrow('nested more than 32 deep');
+  });
+
+  it('is refused when types are sequences of sequences without end', () => {
+    const nested = (depth: number): Uint8Array => {
+      // TypeProto.sequence_type is field 4, its elem_type field 1: each level puts both around what is inside.
+      const heads: Buffer[] = [];
+      let length = 0;
+      for (let level = 0; level < depth; level++)
+        for (const tag of [0x0a, 0x22]) {
+          const head = Buffer.from([tag, ...varint(length)]);
+          heads.push(head);
+          length += head.length;
+        }
+      const type = Buffer.concat(heads.reverse());
+      const info = Buffer.concat([
+        Buffer.from([0x0a, 1, 0x79, 0x12, ...varint(type.length)]), // name "y", then the type
+        type,
+      ]);
+      const graph = Buffer.concat([Buffer.from([0x5a, ...varint(info.length)]), info]);
+      // IR version 8 and operator set 13.
+      const head = Buffer.from([8, 8, 0x42, 2, 0x10, 13, 0x3a, ...varint(graph.length)]);
+      return Buffer.concat([head, graph]);
+    };
+    expect(readOnnx(nested(MAX_GRAPH_DEPTH)).graph.inputs).toHaveLength(1);
+    expect(() => readOnnx(nested(MAX_GRAPH_DEPTH + 1))).toThrow('types are nested more than 32 deep');
+    expect(() => readOnnx(nested(100_000))).toThrow('a value info is damaged');
   });
 });
 

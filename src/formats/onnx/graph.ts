@@ -129,11 +129,13 @@ function readValue(span: Span): Value {
   return { name: proto.name, ...typeOf(proto.type) };
 }
 
-function typeOf(proto: onnxProto.onnx.ITypeProto | null | undefined): ValueType {
+function typeOf(proto: onnxProto.onnx.ITypeProto | null | undefined, depth = 0): ValueType {
+  if (depth > MAX_GRAPH_DEPTH)
+    throw new BnnqError('limit', `onnx: types are nested more than ${MAX_GRAPH_DEPTH} deep`);
   const sequence = proto?.sequenceType?.elemType;
-  if (sequence) return { container: { kind: 'sequence', element: typeOf(sequence) } };
+  if (sequence) return { container: { kind: 'sequence', element: typeOf(sequence, depth + 1) } };
   const optional = proto?.optionalType?.elemType;
-  if (optional) return { container: { kind: 'optional', element: typeOf(optional) } };
+  if (optional) return { container: { kind: 'optional', element: typeOf(optional, depth + 1) } };
   const tensor = proto?.tensorType;
   const dtype = dataTypeOf(tensor?.elemType ?? 0);
   const shape = tensor?.shape?.dim?.map((dim): Dim => {
