@@ -9,7 +9,7 @@ import { type Link, readLinks } from './links.ts';
 import { readObjectHeader } from './object-header.ts';
 import { Storage } from './storage.ts';
 
-export const HDF5_SIGNATURE = '\x89HDF\r\n\x1a\n';
+const HDF5_SIGNATURE = '\x89HDF\r\n\x1a\n';
 
 /** The superblock of every version is at most this long. */
 const MAX_SUPERBLOCK_BYTES = 104;

@@ -1,5 +1,6 @@
 import { BnnqError } from '../../errors.ts';
 import type { Dim, Initializer } from '../../ir/graph.ts';
+import { DATA_TYPES, type DataType } from '../../tensor/dtype.ts';
 import { Config, short } from './config.ts';
 import type { Json, JsonObject, KerasWeights } from './contract.ts';
 import type { GraphBuilder, ShortAttributes } from './graph-builder.ts';
@@ -139,7 +140,7 @@ export class LayerCall {
   /** The tensor as FLOAT. */
   float(x: KerasTensor): KerasTensor {
     if (x.dtype === 'FLOAT') return x;
-    return x.with({ value: this.node('Cast', [x.value], { to: 1 }, 'cast'), dtype: 'FLOAT' });
+    return x.with({ value: this.cast(x.value, 'FLOAT', 'cast'), dtype: 'FLOAT' });
   }
 
   /** The tensor in Keras order in memory. */
@@ -179,6 +180,11 @@ export class LayerCall {
     return this.graph.nodes(this.stepName(step), opType, inputs, attributes, outputs);
   }
 
+  /** The value with elements of another type. */
+  cast(value: string, dtype: DataType, step?: string): string {
+    return this.node('Cast', [value], { to: DATA_TYPES[dtype].number }, step);
+  }
+
   stepName(step: string): string {
     return step === '' ? this.name : `${this.name}/${step}`;
   }
@@ -205,16 +211,11 @@ export class LayerCall {
     throw this.malformed(`its variable "${name}" is not in the file`);
   }
 
+  /** The same; undefined where the file has none. */
   findVariable(name: string, index: number, shape: readonly number[]): Initializer | undefined {
     const ref = { layer: this.path, part: this.part, name, index };
     const found = this.context.weights.find(ref, shape);
-    if (found === undefined) return undefined;
-    const fits =
-      found.shape.length === shape.length && shape.every((dim, i) => dim < 0 || dim === found.shape[i]);
-    if (fits) return asFloat(found);
-    throw this.malformed(
-      `its variable "${name}" has the shape [${found.shape}] in the file, needs [${shape}]`,
-    );
+    return found && asFloat(found);
   }
 
   /**
@@ -274,7 +275,7 @@ export function tensorsIn(argument: Argument): KerasTensor[] {
 }
 
 /** A shape for a message: `[N,32,32,3]`, a question mark for what is not known. */
-export function printShape(shape: readonly Dim[]): string {
+function printShape(shape: readonly Dim[]): string {
   return `[${shape.map((dim) => dim ?? '?').join(',')}]`;
 }
 

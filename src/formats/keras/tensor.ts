@@ -4,6 +4,9 @@ import type { DataType } from '../../tensor/dtype.ts';
 /** Axes of a tensor; those of real networks have up to six. */
 export const MAX_AXES = 16;
 
+/** The name of the batch dimension. */
+export const BATCH = 'N';
+
 /** Axes of a flattened feature map that lie in another order than Keras flattens them in. */
 export interface Scramble {
   /** Sizes of the axes that were flattened, in Keras order. */

@@ -24,12 +24,7 @@ export function channelsOf(shape: readonly Dim[], format: DataFormat): Dim {
 }
 
 /** A shape in Keras order. */
-export function imageShape(
-  batch: Dim,
-  channels: Dim,
-  sizes: readonly Dim[],
-  format: DataFormat,
-): readonly Dim[] {
+function imageShape(batch: Dim, channels: Dim, sizes: readonly Dim[], format: DataFormat): readonly Dim[] {
   return format === 'channels_last' ? [batch, ...sizes, channels] : [batch, channels, ...sizes];
 }
 

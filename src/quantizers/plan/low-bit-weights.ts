@@ -40,7 +40,7 @@ export function isKept(planned: PlannedWeight, bits: number, asked: number): boo
 /** Bits of the widest weights that are always kept without a node that says so: binary and ternary ones. */
 const ALWAYS_KEPT_BITS = 2;
 
-export function keepsAlways(planned: PlannedWeight, bits: number): boolean {
+function keepsAlways(planned: PlannedWeight, bits: number): boolean {
   return bits <= ALWAYS_KEPT_BITS || isTrainedLowBit(planned);
 }
 

@@ -1,4 +1,5 @@
 import type { JsonObject, KerasSource, VariableRef } from '../../../src/formats/keras/contract.ts';
+import { checked } from '../../../src/formats/keras/files/stored-variable.ts';
 import type { Initializer } from '../../../src/ir/graph.ts';
 import { constantInitializer } from '../../../src/passes/graph-editor.ts';
 import { floats } from '../../../src/tensor/tensor.ts';
@@ -27,11 +28,11 @@ export function memorySource(
     kerasVersion,
     asked,
     weights: {
-      find(ref) {
+      find(ref, shape) {
         asked.push(ref);
         const name = [...ref.layer, ...ref.part, ref.name].join('/');
         const found = stored.get(name);
-        return found;
+        return found && checked(found, shape);
       },
       unused: () => [],
     },

@@ -1,5 +1,6 @@
 import { BnnqError, messageOf } from '../../../errors.ts';
 import { MAX_JSON_DEPTH } from '../../limits.ts';
+import { isObject } from '../config.ts';
 import type { Json, JsonObject } from '../contract.ts';
 
 /**
@@ -19,17 +20,13 @@ export function parseJson(text: string, where: string): Json {
 /** Parses JSON that must be an object. */
 export function parseJsonObject(text: string, where: string): JsonObject {
   const json = parseJson(text, where);
-  if (isJsonObject(json)) return json;
+  if (isObject(json)) return json;
   throw new BnnqError('malformed', `${where} is not a JSON object`);
-}
-
-export function isJsonObject(json: Json | undefined): json is JsonObject {
-  return typeof json === 'object' && json !== null && !Array.isArray(json);
 }
 
 /** The value under a key of its own; undefined where there is none. */
 export function field(json: Json | undefined, key: string): Json | undefined {
-  return isJsonObject(json) && Object.hasOwn(json, key) ? json[key] : undefined;
+  return isObject(json) && Object.hasOwn(json, key) ? json[key] : undefined;
 }
 
 /** The text under a key; empty where there is none. */

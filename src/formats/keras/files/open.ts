@@ -5,11 +5,12 @@ import { FileSource } from '../../file.ts';
 import { openHdf5 } from '../../hdf5/file.ts';
 import { MAX_JSON_BYTES } from '../../limits.ts';
 import { pathInside } from '../../path-inside.ts';
+import { isObject } from '../config.ts';
 import type { JsonObject, KerasSource } from '../contract.ts';
 import { readKerasArchive } from './archive.ts';
 import { findArchitecture, findWeights } from './companions.ts';
 import { readHdf5Model } from './hdf5-weights.ts';
-import { field, isJsonObject, parseJsonObject, textField } from './json.ts';
+import { field, parseJsonObject, textField } from './json.ts';
 import { isTfjs, readTfjs } from './tfjs.ts';
 
 export interface KerasFileOptions {
@@ -89,7 +90,7 @@ export function openKerasHdf5(source: ByteSource, options: KerasFileOptions): Op
 /** The model in a JSON file: what `model.to_json()` gives, or a whole file's `model_config`. */
 function architectureOf(json: JsonObject, what: string): JsonObject {
   const wrapped = field(json, 'model_config');
-  const config = isJsonObject(wrapped) ? wrapped : json;
+  const config = isObject(wrapped) ? wrapped : json;
   if (textField(config, 'class_name') !== '' && field(config, 'config') !== undefined) return config;
   throw new BnnqError(
     'unsupported',

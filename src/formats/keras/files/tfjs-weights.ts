@@ -6,6 +6,7 @@ import { float16ToNumber } from '../../../tensor/float16.ts';
 import { sizeOf, type Tensor } from '../../../tensor/tensor.ts';
 import { type ByteSource, joinedSource } from '../../byte-source.ts';
 import { MAX_ELEMENTS, MAX_RANK } from '../../limits.ts';
+import { entryOf } from '../config.ts';
 import type { Json } from '../contract.ts';
 import { field, textField } from './json.ts';
 import type { NamedVariable } from './named-weights.ts';
@@ -39,7 +40,7 @@ export function tfjsVariables(
     const [paths, weights] = [field(group, 'paths'), field(group, 'weights')];
     if (!isTexts(paths) || !Array.isArray(weights))
       throw malformed(`group ${number} of its weightsManifest has no list of paths and weights`);
-    const entries = weights.map((weight) => entryOf(weight, where));
+    const entries = weights.map((weight) => readEntry(weight, where));
     const needed = entries.reduce((sum, { stored }) => sum + stored, 0);
     const bytes = joinedSource(paths.map(openShard));
     if (bytes.length !== needed)
@@ -70,7 +71,7 @@ function isTexts(json: Json | undefined): json is readonly string[] {
   return Array.isArray(json) && json.every((item) => typeof item === 'string');
 }
 
-function entryOf(weight: Json, where: string): Entry {
+function readEntry(weight: Json, where: string): Entry {
   const name = textField(weight, 'name');
   const about = `${where}: weight "${name}"`;
   const shape = field(weight, 'shape');
@@ -84,7 +85,8 @@ function entryOf(weight: Json, where: string): Entry {
     );
   const typeOf = (json: Json | undefined): DataType => {
     const text = textField(json, 'dtype');
-    if (Object.hasOwn(DTYPES, text)) return DTYPES[text]!;
+    const known = entryOf(DTYPES, text);
+    if (known !== undefined) return known;
     throw new BnnqError('unsupported', `${about} has elements of type "${text}"`);
   };
   const quantization = field(weight, 'quantization');

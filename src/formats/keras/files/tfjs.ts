@@ -1,6 +1,7 @@
 import { BnnqError } from '../../../errors.ts';
+import { isObject } from '../config.ts';
 import type { JsonObject, KerasSource } from '../contract.ts';
-import { field, isJsonObject, textField } from './json.ts';
+import { field, textField } from './json.ts';
 import { namedWeights } from './named-weights.ts';
 import { type ShardReader, tfjsVariables } from './tfjs-weights.ts';
 
@@ -23,8 +24,8 @@ export function readTfjs(json: JsonObject, openShard: ShardReader, what: string)
       `${where} is a TensorFlow.js graph model, which holds TensorFlow operators and no layers; convert the SavedModel that it was made from to ONNX with tf2onnx, or the Keras model with "tensorflowjs_converter --output_format tfjs_layers_model"`,
     );
   const inner = field(topology, 'model_config');
-  const config = isJsonObject(inner) ? inner : topology;
-  if (!isJsonObject(config) || textField(config, 'class_name') === '')
+  const config = isObject(inner) ? inner : topology;
+  if (!isObject(config) || textField(config, 'class_name') === '')
     throw new BnnqError('malformed', `${where} has no architecture: modelTopology names no class of model`);
   return {
     container: 'TensorFlow.js',

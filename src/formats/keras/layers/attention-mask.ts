@@ -22,7 +22,7 @@ export function maskArguments(
 /** A tensor as BOOL in Keras order. */
 export function asFlags(call: LayerCall, given: KerasTensor): string {
   const { value, dtype } = call.kerasOrder(given);
-  return dtype === 'BOOL' ? value : call.node('Cast', [value], { to: 9 }, 'flags');
+  return dtype === 'BOOL' ? value : call.cast(value, 'BOOL', 'flags');
 }
 
 /** BOOL [Tq, Tv]: query t may look at the values up to t. */

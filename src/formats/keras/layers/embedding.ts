@@ -1,8 +1,6 @@
 import type { LayerConverter, LayerTable } from '../layer-call.ts';
 import type { KerasTensor } from '../tensor.ts';
 
-const INT32 = 6;
-
 /** Embedding: a row of the table for each number; with `mask_zero`, steps of number 0 do not count. */
 const embedding: LayerConverter = (call) => {
   const { config } = call;
@@ -11,7 +9,7 @@ const embedding: LayerConverter = (call) => {
   const table = call.weight('embeddings', 0, [config.integer('input_dim', undefined, 1), width]);
   // Keras cuts floating-point numbers to whole ones.
   const isIndex = x.dtype === 'INT32' || x.dtype === 'INT64';
-  const indices = isIndex ? x.value : call.node('Cast', [x.value], { to: INT32 }, 'indices');
+  const indices = isIndex ? x.value : call.cast(x.value, 'INT32', 'indices');
   const value = call.node('Gather', [table, indices]);
   const shape = x.shape && [...x.shape, width];
   if (!config.flag('mask_zero', false)) return x.with({ value, dtype: 'FLOAT', shape, mask: undefined });
@@ -30,10 +28,10 @@ const masking: LayerConverter = (call) => {
   const x: KerasTensor = call.kerasOrder(call.float(call.inputOfKnownRank()));
   const value = call.floats('mask_value', call.config.number('mask_value', 0));
   const isValue = call.node('Equal', [x.value, value], {}, 'is_value');
-  const others = call.node('Cast', [call.node('Not', [isValue], {}, 'differs')], { to: INT32 }, 'others');
+  const others = call.cast(call.node('Not', [isValue], {}, 'differs'), 'INT32', 'others');
   const axes = call.integers('axes', [-1]);
   const counts = call.node('ReduceMax', [others, axes], { keepdims: 1 }, 'any');
-  const flag = call.node('Cast', [counts], { to: 9 }, 'flag');
+  const flag = call.cast(counts, 'BOOL', 'flag');
   const masked = call.node('Where', [flag, x.value, call.floats('zero', 0)]);
   return x.with({ value: masked, mask: call.node('Squeeze', [flag, axes], {}, 'mask') });
 };

@@ -120,7 +120,7 @@ function meanThreshold(call: LayerCall, x: KerasTensor): string {
 const heaviside: LarqQuantizer = {
   apply: (call, x) => {
     const isPositive = call.node('Greater', [x.value, call.floats('zero', 0)], {}, 'quantize/compare');
-    return x.with({ value: call.node('Cast', [isPositive], { to: 1 }, 'quantize/step') });
+    return x.with({ value: call.cast(isPositive, 'FLOAT', 'quantize/step') });
   },
   kernel: (values) => values.map((value) => (value > 0 ? 1 : 0)),
 };

@@ -1,6 +1,6 @@
 import type { Dim } from '../../../ir/graph.ts';
 import { type LayerCall, type LayerConverter, type LayerTable, tensorsIn } from '../layer-call.ts';
-import { KerasTensor } from '../tensor.ts';
+import { BATCH, KerasTensor } from '../tensor.ts';
 import { reshaped } from '../weight-views.ts';
 import { asFlags, causalMask } from './attention-mask.ts';
 
@@ -128,7 +128,7 @@ function fold(call: LayerCall, x: KerasTensor, axes: readonly number[]): KerasTe
   const features = known(call, x.shape![rank - 1]!);
   const shape = call.integers('folded', [-1, steps, features]);
   const value = call.node('Reshape', [arranged.value, shape], {}, 'fold');
-  return new KerasTensor({ value, dtype: 'FLOAT', shape: ['N', steps, features] });
+  return new KerasTensor({ value, dtype: 'FLOAT', shape: [BATCH, steps, features] });
 }
 
 function unfold(call: LayerCall, y: KerasTensor, query: KerasTensor, axes: readonly number[]): KerasTensor {
@@ -212,7 +212,7 @@ function combine(
   if (output.length !== 1) throw call.unsupported(`its output has ${output.length} axes of features`);
   const width = known(call, output[0]!);
   const value = linear(call, flat, 'output_dense', [count, valueSize, width], 2, width);
-  return new KerasTensor({ value, dtype: 'FLOAT', shape: ['N', null, width] });
+  return new KerasTensor({ value, dtype: 'FLOAT', shape: [BATCH, null, width] });
 }
 
 /** BOOL that broadcasts to [batch, heads, Tq, Tv]; undefined where all pairs count. */

@@ -40,7 +40,7 @@ function maskedAverage(
   mask: string,
 ): KerasTensor {
   const { dataFormat } = call;
-  const counted = call.node('Cast', [mask], { to: 1 }, 'counted');
+  const counted = call.cast(mask, 'FLOAT', 'counted');
   const weights = call.node('Unsqueeze', [counted, call.integers('channels', [1])]);
   const axes = call.integers('time', [2]);
   const keepdims = call.config.flag('keepdims', false) ? 1 : 0;

@@ -16,9 +16,6 @@ export interface Steps {
   unlessEmpty(state: string, initial: KerasTensor): string;
 }
 
-const INT32 = 6;
-const INT64 = 7;
-
 /**
  * A masked step of Keras leaves state and output as they were. So a recurrent operator over the steps that count alone
  * has the same last state, and its output at step t is that of the last counting step up to t. With c(t) the number of
@@ -30,10 +27,10 @@ export function alignSteps(call: LayerCall, x: KerasTensor, mask: string, isReve
   const time = call.integers('time', [1]);
   const zero = call.integers('zero', 0);
   const one = call.integers('one', 1);
-  const counts = call.node('Cast', [mask], { to: INT64 }, 'mask/counts');
+  const counts = call.cast(mask, 'INT64', 'mask/counts');
   const upTo = call.node('CumSum', [counts, one], {}, 'mask/up_to');
   const total = call.node('ReduceSum', [counts, time], { keepdims: 0 }, 'mask/total');
-  const lengths = call.node('Cast', [total], { to: INT32 }, 'mask/lengths');
+  const lengths = call.cast(total, 'INT32', 'mask/lengths');
   const steps = stepNumbers(call, x);
   const lastStep = call.node(
     'Sub',
@@ -54,7 +51,7 @@ export function alignSteps(call: LayerCall, x: KerasTensor, mask: string, isReve
       const column = call.node('Unsqueeze', [steps, time], {}, 'mask/column');
       const row = call.node('Unsqueeze', [upTo, time], {}, 'mask/row');
       const isBefore = call.node('LessOrEqual', [row, column], {}, 'mask/is_before');
-      const ones = call.node('Cast', [isBefore], { to: INT64 }, 'mask/before');
+      const ones = call.cast(isBefore, 'INT64', 'mask/before');
       const last = call.integers('last_axis', [2]);
       return pick(given, call.node('ReduceSum', [ones, last], { keepdims: 0 }, 'mask/place'), 'pack');
     },

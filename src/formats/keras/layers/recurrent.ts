@@ -18,7 +18,7 @@ export interface Unrolled {
 }
 
 /** Sequences lie as [time, batch, features] in memory, which is what the ONNX operators take. */
-export const TIME_FIRST: readonly number[] = [1, 0, 2];
+const TIME_FIRST: readonly number[] = [1, 0, 2];
 
 /** The cells of a recurrent layer, in order; a stack has several. */
 function cellsOf(call: LayerCall): readonly Cell[] {

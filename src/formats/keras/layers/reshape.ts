@@ -1,6 +1,6 @@
 import type { Dim } from '../../../ir/graph.ts';
 import type { LayerCall, LayerConverter, LayerTable } from '../layer-call.ts';
-import { channelsFirst, type KerasTensor, MAX_AXES, type Scramble } from '../tensor.ts';
+import { BATCH, channelsFirst, type KerasTensor, MAX_AXES, type Scramble } from '../tensor.ts';
 
 /** One axis a sample. What was not in Keras order is remembered, for the Dense after it. */
 const flatten: LayerConverter = (call) => {
@@ -9,7 +9,7 @@ const flatten: LayerConverter = (call) => {
   if (rank === undefined)
     return given.with({
       value: call.node('Flatten', [given.value], { axis: 1 }),
-      shape: ['N', null],
+      shape: [BATCH, null],
       mask: undefined,
     });
   // Keras flattens channels-first images as if they were channels-last.
@@ -57,7 +57,7 @@ export function reshaped(call: LayerCall, given: KerasTensor, target: readonly n
   if (target.length >= MAX_AXES) throw call.unsupported(`a shape of ${target.length + 1} axes`);
   const x = liesInOrder(given) ? given : call.kerasOrder(given);
   const sizes = resolved(call, x.shape?.slice(1), target);
-  const shape: readonly Dim[] = [x.shape?.[0] ?? 'N', ...sizes];
+  const shape: readonly Dim[] = [x.shape?.[0] ?? BATCH, ...sizes];
   // One pixel lies the same either way: it is made channels-first at once.
   const isPixel = shape.length > 2 && sizes.slice(0, -1).every((size) => size === 1);
   const order = isPixel ? channelsFirst(shape.length, 'channels_last') : undefined;

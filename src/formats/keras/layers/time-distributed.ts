@@ -2,7 +2,7 @@ import type { Dim } from '../../../ir/graph.ts';
 import { reshapeDims } from '../graph-builder.ts';
 import type { LayerCall, LayerConverter, LayerTable } from '../layer-call.ts';
 import { layerJsonOf } from '../model/layer-json.ts';
-import type { KerasTensor } from '../tensor.ts';
+import { BATCH, type KerasTensor } from '../tensor.ts';
 import { cellKind } from './recurrent-cell.ts';
 
 /** TimeDistributed: a layer, or a model, on every step. Batch and time become one axis for it: [N, T, …] as [N·T, …]. */
@@ -31,7 +31,7 @@ function fold(call: LayerCall, given: KerasTensor & { readonly shape: readonly D
   const inner = x.physicalShape!.slice(2);
   const value = call.node('Reshape', [x.value, foldedShape(call, x, inner)], {}, 'fold');
   const order = x.order && [0, ...x.order.slice(2).map((axis) => axis - 1)];
-  return x.with({ value, shape: ['N', ...given.shape.slice(2)], order, mask: undefined });
+  return x.with({ value, shape: [BATCH, ...given.shape.slice(2)], order, mask: undefined });
 }
 
 /** [N·T, …] as a constant, or as a computation where two sizes or more are unknown. */
@@ -56,7 +56,7 @@ function unfold(
   const plain = (y.order?.[0] ?? 0) === 0 ? y : call.kerasOrder(y);
   const inner = plain.physicalShape!.slice(1);
   const steps = x.shape[1]!;
-  const dims = reshapeDims([null, steps, ...inner].map((dim, i) => (i === 0 ? 'N' : dim!)));
+  const dims = reshapeDims([null, steps, ...inner].map((dim, i) => (i === 0 ? BATCH : dim!)));
   const shape =
     dims !== undefined && typeof steps === 'number'
       ? call.integers('unfolded', [-1, ...dims.slice(1)])

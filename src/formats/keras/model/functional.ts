@@ -2,7 +2,7 @@ import { BnnqError, throwIfAny } from '../../../errors.ts';
 import { isArray, short } from '../config.ts';
 import type { Json } from '../contract.ts';
 import { type Argument, LayerCall, type LayerJson } from '../layer-call.ts';
-import type { KerasTensor } from '../tensor.ts';
+import { BATCH, type KerasTensor } from '../tensor.ts';
 import {
   type NodeArguments,
   nodeArguments,
@@ -219,7 +219,7 @@ function tensorOf(ref: TensorRef, made: ReadonlyMap<string, readonly KerasTensor
     );
   // Behind an unknown layer, the shape is what the file says.
   if (tensor.shape !== undefined || ref.shape === undefined) return tensor;
-  return tensor.with({ shape: ref.shape.map((dim, axis) => dim ?? (axis === 0 ? 'N' : null)) });
+  return tensor.with({ shape: ref.shape.map((dim, axis) => dim ?? (axis === 0 ? BATCH : null)) });
 }
 
 function keyOf(layer: string, node: number): string {

@@ -3,10 +3,7 @@ import type { DataType } from '../../../tensor/dtype.ts';
 import { isArray, isObject } from '../config.ts';
 import type { Json } from '../contract.ts';
 import type { LayerJson } from '../layer-call.ts';
-import { MAX_AXES } from '../tensor.ts';
-
-/** The name of the batch dimension of every input. */
-export const BATCH = 'N';
+import { BATCH, MAX_AXES } from '../tensor.ts';
 
 /** The shape that a layer was made for, batch first: Keras 3 says `batch_shape`, Keras 2 `batch_input_shape`. */
 export function declaredShape({ config, json }: LayerJson): readonly Dim[] | undefined {
