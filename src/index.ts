@@ -68,9 +68,9 @@ export type { QuantizeOptions, QuantizeSettings } from './quantizers/options.ts'
 export {
   type PlannedWeight,
   planWeights,
-  type SkippedWeight,
   type WeightPlan,
 } from './quantizers/plan/plan-weights.ts';
+export type { SkippedWeight } from './quantizers/plan/weight-uses.ts';
 export {
   type LayerReport,
   type ModelSettings,

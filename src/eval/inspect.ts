@@ -7,18 +7,15 @@ import type { PackedSize } from '../formats/packed/pack.ts';
 import { type ReadModelOptions, readModel } from '../formats/read-model.ts';
 import { decodeSafetensors } from '../formats/safetensors.ts';
 import type { Model, Value } from '../ir/graph.ts';
+import { nodeName } from '../ir/print.ts';
 import { payloadBytes, tableCount } from '../ir/quantized-tensor.ts';
 import { allNodes } from '../ir/traverse.ts';
 import { type ActivationBits, activationBits } from '../passes/activation-bits.ts';
 import { countMacs } from '../passes/count-macs.ts';
 import { inferShapes, singleSampleShapes } from '../passes/infer-shapes.ts';
 import { findLowBit } from '../quantizers/plan/low-bit-weights.ts';
-import {
-  nodeName,
-  type PlannedWeight,
-  planWeights,
-  type SkippedWeight,
-} from '../quantizers/plan/plan-weights.ts';
+import { type PlannedWeight, planWeights } from '../quantizers/plan/plan-weights.ts';
+import type { SkippedWeight } from '../quantizers/plan/weight-uses.ts';
 import { unsupportedOperators, withMissingFunctions } from '../runtime/operator-support.ts';
 import type { DataType } from '../tensor/dtype.ts';
 import { parameterCount } from './describe-model.ts';

@@ -1,5 +1,10 @@
 import type { Dim, Graph, Model, Node, Value } from './graph.ts';
 
+/** The name of a node, or of its first output where it has none. */
+export function nodeName(node: Node): string {
+  return node.name !== '' ? node.name : (node.outputs[0] ?? node.opType);
+}
+
 /** How a node is called in messages: by name and operator, or by what it makes where it has no name. */
 export function nodeLabel(node: Node): string {
   const operator = node.domain === '' ? node.opType : `${node.domain}.${node.opType}`;

@@ -5,13 +5,9 @@ import { type Granularity, payloadBytes, type QuantizedTensor } from '../ir/quan
 import { withConstants } from '../ir/with-constants.ts';
 import { type QuantizeOptions, type QuantizeSettings, resolveOptions } from './options.ts';
 import { isKept, lowBitOf, staysInSource } from './plan/low-bit-weights.ts';
-import {
-  type PlannedWeight,
-  type PlanOptions,
-  planWeights,
-  type SkippedWeight,
-} from './plan/plan-weights.ts';
+import { type PlannedWeight, type PlanOptions, planWeights } from './plan/plan-weights.ts';
 import { readWeight } from './plan/read-weight.ts';
+import type { SkippedWeight } from './plan/weight-uses.ts';
 import { quantizeWeight, type WeightFit } from './quantize-weight.ts';
 
 /** How one weight came out. */

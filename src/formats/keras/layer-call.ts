@@ -1,5 +1,6 @@
 import { BnnqError } from '../../errors.ts';
 import type { Dim, Initializer } from '../../ir/graph.ts';
+import { shapeText } from '../../ir/print.ts';
 import { DATA_TYPES, type DataType } from '../../tensor/dtype.ts';
 import { Config, short } from './config.ts';
 import type { Json, JsonObject, KerasWeights } from './contract.ts';
@@ -106,7 +107,7 @@ export class LayerCall {
     const x = this.input;
     if (x.shape === undefined) return this.assumeShape(x, new Array<Dim>(rank).fill(null));
     if (x.shape.length !== rank)
-      throw this.malformed(`its input has the shape ${printShape(x.shape)}, needs ${rank} axes`);
+      throw this.malformed(`its input has the shape ${shapeText(x.shape)}, needs ${rank} axes`);
     return x as KerasTensor & { shape: readonly Dim[] };
   }
 
@@ -272,11 +273,6 @@ export function tensorsIn(argument: Argument): KerasTensor[] {
   return Object.keys(object)
     .toSorted()
     .flatMap((key) => tensorsIn(object[key]!));
-}
-
-/** A shape for a message: `[N,32,32,3]`, a question mark for what is not known. */
-function printShape(shape: readonly Dim[]): string {
-  return `[${shape.map((dim) => dim ?? '?').join(',')}]`;
 }
 
 /** An argument for a message. */

@@ -1,5 +1,5 @@
 import type { Model } from '../../ir/graph.ts';
-import { isQuantDomain } from '../../passes/constant-elementwise.ts';
+import { isQuantDomain } from '../../passes/quant-domains.ts';
 import { DATA_TYPES } from '../../tensor/dtype.ts';
 import { lowBitCodes } from '../low-bit.ts';
 import type { WeightFit } from '../quantize-weight.ts';
