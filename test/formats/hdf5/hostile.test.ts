@@ -1,6 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { BnnqError } from '../../../src/errors.ts';
+import { memorySource } from '../../../src/formats/byte-source.ts';
+import { Cursor } from '../../../src/formats/hdf5/cursor.ts';
 import { datasetsOf } from '../../../src/formats/hdf5/file.ts';
+import { readFilters } from '../../../src/formats/hdf5/filters.ts';
+import { Storage } from '../../../src/formats/hdf5/storage.ts';
 import { dataset, fixture, open, placeOf, readAll } from './fixture.ts';
 
 /** The error of reading everything; one sentence that names the file. */
@@ -52,6 +56,22 @@ describe('a hostile HDF5 file', () => {
 
   it('with a large dataset of which one chunk was written is refused', () => {
     expect(() => dataset(open(fixture('huge')), 'b')).toThrow('unpacks from 20672 to 17179869184 bytes');
+  });
+
+  it('whose chunks went through one filter again and again is refused', () => {
+    const file = new Storage(memorySource(new Uint8Array(0)), '"x.h5"');
+    // Version 2, then number, flags and count of values of each.
+    const shuffles = Array.from({ length: 255 }, () => [2, 0, 0, 0, 0, 0]).flat();
+    const pipeline = new Cursor(Uint8Array.of(2, 255, ...shuffles), 'the filters');
+    expect(() => readFilters(file, pipeline)).toThrow('chunks went through the same filter twice');
+  });
+
+  it('that declares more elements than it has is refused before anyone makes room for them', () => {
+    const bytes = fixture('compound').slice();
+    // The dataspace message: version 1, rank 1, with a largest size, five bytes of nothing, the size.
+    const size = placeOf(bytes, '\x01\x01\x01\0\0\0\0\0\x02') + 8;
+    new DataView(bytes.buffer).setBigUint64(size, 2n ** 36n, true);
+    expect(() => open(bytes).get('a')).toThrow(/needs the bytes \d+ to \d+, the file ends at/);
   });
 
   it('with elements that are no numbers is refused when they are read', () => {
