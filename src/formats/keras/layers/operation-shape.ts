@@ -11,16 +11,11 @@ import {
 import { alignOperands } from '../operands.ts';
 import { type KerasTensor, MAX_AXES } from '../tensor.ts';
 import { concatenated } from './merge.ts';
-import {
-  flagParameter,
-  integerParameter,
-  integersParameter,
-  parameter,
-  tensorParameter,
-} from './operation-arguments.ts';
+import { integerParameter, integersParameter, parameter, tensorParameter } from './operation-arguments.ts';
 import { permuted, reshaped } from './reshape.ts';
 
-type Known = KerasTensor & { readonly shape: readonly Dim[] };
+/** A tensor of known rank. */
+export type Known = KerasTensor & { readonly shape: readonly Dim[] };
 
 /** INT32_MAX is beyond any axis. */
 const TO_END: number = 2 ** 31 - 1;
@@ -29,14 +24,14 @@ const TO_END: number = 2 ** 31 - 1;
 const MAX_PARTS = 4096;
 
 /** The tensor of a shape operation; its elements may lie in any order that is one of axes. */
-function shaped(call: LayerCall, ...names: readonly string[]): Known {
+export function shaped(call: LayerCall, ...names: readonly string[]): Known {
   const x = tensorParameter(call, 0, 'x', 'input_tensor', 'inputs', 'a', 'tensor', 'input', ...names);
   if (x.shape === undefined) throw call.unsupported('the shape of its input is not known');
   return (x.scramble === undefined ? x : call.kerasOrder(x)).with({ mask: undefined }) as Known;
 }
 
 /** The tensor without some axes of Keras; those that stay keep their order in memory. */
-function without(x: Known, value: string, axes: readonly number[]): KerasTensor {
+export function without(x: Known, value: string, axes: readonly number[]): KerasTensor {
   const kept = x.shape.map((_, axis) => axis).filter((axis) => !axes.includes(axis));
   const order = (x.order ?? x.shape.map((_, axis) => axis)).filter((axis) => kept.includes(axis));
   return x.with({
@@ -45,51 +40,6 @@ function without(x: Known, value: string, axes: readonly number[]): KerasTensor 
     order: order.map((axis) => kept.indexOf(axis)),
   });
 }
-
-function reduction(opType: string): LayerConverter {
-  return (call) => {
-    const x = call.float(shaped(call)) as Known;
-    return reduced(call, x, opType);
-  };
-}
-
-function reduced(call: LayerCall, x: Known, opType: string): KerasTensor {
-  const rank = x.shape.length;
-  const given = integersParameter(call, 1, 'axis') ?? x.shape.map((_, axis) => axis);
-  const axes = given.map((axis) => call.axisIn(axis, rank));
-  const keepdims = flagParameter(call, 2, 'keepdims');
-  const physical = call.integers(
-    'axes',
-    axes.map((axis) => x.physicalAxis(axis)),
-  );
-  const value = call.node(opType, [x.value, physical], { keepdims: keepdims ? 1 : 0 });
-  if (!keepdims) return without(x, value, axes);
-  return x.with({ value, shape: x.shape.map((dim, axis) => (axes.includes(axis) ? 1 : dim)) });
-}
-
-/** Whether any element along the axes is true. */
-const any: LayerConverter = (call) => {
-  const x = shaped(call);
-  const numbers = x.with({
-    value: call.node('Cast', [x.value], { to: 1 }, 'numbers'),
-    dtype: 'FLOAT',
-  }) as Known;
-  const found = reduced(
-    call,
-    x.dtype === 'FLOAT' ? x : numbers,
-    x.dtype === 'BOOL' ? 'ReduceMax' : 'ReduceL1',
-  );
-  return found.with({ value: call.node('Cast', [found.value], { to: 9 }, 'cast'), dtype: 'BOOL' });
-};
-
-const argmax: LayerConverter = (call) => {
-  const x = call.float(shaped(call)) as Known;
-  const axis = call.axisIn(integerParameter(call, 1, ['axis']), x.shape.length);
-  const index = call.node('ArgMax', [x.value], { axis: x.physicalAxis(axis), keepdims: 0 });
-  const made = without(x, index, [axis]);
-  if (call.major < 3) return made.with({ dtype: 'INT64' });
-  return made.with({ value: call.node('Cast', [index], { to: 6 }), dtype: 'INT32' });
-};
 
 const reshape: LayerConverter = (call) => {
   const x = shaped(call);
@@ -176,6 +126,17 @@ const split: LayerConverter = (call) => {
     x,
     axis,
     ends?.map((end, i) => end - (ends[i - 1] ?? 0)) ?? equalParts(call, size, sections),
+  );
+};
+
+/** The elements along an axis, each a tensor without it. */
+const unstack: LayerConverter = (call) => {
+  const x = shaped(call, 'value');
+  const axis = call.axisIn(integerParameter(call, 2, ['axis'], 0), x.shape.length);
+  const size = knownSize(call, x, axis);
+  const gone = call.integers('gone', [x.physicalAxis(axis)]);
+  return parts(call, x, axis, equalParts(call, size, size)).map((part) =>
+    without(part as Known, call.node('Squeeze', [part.value, gone]), [axis]),
   );
 };
 
@@ -297,42 +258,25 @@ function sliceOf(call: LayerCall, json: Json): { start: number; end: number; ste
   const fields = isObject(json) ? (isObject(json.config) ? json.config : json) : undefined;
   const { start = null, stop = null, step = null } = fields ?? {};
   const isFit = (bound: Json): boolean => bound === null || Number.isSafeInteger(bound);
-  if (fields === undefined || ![start, stop, step].every(isFit) || (step !== null && (step as number) < 1))
+  if (fields === undefined || ![start, stop, step].every(isFit) || step === 0)
     throw call.unsupported(`the index ${printArgument(json)}`);
+  const isBackwards = step !== null && (step as number) < 0;
   return {
-    start: (start as number | null) ?? 0,
-    end: (stop as number | null) ?? TO_END,
+    start: (start as number | null) ?? (isBackwards ? TO_END : 0),
+    end: (stop as number | null) ?? (isBackwards ? -TO_END : TO_END),
     step: (step as number | null) ?? 1,
   };
 }
 
 function lengthOf(dim: Dim, { start, end, step }: { start: number; end: number; step: number }): Dim {
   if (typeof dim !== 'number') return null;
-  const inside = (bound: number): number => Math.min(Math.max(bound < 0 ? bound + dim : bound, 0), dim);
+  // Backwards the places are −1, before the first element, to the last one.
+  const [least, most] = step < 0 ? [-1, dim - 1] : [0, dim];
+  const inside = (bound: number): number => Math.min(Math.max(bound < 0 ? bound + dim : bound, least), most);
   return Math.max(0, Math.ceil((inside(end) - inside(start)) / step));
 }
 
-const matmul: LayerConverter = (call) => {
-  const [x, y] = [tensorParameter(call, 0, 'x1', 'a'), tensorParameter(call, 1, 'x2', 'b')].map((one) =>
-    call.kerasOrder(call.float(one)),
-  ) as [KerasTensor, KerasTensor];
-  const flags = ['transpose_a', 'transpose_b', 'adjoint_a', 'adjoint_b', 'a_is_sparse', 'b_is_sparse'];
-  if (flags.some((flag) => flagParameter(call, 99, flag)))
-    throw call.unsupported('a product of transposed matrices');
-  if (x.rank === undefined || y.rank === undefined || x.rank < 2 || x.rank !== y.rank)
-    throw call.unsupported('a product of tensors of different ranks');
-  const shape = [...x.shape!.slice(0, -1), y.shape!.at(-1)!];
-  return x.with({ value: call.node('MatMul', [x.value, y.value]), shape, mask: undefined });
-};
-
 export const SHAPE_OPERATIONS: Readonly<Record<string, LayerConverter>> = {
-  mean: reduction('ReduceMean'),
-  sum: reduction('ReduceSum'),
-  max: reduction('ReduceMax'),
-  min: reduction('ReduceMin'),
-  prod: reduction('ReduceProd'),
-  any,
-  argmax,
   reshape,
   transpose,
   concatenate,
@@ -340,8 +284,8 @@ export const SHAPE_OPERATIONS: Readonly<Record<string, LayerConverter>> = {
   expand_dims: expandDims,
   squeeze,
   split,
+  unstack,
   tensorflow_split: tensorflowSplit,
   pad,
   get_item: getItem,
-  matmul,
 };

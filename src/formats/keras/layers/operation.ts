@@ -4,6 +4,10 @@ import type { LayerCall, LayerConverter, LayerTable } from '../layer-call.ts';
 import { alignOperands, broadcastShape } from '../operands.ts';
 import { KerasTensor } from '../tensor.ts';
 import { jsonParameters, operandOf, parameter, tensorParameter } from './operation-arguments.ts';
+import { IMAGE_OPERATIONS } from './operation-image.ts';
+import { ORDER_OPERATIONS } from './operation-order.ts';
+import { PRODUCTS } from './operation-product.ts';
+import { REDUCTIONS } from './operation-reduce.ts';
 import { SHAPE_OPERATIONS } from './operation-shape.ts';
 import { TENSORFLOW_NAMES } from './tensorflow-names.ts';
 
@@ -20,7 +24,7 @@ function unary(opType: string): LayerConverter {
 /** Operands that broadcast as NumPy's do: numbers and lists are constants. */
 function binary(opType: string, result: 'FLOAT' | 'BOOL' = 'FLOAT', isNegated = false): LayerConverter {
   return (call) => {
-    const given = [operandOf(call, 0, 'x', 'x1', 'a'), operandOf(call, 1, 'y', 'x2', 'b')];
+    const given = [operandOf(call, 0, 'x', 'x1', 'a', 'value'), operandOf(call, 1, 'y', 'x2', 'b', 'bias')];
     const isLogic = given.some(({ dtype }) => dtype === 'BOOL');
     const operands = alignOperands(call, isLogic ? given : given.map((x) => call.float(x)), 0);
     const value = call.node(
@@ -75,6 +79,40 @@ function chain(...opTypes: readonly string[]): LayerConverter {
 const square: LayerConverter = (call) => {
   const x = call.float(tensorParameter(call, 0, 'x'));
   return x.with({ value: call.node('Mul', [x.value, x.value]) });
+};
+
+/** (x − y)². */
+const squaredDifference: LayerConverter = (call) => {
+  const difference = binary('Sub')(call) as KerasTensor;
+  return difference.with({ value: call.node('Mul', [difference.value, difference.value]) });
+};
+
+/** log(1 + x), also of small x: log(u) · x / (u − 1) with u = 1 + x rounded, as W. Kahan gives it. */
+const log1p: LayerConverter = (call) => {
+  const x = call.float(tensorParameter(call, 0, 'x'));
+  const one = call.graph.scalar(1);
+  const u = call.node('Add', [x.value, one], {}, 'sum');
+  const more = call.node('Sub', [u, one], {}, 'more');
+  const quotient = call.node('Div', [x.value, more], {}, 'quotient');
+  const product = call.node('Mul', [call.node('Log', [u], {}, 'log'), quotient], {}, 'product');
+  const isTiny = call.node('Equal', [more, call.graph.scalar(0)], {}, 'is_tiny');
+  return x.with({ value: call.node('Where', [isTiny, x.value, product]) });
+};
+
+/** A logarithm to another base. */
+function logarithm(base: number): LayerConverter {
+  return (call) => {
+    const x = call.float(tensorParameter(call, 0, 'x'));
+    const log = call.node('Log', [x.value], {}, 'log');
+    return x.with({ value: call.node('Div', [log, call.graph.scalar(Math.log(base))]) });
+  };
+}
+
+/** tf.nn.bias_add: along the channels, which are last. */
+const biasAdd: LayerConverter = (call) => {
+  const format = parameter(call, 2, 'data_format');
+  if (format !== null && format !== 'NHWC') throw call.unsupported('a bias of channels that are not last');
+  return binary('Add')(call);
 };
 
 const CASTS: Readonly<Record<string, readonly [KerasTensor['dtype'], number]>> = {
@@ -135,11 +173,20 @@ const ELEMENTWISE: OperationTable = {
   rsqrt: chain('Sqrt', 'Reciprocal'),
   reciprocal: unary('Reciprocal'),
   square,
+  squared_difference: squaredDifference,
+  bias_add: biasAdd,
+  log1p,
+  log2: logarithm(2),
+  log10: logarithm(10),
   sin: unary('Sin'),
   cos: unary('Cos'),
   tan: unary('Tan'),
   sinh: unary('Sinh'),
   cosh: unary('Cosh'),
+  arcsin: unary('Asin'),
+  arccos: unary('Acos'),
+  arctan: unary('Atan'),
+  arccosh: unary('Acosh'),
   arctanh: unary('Atanh'),
   arcsinh: unary('Asinh'),
   floor: unary('Floor'),
@@ -154,6 +201,8 @@ const ELEMENTWISE: OperationTable = {
   identity: (call) => tensorParameter(call, 0, 'x'),
 };
 
+const TABLES = [ELEMENTWISE, SHAPE_OPERATIONS, ORDER_OPERATIONS, REDUCTIONS, PRODUCTS, IMAGE_OPERATIONS];
+
 /** An operation by its name in keras.ops. Masks end at operations. */
 function operation(call: LayerCall, name: string): readonly KerasTensor[] {
   const made = applied(call, name);
@@ -162,8 +211,7 @@ function operation(call: LayerCall, name: string): readonly KerasTensor[] {
 }
 
 function applied(call: LayerCall, name: string): ReturnType<LayerConverter> {
-  for (const table of [ELEMENTWISE, SHAPE_OPERATIONS])
-    if (Object.hasOwn(table, name)) return table[name]!(call);
+  for (const table of TABLES) if (Object.hasOwn(table, name)) return table[name]!(call);
   if (isActivation(name))
     return activate(call, tensorParameter(call, 0, 'x'), name, new Config(jsonParameters(call), call.where));
   throw call.unsupported(`the operation "${name}" is not known here`);

@@ -2,7 +2,7 @@ import type { Dim } from '../../../ir/graph.ts';
 import type { ShortAttributes } from '../graph-builder.ts';
 import type { LayerCall, LayerConverter, LayerTable } from '../layer-call.ts';
 import { type Kernel, resample, resizeTaps, tableTaps } from '../resample.ts';
-import type { KerasTensor } from '../tensor.ts';
+import type { DataFormat, KerasTensor } from '../tensor.ts';
 import { channelsOf, imageOf, spatialSizes } from '../window.ts';
 import { cropped } from './padding.ts';
 
@@ -27,14 +27,14 @@ function sampling(call: LayerCall, interpolation: string): ShortAttributes {
 }
 
 /** Resizes an image with channels first in memory to fixed sizes. */
-function resized(
+export function resized(
   call: LayerCall,
   x: Known,
   wanted: readonly number[],
   interpolation: string,
   isSmoothed = false,
+  dataFormat: DataFormat = call.dataFormat,
 ): KerasTensor {
-  const { dataFormat } = call;
   const sizes = spatialSizes(x.shape, dataFormat);
   if (sizes.every((size, i) => size === wanted[i])) return x;
   const image = (value: string): KerasTensor =>
