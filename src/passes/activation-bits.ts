@@ -1,6 +1,7 @@
 import type { Model, Node } from '../ir/graph.ts';
 import { producersOf } from '../ir/traverse.ts';
-import { floatsOf, isQuantDomain } from './constant-elementwise.ts';
+import { floatsOf } from './constant-elementwise.ts';
+import { isQuantDomain } from './quant-domains.ts';
 
 /** How few values an activation has, and the operator that makes it so. */
 export interface ActivationBits {

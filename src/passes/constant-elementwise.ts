@@ -5,6 +5,7 @@ import { bfloat16ToNumber, float16ToNumber } from '../tensor/float16.ts';
 import { sizeOf } from '../tensor/tensor.ts';
 import { numberAttribute, textAttribute } from './constant-values.ts';
 import { bipolarQuant, dequantize, integerRange, intQuant, roundingOf } from './quant-arithmetic.ts';
+import { isQuantDomain } from './quant-domains.ts';
 
 /** Elements in float32, row-major. */
 export interface Floats {
@@ -50,19 +51,6 @@ const SMALL_INTEGERS: ReadonlySet<DataType> = new Set([
 
 /** The type number of FLOAT in an attribute. */
 const FLOAT = DATA_TYPES.FLOAT.number;
-
-const QUANT_DOMAINS: ReadonlySet<string> = new Set([
-  'onnx.brevitas',
-  'qonnx.custom_op',
-  'qonnx.custom_op.general',
-  'finn.custom_op',
-  'finn.custom_op.general',
-]);
-
-/** Whether the domain is one of those that Brevitas, QONNX and FINN use for their operators. */
-export function isQuantDomain(domain: string): boolean {
-  return QUANT_DOMAINS.has(domain);
-}
 
 const arithmetic =
   (f: (x: number, y: number) => number): Compute =>
@@ -153,7 +141,7 @@ const STANDARD: Readonly<Record<string, Compute>> = {
 const QONNX: Readonly<Record<string, Compute>> = { Quant: quant, IntQuant: quant, BipolarQuant: bipolar };
 
 function computeOf(node: Node): Compute | undefined {
-  const table = node.domain === '' ? STANDARD : QUANT_DOMAINS.has(node.domain) ? QONNX : {};
+  const table = node.domain === '' ? STANDARD : isQuantDomain(node.domain) ? QONNX : {};
   return Object.hasOwn(table, node.opType) ? table[node.opType] : undefined;
 }
 

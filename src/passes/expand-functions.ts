@@ -53,6 +53,8 @@ class Expansion {
   readonly #model: Model;
   readonly #find: (node: Node) => FunctionBody | undefined;
   readonly #taken = new Set<string>();
+  /** Where a name was wanted more than once: the number to try next. */
+  readonly #numbers = new Map<string, number>();
   readonly #sizes = new Map<FunctionBody, number>();
   /** Nodes made so far: subgraphs that are handed on by reference are there more often than `#size` knows. */
   #count = 0;
@@ -93,10 +95,16 @@ class Expansion {
   }
 
   #fresh(wanted: string): string {
-    let name = wanted;
-    for (let i = 2; this.#taken.has(name); i++) name = `${wanted}_${i}`;
-    this.#taken.add(name);
-    return name;
+    if (!this.#taken.has(wanted)) {
+      this.#taken.add(wanted);
+      return wanted;
+    }
+    // Calls may all have one name: the search for a number goes on where it ended.
+    let i = this.#numbers.get(wanted) ?? 2;
+    while (this.#taken.has(`${wanted}_${i}`)) i++;
+    this.#numbers.set(wanted, i + 1);
+    this.#taken.add(`${wanted}_${i}`);
+    return `${wanted}_${i}`;
   }
 
   graph(graph: Graph): Graph {

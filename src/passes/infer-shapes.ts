@@ -1,6 +1,7 @@
 import type { Dim, Graph, Model, Node, Value } from '../ir/graph.ts';
 import { capturedNames } from '../ir/traverse.ts';
 import { withoutFunctions } from './expand-functions.ts';
+import { isQuantDomain } from './quant-domains.ts';
 import { ATTENTION } from './shapes/attention.ts';
 import { CONTROL_FLOW } from './shapes/control-flow.ts';
 import { CONVOLUTION } from './shapes/convolution.ts';
@@ -32,13 +33,9 @@ const INFER: ReadonlyMap<string, Infer> = new Map(
 );
 
 /** Domains whose operators are known here; others give unknown values. */
-const DOMAINS: ReadonlySet<string> = new Set([
-  '',
-  'ai.onnx.preview',
-  'onnx.brevitas',
-  'qonnx.custom_op.general',
-  'finn.custom_op.general',
-]);
+function isKnownDomain(domain: string): boolean {
+  return domain === '' || domain === 'ai.onnx.preview' || isQuantDomain(domain);
+}
 
 /**
  * Types and shapes of all values of the main graph: inputs, initializers, and what nodes make, as far as they can be told
@@ -65,7 +62,7 @@ export function inferShapes(
 /** The main graph without calls of functions, as far as operators of that name are not known here. */
 function withFunctionsInPlace(model: Model): Graph {
   try {
-    return withoutFunctions(model, ({ domain, opType }) => DOMAINS.has(domain) && INFER.has(opType)).graph;
+    return withoutFunctions(model, ({ domain, opType }) => isKnownDomain(domain) && INFER.has(opType)).graph;
   } catch {
     return model.graph; // functions that call themselves: whoever runs the model will say so
   }
@@ -109,7 +106,7 @@ function inferNode(
   facts: ReadonlyMap<string, Fact>,
   symbols: ReadonlyMap<string, number>,
 ): readonly Fact[] {
-  const infer = DOMAINS.has(node.domain) ? INFER.get(node.opType) : undefined;
+  const infer = isKnownDomain(node.domain) ? INFER.get(node.opType) : undefined;
   if (infer === undefined) return [];
   const inputs = node.inputs.map((name) => facts.get(name) ?? {});
   const body = (graph: Graph, known: readonly Fact[]): readonly Fact[] => {

@@ -1,3 +1,4 @@
+import { isQuantDomain } from '../../passes/quant-domains.ts';
 import type { Operator } from '../call.ts';
 import { ACTIVATIONS } from './activation.ts';
 import { ARITHMETIC } from './arithmetic.ts';
@@ -147,15 +148,7 @@ export function findOperator(domain: string, opType: string, version: number): O
 }
 
 /** `ai.onnx` is another name of the default domain; Brevitas, QONNX and FINN each have a name for the same operators. */
-const SYNONYMS: ReadonlyMap<string, string> = new Map([
-  ['ai.onnx', ''],
-  ['onnx.brevitas', 'qonnx'],
-  ['qonnx.custom_op', 'qonnx'],
-  ['qonnx.custom_op.general', 'qonnx'],
-  ['finn.custom_op', 'qonnx'],
-  ['finn.custom_op.general', 'qonnx'],
-]);
-
-export function canonicalDomain(domain: string): string {
-  return SYNONYMS.get(domain) ?? domain;
+function canonicalDomain(domain: string): string {
+  if (domain === 'ai.onnx') return '';
+  return isQuantDomain(domain) ? 'qonnx' : domain;
 }
