@@ -1,5 +1,5 @@
 import type { Model, Node } from '../ir/graph.ts';
-import { DATA_TYPES, type DataType } from '../tensor/dtype.ts';
+import { DATA_TYPES, type DataType, isHalf } from '../tensor/dtype.ts';
 import { withAttributes } from './constant-values.ts';
 import { GraphEditor } from './graph-editor.ts';
 import { inferShapes } from './infer-shapes.ts';
@@ -34,10 +34,6 @@ export const noteHalfTypes: Pass = {
 
 function isCastLike(node: Node): boolean {
   return node.domain === '' && node.opType === 'CastLike';
-}
-
-function isHalf(dtype: DataType | undefined): boolean {
-  return dtype === 'FLOAT16' || dtype === 'BFLOAT16';
 }
 
 function becomeCast(editor: GraphEditor, node: Node, dtype: DataType | undefined): void {

@@ -4,7 +4,7 @@ import type { Kernels } from '../kernels/contract.ts';
 import type { DataType } from '../tensor/dtype.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Memory } from './memory.ts';
-import { sameShape } from './shapes.ts';
+import { expectShape, sameShape } from './shapes.ts';
 import { isTensor, kindOf, type RuntimeValue, TensorSequence } from './values.ts';
 import { widen } from './widen.ts';
 
@@ -74,8 +74,14 @@ export class Call {
     return body;
   }
 
-  /** A new output tensor, its content undefined. What is not returned must be released. */
+  /** Whether the node names the output: what nothing reads need not be made. */
+  wants(output: number): boolean {
+    return (this.node.outputs[output] ?? '') !== '';
+  }
+
+  /** A new output tensor, its content undefined. What is not returned must be released. @throws mismatch for what is no shape */
   allocate(dtype: DataType, shape: readonly number[]): Tensor {
+    expectShape(shape);
     return this.#memory.allocate(dtype, shape);
   }
 

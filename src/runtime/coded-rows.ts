@@ -1,7 +1,7 @@
 import { levelsOf, type QuantizedTensor } from '../ir/quantized-tensor.ts';
 import type { CodedRows } from '../kernels/contract.ts';
 import { planeBytes } from '../tensor/bits.ts';
-import { roundToBfloat16, roundToFloat16 } from './widen.ts';
+import { halfRounding } from './widen.ts';
 
 /** The codes as the kernels take them: the same bit-planes with every row starting at a whole byte. */
 export function codedRows(q: QuantizedTensor): CodedRows {
@@ -34,9 +34,8 @@ export function codedRowRange(coded: CodedRows, count: number, start: number, en
 
 /** The levels as the weight's type holds them, so that codes and the dequantized weight are the same numbers. */
 function levelsInType(q: QuantizedTensor): Float32Array {
-  if (q.dtype === 'FLOAT16') return levelsOf(q).map(roundToFloat16);
-  if (q.dtype === 'BFLOAT16') return levelsOf(q).map(roundToBfloat16);
-  return levelsOf(q);
+  const round = halfRounding(q.dtype);
+  return round === undefined ? levelsOf(q) : levelsOf(q).map(round);
 }
 
 /**

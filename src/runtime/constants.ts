@@ -3,7 +3,7 @@ import type { PreparedWeights } from '../kernels/contract.ts';
 import type { DataType } from '../tensor/dtype.ts';
 import type { NumericArray, Tensor } from '../tensor/tensor.ts';
 import { belongsInHeap, type HeapLike, HeapTensor } from './memory.ts';
-import { widen } from './widen.ts';
+import { heldType, widen } from './widen.ts';
 
 /**
  * A constant operand. Its elements are read when an operator first asks for `data`; an operator that takes it as a
@@ -20,8 +20,7 @@ export class ConstantTensor implements Tensor {
   /** @param onRead called when the elements have been read */
   constructor(initializer: Initializer, onRead?: (constant: ConstantTensor) => void) {
     this.initializer = initializer;
-    this.dtype =
-      initializer.dtype === 'FLOAT16' || initializer.dtype === 'BFLOAT16' ? 'FLOAT' : initializer.dtype;
+    this.dtype = heldType(initializer.dtype);
     this.shape = initializer.shape;
     this.#onRead = onRead;
   }

@@ -3,7 +3,7 @@ import type { Value, ValueType } from '../ir/graph.ts';
 import { sizeOf, type Tensor } from '../tensor/tensor.ts';
 import { shapeText } from './shapes.ts';
 import { EmptyOptional, isTensor, kindOf, type RuntimeValue, TensorSequence } from './values.ts';
-import { widen } from './widen.ts';
+import { heldType, widen } from './widen.ts';
 
 export type Feeds = Readonly<Record<string, Tensor>> | ReadonlyMap<string, Tensor>;
 
@@ -61,8 +61,7 @@ function problemOf(type: ValueType, value: RuntimeValue): string | undefined {
 }
 
 function tensorProblem({ dtype, shape }: ValueType, tensor: Tensor): string | undefined {
-  const held = (type: string): string => (type === 'FLOAT16' || type === 'BFLOAT16' ? 'FLOAT' : type);
-  if (dtype !== undefined && held(dtype) !== held(tensor.dtype))
+  if (dtype !== undefined && heldType(dtype) !== heldType(tensor.dtype))
     return `expected type ${dtype}, got ${tensor.dtype}`;
   if (tensor.data.length !== sizeOf(tensor.shape))
     return `shape ${shapeText(tensor.shape)} needs ${sizeOf(tensor.shape)} elements, got ${tensor.data.length}`;

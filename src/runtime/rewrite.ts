@@ -118,7 +118,7 @@ export function versionOf(model: Model, node: Node): number {
  * Version of the operator set of a domain. Where the model does not name it: 0 of ai.onnx, 1 of any other, for files of
  * Brevitas and FINN use operators of domains that they do not import.
  */
-export function opsetOf(model: Model, domain: string): number {
+function opsetOf(model: Model, domain: string): number {
   const isDefault = domain === '' || domain === 'ai.onnx';
   if (isDefault) return model.opsets.get('') ?? model.opsets.get('ai.onnx') ?? 0;
   return model.opsets.get(domain) ?? 1;

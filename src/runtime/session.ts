@@ -11,6 +11,7 @@ import { expectSupported, withMissingFunctions } from './operator-support.ts';
 import { makePlan, type Plan } from './plan.ts';
 import { rewriteForExecution } from './rewrite.ts';
 import { copyOf, isTensor, kindOf, type RuntimeValue } from './values.ts';
+import { heldType } from './widen.ts';
 
 export interface SessionOptions {
   /** Which kernels compute; `auto` by default. A set that is handed over stays the caller's to dispose of. */
@@ -205,7 +206,7 @@ function makeKernels(choice: KernelChoice): Kernels {
 
 /** The declared value with the type that `run` returns. */
 function asComputed(value: Value): Value {
-  return value.dtype === 'FLOAT16' || value.dtype === 'BFLOAT16' ? { ...value, dtype: 'FLOAT' } : value;
+  return value.dtype === undefined ? value : { ...value, dtype: heldType(value.dtype) };
 }
 
 /** The outputs first, in the order of the graph. */

@@ -27,6 +27,24 @@ export function sizeBetween(shape: readonly number[], start: number, end: number
   return size;
 }
 
+/** Throws for what is no shape: dimensions that operands and attributes give may be any numbers. */
+export function expectShape(shape: readonly number[]): void {
+  for (const dim of shape)
+    if (!(Number.isSafeInteger(dim) && dim >= 0))
+      throw new BnnqError(
+        'mismatch',
+        `a tensor of shape ${shapeText(shape)}, expected dimensions of 0 or more`,
+      );
+}
+
+/**
+ * Throws for a list that would be too long. Lists are in the memory of JavaScript: where that ends, the process does, while
+ * a tensor that is too large is an error.
+ */
+export function expectAtMost(most: number, count: number, what: string): void {
+  if (!(count <= most)) throw new BnnqError('limit', `${count} ${what}, at most ${most} are possible`);
+}
+
 export function sameShape(a: readonly number[], b: readonly number[]): boolean {
   if (a.length !== b.length) return false;
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;

@@ -1,6 +1,7 @@
 import type { Model, Value } from '../ir/graph.ts';
 import { sizeOf, type Tensor, zeros } from '../tensor/tensor.ts';
 import { createSession } from './session.ts';
+import { heldType } from './widen.ts';
 
 export interface VerifyOptions {
   /** What to feed; by default pseudo-random values that depend on `seed` alone. */
@@ -71,9 +72,8 @@ export function randomFeeds(inputs: readonly Value[], seed: number): Record<stri
   const next = generator(seed);
   const feeds: Record<string, Tensor> = {};
   for (const { name, dtype = 'FLOAT', shape = [] } of inputs) {
-    const isHalf = dtype === 'FLOAT16' || dtype === 'BFLOAT16';
     const tensor = zeros(
-      isHalf ? 'FLOAT' : dtype,
+      heldType(dtype),
       shape.map((dim) => (typeof dim === 'number' ? dim : 1)),
     );
     for (let i = 0; i < sizeOf(tensor.shape); i++) {

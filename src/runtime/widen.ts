@@ -1,3 +1,4 @@
+import { type DataType, isHalf } from '../tensor/dtype.ts';
 import { bfloat16ToNumber, float16ToNumber, numberToBfloat16, numberToFloat16 } from '../tensor/float16.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
@@ -17,7 +18,7 @@ function float16Table(): Float32Array {
  * (exact), returns any other as it is.
  */
 export function widen(tensor: Tensor): Tensor {
-  if (tensor.dtype !== 'FLOAT16' && tensor.dtype !== 'BFLOAT16') return tensor;
+  if (!isHalf(tensor.dtype)) return tensor;
   const bits = tensor.data as Uint16Array;
   const data = new Float32Array(bits.length);
   if (tensor.dtype === 'FLOAT16') {
@@ -27,12 +28,23 @@ export function widen(tensor: Tensor): Tensor {
   return { dtype: 'FLOAT', shape: tensor.shape, data };
 }
 
+/** The type that elements of a type are held and computed in. */
+export function heldType(dtype: DataType): DataType {
+  return isHalf(dtype) ? 'FLOAT' : dtype;
+}
+
+/** What rounds a number to half precision of the type; undefined for all other types. */
+export function halfRounding(dtype: DataType | undefined): ((value: number) => number) | undefined {
+  if (dtype === 'FLOAT16') return roundToFloat16;
+  return dtype === 'BFLOAT16' ? roundToBfloat16 : undefined;
+}
+
 /** The nearest value that FLOAT16 has, ties to even. */
-export function roundToFloat16(value: number): number {
+function roundToFloat16(value: number): number {
   return float16ToNumber(numberToFloat16(value));
 }
 
 /** The nearest value that BFLOAT16 has, ties to even. */
-export function roundToBfloat16(value: number): number {
+function roundToBfloat16(value: number): number {
   return bfloat16ToNumber(numberToBfloat16(value));
 }

@@ -42,6 +42,11 @@ export function dataTypeOf(number: number): DataType | undefined {
   return BY_NUMBER.get(number);
 }
 
+/** Whether the type is one of half precision, which the runtime holds as FLOAT. */
+export function isHalf(dtype: DataType | undefined): boolean {
+  return dtype === 'FLOAT16' || dtype === 'BFLOAT16';
+}
+
 /** Bytes that `count` elements take in `raw_data`: sub-byte types are packed two or four a byte, the last byte padded. */
 export function byteLengthOf(dtype: DataType, count: number): number {
   return Math.ceil((DATA_TYPES[dtype].bits * count) / 8);

@@ -1,5 +1,5 @@
 import { EmptyOptional, type RuntimeValue, TensorSequence } from '../../src/runtime/values.ts';
-import { roundToBfloat16, roundToFloat16, widen } from '../../src/runtime/widen.ts';
+import { halfRounding, widen } from '../../src/runtime/widen.ts';
 import type { DataType } from '../../src/tensor/dtype.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
 
@@ -57,8 +57,7 @@ function tensorDifference(wanted: Tensor, actual: Tensor): string | undefined {
  * of the declared type would hold is the result rounded once: that is what is compared.
  */
 function roundingTo(dtype: DataType): (value: number) => number {
-  if (dtype === 'FLOAT16') return roundToFloat16;
-  return dtype === 'BFLOAT16' ? roundToBfloat16 : (value) => value;
+  return halfRounding(dtype) ?? ((value) => value);
 }
 
 function agree(dtype: DataType, want: number | bigint | string, have: number | bigint | string): boolean {

@@ -35,7 +35,7 @@ function inTraining(call: Call): readonly (Tensor | undefined)[] {
   const y = call.allocate(x.dtype, x.shape);
   const running = [3, 4].map((i) => call.input(i));
   const outputs = running.map((tensor, i) =>
-    (call.node.outputs[i + 1] ?? '') === '' ? undefined : call.allocate(tensor.dtype, tensor.shape),
+    call.wants(i + 1) ? call.allocate(tensor.dtype, tensor.shape) : undefined,
   );
   const from = x.data as Float64Array;
   const means = new Float64Array(channels);

@@ -1,5 +1,5 @@
 import { BnnqError } from '../../errors.ts';
-import { DATA_TYPES, type DataType } from '../../tensor/dtype.ts';
+import { DATA_TYPES, type DataType, isHalf } from '../../tensor/dtype.ts';
 import { numberToBfloat16, numberToFloat16 } from '../../tensor/float16.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import type { Operator } from '../call.ts';
@@ -41,10 +41,6 @@ const bitCast: Operator = (call) => {
   else new Uint8Array(data.buffer, data.byteOffset, data.byteLength).set(bitsOf(x, source));
   return y;
 };
-
-function isHalf(dtype: DataType): boolean {
-  return dtype === 'FLOAT16' || dtype === 'BFLOAT16';
-}
 
 /** The bytes of the elements, little-endian (see tensor/decode.ts); types below 8 bits have a byte each. */
 function bitsOf(x: Tensor, source: DataType): Uint8Array {

@@ -9,7 +9,7 @@ import {
 } from '../../tensor/narrow-float.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import type { Call, Operator } from '../call.ts';
-import { roundToBfloat16, roundToFloat16 } from '../widen.ts';
+import { halfRounding, heldType } from '../widen.ts';
 import { isBig, type Unary } from './elementwise.ts';
 import type { OperatorTable } from './operator-table.ts';
 
@@ -21,7 +21,7 @@ import type { OperatorTable } from './operator-table.ts';
 function castTo(call: Call, x: Tensor, target: DataType): Tensor {
   if (target === 'STRING') throw new BnnqError('unsupported', `cast from ${x.dtype} to STRING`);
   if (target === x.dtype) return call.view(x, x.shape);
-  const held = target === 'FLOAT16' || target === 'BFLOAT16' ? 'FLOAT' : target;
+  const held = heldType(target);
   const y = call.allocate(held, x.shape);
   const source = x.dtype === 'STRING' ? numbersOfTexts(x.data as string[], held) : x;
   if (isBig(held)) {
@@ -53,8 +53,8 @@ function isFloating(dtype: DataType): boolean {
 /** What to write into the array of the target for a number; the array itself wraps integers of 8 bits and more. */
 function storing(call: Call, target: DataType): Unary {
   if (target === 'BOOL') return (x) => (x !== 0 ? 1 : 0);
-  if (target === 'FLOAT16') return roundToFloat16;
-  if (target === 'BFLOAT16') return roundToBfloat16;
+  const half = halfRounding(target);
+  if (half !== undefined) return half;
   if (target === 'INT4') return (x) => (Math.trunc(x) << 28) >> 28;
   if (target === 'UINT4') return (x) => Math.trunc(x) & 15;
   if (target === 'INT2') return (x) => (Math.trunc(x) << 30) >> 30;

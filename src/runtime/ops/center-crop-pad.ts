@@ -2,8 +2,7 @@ import { BnnqError } from '../../errors.ts';
 import { sizeOf, type Tensor } from '../../tensor/tensor.ts';
 import type { Call, Operator } from '../call.ts';
 import { axisOf, numbersOf, shapeText, stridesOf } from '../shapes.ts';
-import { allocateAny, copyRun, elementsOf } from './elements.ts';
-import { isBig } from './elementwise.ts';
+import { allocateAny, copyRun, elementsOf, zeroOf } from './elements.ts';
 import type { OperatorTable } from './operator-table.ts';
 import { eachIndex } from './window.ts';
 
@@ -28,7 +27,7 @@ const centerCropPad: Operator = (call) => {
   const y = allocateAny(call, x.dtype, shape);
   const from = elementsOf(x);
   const to = elementsOf(y);
-  if (x.dtype !== 'STRING') to.fill((isBig(x.dtype) ? 0n : 0) as number);
+  to.fill(zeroOf(x.dtype));
   const skipped = shape.map((size, axis) => Math.floor(Math.max(x.shape[axis]! - size, 0) / 2));
   const padded = shape.map((size, axis) => Math.floor(Math.max(size - x.shape[axis]!, 0) / 2));
   const common = shape.map((size, axis) => Math.min(size, x.shape[axis]!));

@@ -2,10 +2,9 @@ import { BnnqError } from '../../errors.ts';
 import { sizeOf } from '../../tensor/tensor.ts';
 import type { Operator } from '../call.ts';
 import { numbersOf, shapeText } from '../shapes.ts';
-import { elementsOf } from './elements.ts';
-import { isBig } from './elementwise.ts';
+import { elementsOf, zeroOf } from './elements.ts';
 import type { OperatorTable } from './operator-table.ts';
-import { eachIndex, eachTap, type Window } from './window.ts';
+import { eachIndex, eachTap, stepsOf, type Window } from './window.ts';
 
 /** Columns [N, C·taps, blocks] added up into images [N, C, …], tap after tap: the adjoint of cutting an image into blocks. */
 const col2im: Operator = (call) => {
@@ -13,11 +12,7 @@ const col2im: Operator = (call) => {
   const image = numbersOf(call.input(1));
   const kernel = numbersOf(call.input(2));
   const rank = image.length;
-  const strides = call.ints('strides') ?? new Array<number>(rank).fill(1);
-  const dilations = call.ints('dilations') ?? new Array<number>(rank).fill(1);
-  const pads = call.ints('pads') ?? new Array<number>(2 * rank).fill(0);
-  const padsBegin = pads.slice(0, rank);
-  const padsEnd = pads.slice(rank);
+  const { strides, dilations, padsBegin, padsEnd } = stepsOf(call, rank);
   const blocks = image.map((length, i) => {
     const room = length + padsBegin[i]! + padsEnd[i]! - ((kernel[i]! - 1) * dilations[i]! + 1);
     return Math.max(0, Math.floor(room / strides[i]!) + 1);
@@ -41,7 +36,8 @@ const col2im: Operator = (call) => {
   const from = elementsOf(x);
   const to = elementsOf(y);
   const size = sizeOf(image);
-  to.fill((isBig(x.dtype) ? 0n : 0) as number);
+  to.fill(zeroOf(x.dtype));
+  if (from.length === 0) return y;
   eachIndex(blocks, (at, block) => {
     eachTap(window, at, (tap, position) => {
       for (let c = 0; c < batch * channels; c++)

@@ -2,8 +2,9 @@ import { BnnqError } from '../../errors.ts';
 import type { Value } from '../../ir/graph.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import type { Body, Call, Operator } from '../call.ts';
-import { axisOf, int64s, numberOf, sameShape, shapeText, sizeBetween } from '../shapes.ts';
+import { axisOf, expectAtMost, int64s, numberOf, sameShape, shapeText, sizeBetween } from '../shapes.ts';
 import { isTensor, type RuntimeValue } from '../values.ts';
+import { heldType } from '../widen.ts';
 import { allocateAny, copyRun, elementsOf } from './elements.ts';
 import type { OperatorTable } from './operator-table.ts';
 
@@ -32,9 +33,7 @@ const loop: Operator = (call) => {
     goesOn = numberOf(tensorOf(next!)) !== 0;
     call.release(next!);
     carried = made.slice(0, state.length);
-    scans.forEach((list, k) => {
-      list.push(tensorOf(made[state.length + k]!));
-    });
+    noteScans(scans, made.slice(state.length));
   }
   return [...carried, ...scans.map((list, k) => stack(call, list, 0, body.outputs[1 + state.length + k]!))];
 };
@@ -47,6 +46,22 @@ export function scanLists(body: Body, first: number): Tensor[][] {
       `its subgraph has ${body.outputs.length} outputs, at least ${first} are needed`,
     );
   return body.outputs.slice(first).map(() => []);
+}
+
+/** Most iterations that a scan output is joined from: each gives a tensor. */
+const MAX_ITERATIONS = 2 ** 22;
+
+/** Throws limit for so many iterations. */
+export function expectIterations(count: number): void {
+  expectAtMost(MAX_ITERATIONS, count, 'iterations with a scan output');
+}
+
+/** Adds the scan outputs of an iteration to their lists. */
+export function noteScans(scans: readonly Tensor[][], made: readonly RuntimeValue[]): void {
+  scans.forEach((list, k) => {
+    expectIterations(list.length + 1);
+    list.push(tensorOf(made[k]!));
+  });
 }
 
 export function tensorOf(value: RuntimeValue): Tensor {
@@ -84,8 +99,7 @@ function emptyOf({ name, dtype, shape }: Value): Pick<Tensor, 'dtype' | 'shape'>
       'unsupported',
       `no iteration, and the type of scan output "${name}" is not known without one`,
     );
-  const held = dtype === 'FLOAT16' || dtype === 'BFLOAT16' ? 'FLOAT' : dtype;
-  return { dtype: held, shape: shape.map((dim) => (typeof dim === 'number' ? dim : 0)) };
+  return { dtype: heldType(dtype), shape: shape.map((dim) => (typeof dim === 'number' ? dim : 0)) };
 }
 
 export const CONTROL_FLOW: OperatorTable = { If: { 1: branch }, Loop: { 1: loop } };

@@ -4,8 +4,8 @@ import type { DataType } from '../../tensor/dtype.ts';
 import { sizeOf, type Tensor, zeros } from '../../tensor/tensor.ts';
 import type { Call, Operator } from '../call.ts';
 import { stridesOf } from '../shapes.ts';
-import { copyStrided, elementsOf } from './elements.ts';
-import { expectSameType, isBig } from './elementwise.ts';
+import { copyStrided, elementsOf, zeroOf } from './elements.ts';
+import { expectSameType } from './elementwise.ts';
 import { matmulAnyType } from './matmul-any-type.ts';
 import type { OperatorTable } from './operator-table.ts';
 
@@ -72,7 +72,7 @@ function summed(term: Term, isNeeded: (label: string) => boolean): Term {
   const from = elementsOf(tensor);
   const to = elementsOf(sum);
   for (let i = 0; i < to.length; i++) {
-    let total = (isBig(tensor.dtype) ? 0n : 0) as number;
+    let total = zeroOf(tensor.dtype);
     for (let j = i * count; j < (i + 1) * count; j++) total += from[j]!;
     to[i] = total;
   }

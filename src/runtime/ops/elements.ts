@@ -1,6 +1,8 @@
 import type { DataType } from '../../tensor/dtype.ts';
 import { sizeOf, type Tensor } from '../../tensor/tensor.ts';
 import type { Call } from '../call.ts';
+import { expectAtMost, expectShape } from '../shapes.ts';
+import { isBig } from './elementwise.ts';
 
 /** Elements of any type, as the loops that only move them see them. */
 export type Elements = Float32Array;
@@ -9,10 +11,20 @@ export function elementsOf(tensor: Tensor): Elements {
   return tensor.data as unknown as Elements;
 }
 
+/** Most texts of a tensor that is made. */
+const MAX_TEXTS = 2 ** 22;
+
 /** A new output for an operator that moves elements of any type, strings among them. */
 export function allocateAny(call: Call, dtype: DataType, shape: readonly number[]): Tensor {
-  if (dtype === 'STRING') return { dtype, shape, data: new Array<string>(sizeOf(shape)).fill('') };
-  return call.allocate(dtype, shape);
+  if (dtype !== 'STRING') return call.allocate(dtype, shape);
+  expectShape(shape);
+  expectAtMost(MAX_TEXTS, sizeOf(shape), 'texts');
+  return { dtype, shape, data: new Array<string>(sizeOf(shape)).fill('') };
+}
+
+/** The zero of a type; of STRING the empty text. */
+export function zeroOf(dtype: DataType): number {
+  return (isBig(dtype) ? 0n : dtype === 'STRING' ? '' : 0) as number;
 }
 
 /** Copies `count` neighbouring elements; long runs at the speed of memory. */

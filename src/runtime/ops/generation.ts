@@ -3,7 +3,8 @@ import { dataTypeOf } from '../../tensor/dtype.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import type { Operator } from '../call.ts';
 import { axisOf, numberOf, numbersOf, shapeText, sizeBetween } from '../shapes.ts';
-import { allocateAny, elementsOf } from './elements.ts';
+import { heldType } from '../widen.ts';
+import { allocateAny, elementsOf, zeroOf } from './elements.ts';
 import { isBig } from './elementwise.ts';
 import type { OperatorTable } from './operator-table.ts';
 
@@ -14,7 +15,7 @@ export function setNumber(tensor: Tensor, at: number, value: number): void {
 }
 
 /** Fills a tensor of any type with a number. */
-export function fillNumber(tensor: Tensor, value: number): void {
+function fillNumber(tensor: Tensor, value: number): void {
   if (isBig(tensor.dtype)) (tensor.data as BigInt64Array).fill(BigInt(value));
   else (tensor.data as Float64Array).fill(value);
 }
@@ -69,7 +70,7 @@ const eyeLike: Operator = (call) => {
   const dtype = number === 0 ? x.dtype : dataTypeOf(number);
   if (dtype === undefined) throw new BnnqError('unsupported', `element type ${number}`);
   const k = call.int('k', 0);
-  const y = call.allocate(dtype === 'FLOAT16' || dtype === 'BFLOAT16' ? 'FLOAT' : dtype, [rows, columns]);
+  const y = call.allocate(heldType(dtype), [rows, columns]);
   fillNumber(y, 0);
   for (let r = Math.max(0, -k); r < rows && r + k < columns; r++) setNumber(y, r * columns + r + k, 1);
   return y;
@@ -86,7 +87,7 @@ const trilu: Operator = (call) => {
   const y = call.allocate(x.dtype, x.shape);
   const from = elementsOf(x);
   const to = elementsOf(y);
-  const zero = (isBig(x.dtype) ? 0n : 0) as number;
+  const zero = zeroOf(x.dtype);
   for (let i = 0; i < to.length; i++) {
     const column = i % columns;
     const row = Math.floor(i / columns) % rows;

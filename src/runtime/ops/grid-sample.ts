@@ -2,7 +2,7 @@ import { BnnqError } from '../../errors.ts';
 import { sizeOf } from '../../tensor/tensor.ts';
 import type { Operator } from '../call.ts';
 import { numbersOf, shapeText, stridesOf } from '../shapes.ts';
-import { allocateAny, elementsOf } from './elements.ts';
+import { allocateAny, elementsOf, zeroOf } from './elements.ts';
 import type { OperatorTable } from './operator-table.ts';
 import { eachIndex } from './window.ts';
 
@@ -127,8 +127,7 @@ const gridSample: Operator = (call) => {
   const outSize = sizeOf(points);
   if (inSize === 0 && outSize > 0)
     throw new BnnqError('mismatch', `nothing to sample in ${shapeText(x.shape)}`);
-  const zero =
-    from instanceof BigInt64Array || from instanceof BigUint64Array ? 0n : Array.isArray(from) ? '' : 0;
+  const zero = zeroOf(x.dtype);
   for (let n = 0; n < batch; n++)
     for (let p = 0; p < outSize; p++) {
       // The grid names the axes in reverse: x, y, z for an input of [depth, height, width].
@@ -139,7 +138,7 @@ const gridSample: Operator = (call) => {
         const plane = (n * channels + c) * inSize;
         const out = (n * channels + c) * outSize + p;
         if (mode === 'nearest') {
-          to[out] = offsets.length === 0 ? (zero as number) : from[plane + offsets[0]!]!;
+          to[out] = offsets.length === 0 ? zero : from[plane + offsets[0]!]!;
           continue;
         }
         let sum = 0;
@@ -191,6 +190,7 @@ const affineGrid: Operator = (call) => {
   const y = call.allocate(theta.dtype, [batch, ...spatial, rank]);
   const from = theta.data as Float32Array;
   const to = y.data as Float32Array;
+  if (to.length === 0) return y;
   const points = sizeOf(spatial);
   eachIndex(spatial, (at, point) => {
     const place = at.map((i, axis) => normalized(i, spatial[axis]!, alignCorners)).reverse();

@@ -65,7 +65,7 @@ const softmaxCrossEntropyLoss: Operator = (call) => {
   };
   softmaxInto(call, scores, logs, sections, true);
   const loss = negativeLogLikelihood(call, logs, call.input(1), call.optional(2));
-  if ((call.node.outputs[1] ?? '') !== '') return [loss, logs];
+  if (call.wants(1)) return [loss, logs];
   call.release(logs);
   return [loss];
 };

@@ -1,7 +1,7 @@
 import { BnnqError } from '../../errors.ts';
 import { sizeOf } from '../../tensor/tensor.ts';
 import { broadcast, broadcastShape, eachRun } from '../broadcast.ts';
-import { shapeText } from '../shapes.ts';
+import { expectAtMost, shapeText } from '../shapes.ts';
 
 /** The matrices of a product as NumPy's matmul pairs them: a [M,K], b [K,N], by their numbers. */
 export interface MatrixPairs {
@@ -35,11 +35,7 @@ export function matrixPairs(a: readonly number[], b: readonly number[]): MatrixP
   const [outerA, outerB] = [rows.slice(0, -2), columns.slice(0, -2)];
   const outer = broadcastShape(outerA, outerB);
   const shape = [...outer, ...(a.length > 1 ? [m] : []), ...(b.length > 1 ? [n] : [])];
-  if (sizeOf(outer) > MAX_PAIRS)
-    throw new BnnqError(
-      'limit',
-      `${sizeOf(outer)} products of matrices for the shape ${shapeText(shape)}, at most ${MAX_PAIRS} are made`,
-    );
+  expectAtMost(MAX_PAIRS, sizeOf(outer), 'products of matrices');
   const plan = broadcast(outer, [outerA, outerB]);
   const [left, right]: [number[], number[]] = [[], []];
   const length = plan.dims.at(-1)!;

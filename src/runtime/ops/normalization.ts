@@ -118,9 +118,8 @@ export function normalizeLayer(
   const tail = x.shape.slice(axis);
   const statistics = x.shape.map((dim, i) => (i < axis ? dim : 1));
   const y = call.allocate(x.dtype, x.shape);
-  const wanted = [1, 2].map((i) => (call.node.outputs[i] ?? '') !== '');
-  const means = wanted[0] ? call.allocate('FLOAT', statistics) : undefined;
-  const factors = wanted[1] ? call.allocate('FLOAT', statistics) : undefined;
+  const means = call.wants(1) ? call.allocate('FLOAT', statistics) : undefined;
+  const factors = call.wants(2) ? call.allocate('FLOAT', statistics) : undefined;
   const scale = expandedParameters(scales, tail);
   const bias = biases === undefined ? undefined : expandedParameters(biases, tail);
   const from = x.data as Float32Array;

@@ -2,7 +2,7 @@ import { BnnqError } from '../../errors.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import type { Call, Operator } from '../call.ts';
 import { axisOf, numberOf, sizeBetween } from '../shapes.ts';
-import { elementsOf } from './elements.ts';
+import { elementsOf, zeroOf } from './elements.ts';
 import { type Binary, isBig } from './elementwise.ts';
 import type { OperatorTable } from './operator-table.ts';
 import { eachIndex } from './window.ts';
@@ -82,7 +82,7 @@ function topK(call: Call, k: number): readonly Tensor[] {
 const nonZero: Operator = (call) => {
   const x = call.input(0);
   const from = elementsOf(x);
-  const zero = (isBig(x.dtype) ? 0n : 0) as number;
+  const zero = zeroOf(x.dtype);
   const found: number[][] = [];
   eachIndex(x.shape, (at, offset) => {
     if (from[offset] !== zero) found.push([...at]);

@@ -2,8 +2,7 @@ import { BnnqError } from '../../errors.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import type { Call, Operator } from '../call.ts';
 import { axisOf, numbersOf, shapeText, stridesOf } from '../shapes.ts';
-import { allocateAny, copyRun, type Elements, elementsOf } from './elements.ts';
-import { isBig } from './elementwise.ts';
+import { allocateAny, copyRun, type Elements, elementsOf, zeroOf } from './elements.ts';
 import type { OperatorTable } from './operator-table.ts';
 import { eachIndex } from './window.ts';
 
@@ -36,7 +35,7 @@ function pad(call: Call, pads: readonly number[], value: unknown): Tensor {
     x.dtype,
     x.shape.map((dim, i) => dim + before[i]! + after[i]!),
   );
-  const fill = (value ?? (isBig(x.dtype) ? 0n : 0)) as number;
+  const fill = (value ?? zeroOf(x.dtype)) as number;
   const dims = [...x.shape];
   if (mode === 'constant') joinTail(dims, before, after);
   padRows(elementsOf(x), elementsOf(y), dims, before, after, mode, fill);

@@ -5,7 +5,7 @@ import { sizeOf, type Tensor } from '../../tensor/tensor.ts';
 import type { Call, Operator } from '../call.ts';
 import { shapeText } from '../shapes.ts';
 import type { OperatorTable } from './operator-table.ts';
-import { conv2dShape, eachIndex, eachTap, type Window, windowOf } from './window.ts';
+import { conv2dShape, eachIndex, eachTap, tapsInside, type Window, windowOf } from './window.ts';
 
 interface Geometry {
   readonly window: Window;
@@ -30,15 +30,14 @@ function poolGeometry(call: Call, x: readonly number[]): Geometry {
 }
 
 /** Throws for a window over padding alone, which has no largest element and no mean. */
-function expectElements({ input, output, kernel, strides, dilations, padsBegin }: Window): void {
-  output.forEach((count, axis) => {
+function expectElements(window: Window): void {
+  window.output.forEach((count, axis) => {
     for (let i = 0; i < count; i++) {
-      let at = i * strides[axis]! - padsBegin[axis]!;
-      for (let k = 0; k < kernel[axis]! && (at < 0 || at >= input[axis]!); k++) at += dilations[axis]!;
-      if (at < 0 || at >= input[axis]! || kernel[axis] === 0)
+      const [first, end] = tapsInside(window, axis, i);
+      if (first === end)
         throw new BnnqError(
           'unsupported',
-          `window ${i} of axis ${axis} holds no element of ${shapeText(input)}`,
+          `window ${i} of axis ${axis} holds no element of ${shapeText(window.input)}`,
         );
     }
   });
@@ -84,7 +83,7 @@ const maxPool =
   (call) => {
     const x = call.input(0);
     const { window, shape, pool2d } = call.memo(() => geometryOf(call, x.shape), x.shape);
-    const wantsIndices = call.node.outputs.length > 1 && call.node.outputs[1] !== '';
+    const wantsIndices = call.wants(1);
     const y = call.allocate(x.dtype, shape);
     if (pool2d !== undefined && x.dtype === 'FLOAT' && !wantsIndices) {
       call.kernels.maxPool2d(x.data as Float32Array, y.data as Float32Array, pool2d);
@@ -165,10 +164,8 @@ function paddedCount(window: Window, at: readonly number[]): number {
   let count = 1;
   at.forEach((index, axis) => {
     const start = index * window.strides[axis]! - window.padsBegin[axis]!;
-    let inside = 0;
-    for (let k = 0; k < window.kernel[axis]!; k++)
-      if (start + k * window.dilations[axis]! < window.input[axis]! + window.padsEnd[axis]!) inside++;
-    count *= inside;
+    const room = window.input[axis]! + window.padsEnd[axis]! - start;
+    count *= Math.min(window.kernel[axis]!, Math.max(0, Math.ceil(room / window.dilations[axis]!)));
   });
   return count;
 }

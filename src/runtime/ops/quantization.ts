@@ -5,7 +5,7 @@ import type { Tensor } from '../../tensor/tensor.ts';
 import type { Call, Operator } from '../call.ts';
 import { declaredType } from '../declared-type.ts';
 import { axisOf, sameShape, shapeText, sizeBetween } from '../shapes.ts';
-import { roundToBfloat16, roundToFloat16 } from '../widen.ts';
+import { halfRounding } from '../widen.ts';
 import type { Unary } from './elementwise.ts';
 import type { OperatorTable } from './operator-table.ts';
 
@@ -102,10 +102,7 @@ function zerosOf(call: Call, scale: Tensor): Float32Array | undefined {
 
 /** What operands and result of the division are rounded to: attribute `precision`, else the type of the scale. */
 function divisionRounding(call: Call): Unary {
-  const dtype = dataTypeOf(call.int('precision', 0)) ?? declaredType(call, 1);
-  if (dtype === 'FLOAT16') return roundToFloat16;
-  if (dtype === 'BFLOAT16') return roundToBfloat16;
-  return Math.fround;
+  return halfRounding(dataTypeOf(call.int('precision', 0)) ?? declaredType(call, 1)) ?? Math.fround;
 }
 
 /** saturate(round(x ÷ scale) + zero point), the quotient in the precision of the scale, ties to even. */

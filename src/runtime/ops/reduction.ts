@@ -69,6 +69,7 @@ const reduce =
     const keep = call.int('keepdims', 1) !== 0;
     const shape = x.shape.flatMap((dim, i) => (axes.includes(i) ? (keep ? [1] : []) : [dim]));
     const y = call.allocate(x.dtype, shape);
+    if (y.data.length === 0) return y;
     const { kept, reduced } = call.memo(() => offsetsOf(x.shape, axes), x.shape, axes);
     if (isBig(x.dtype)) reduceBig(x, y, reduction, kept, reduced);
     else reduceNumbers(x, y, reduction, kept, reduced);

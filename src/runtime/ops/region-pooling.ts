@@ -1,6 +1,6 @@
 import { BnnqError } from '../../errors.ts';
 import type { Call, Operator } from '../call.ts';
-import { numbersOf, shapeText } from '../shapes.ts';
+import { expectAtMost, numbersOf, shapeText } from '../shapes.ts';
 import type { OperatorTable } from './operator-table.ts';
 
 /** A point of the sampling grid: the four elements around it and their weights. */
@@ -47,8 +47,9 @@ function regionOf(call: Call, low: number, high: number, bins: number, halfPixel
   return { start, size, points: Math.max(0, ratio > 0 ? ratio : Math.ceil(size / bins)) };
 }
 
-/** Most sampling points of one region; a region is a few hundred elements wide, and its coordinates are data. */
-const MAX_POINTS = 1 << 24;
+/** Most sampling points of one region, and of one bin of it; a region is a few hundred elements wide, and its coordinates are data. */
+const MAX_POINTS = 2 ** 24;
+const MAX_BIN_POINTS = 2 ** 20;
 
 /**
  * Regions [R,4] (x1, y1, x2, y2) of a feature map, sampled bilinearly and pooled. `max` takes the largest of the weighted
@@ -88,8 +89,9 @@ const roiAlign: Operator = (call) => {
     const across = regionOf(call, corners[r * 4]!, corners[r * 4 + 2]!, columns, half);
     const down = regionOf(call, corners[r * 4 + 1]!, corners[r * 4 + 3]!, rows, half);
     const count = down.points * across.points;
-    if (!(count * rows * columns <= MAX_POINTS))
-      throw new BnnqError('limit', `a region of ${down.size} by ${across.size} elements`);
+    const what = `sampling points in a region of ${down.size} by ${across.size} elements`;
+    expectAtMost(MAX_POINTS, count * rows * columns, what);
+    expectAtMost(MAX_BIN_POINTS, count, `${what}, in each bin`);
     for (let row = 0; row < rows; row++)
       for (let column = 0; column < columns; column++) {
         const points: Point[] = [];

@@ -3,7 +3,7 @@ import { type Tensor, zeros } from '../../tensor/tensor.ts';
 import type { Body, Call, Operator } from '../call.ts';
 import { axisOf, numbersOf, shapeText, stridesOf } from '../shapes.ts';
 import type { RuntimeValue } from '../values.ts';
-import { scanLists, stack, tensorOf } from './control-flow.ts';
+import { expectIterations, noteScans, scanLists, stack, tensorOf } from './control-flow.ts';
 import { allocateAny, copyStrided, elementsOf } from './elements.ts';
 import type { OperatorTable } from './operator-table.ts';
 
@@ -117,6 +117,7 @@ function iterate(
         'mismatch',
         `sequences of ${length} and of ${tensor.shape[axis]} are scanned together`,
       );
+  if (scans.length > 0) expectIterations(length);
   let carried = states;
   for (let t = 0; t < length; t++) {
     const slices = inputs.map(({ tensor, axis, isReversed }) =>
@@ -124,9 +125,7 @@ function iterate(
     );
     const made = body.run([...carried, ...slices]);
     carried = made.slice(0, states.length);
-    scans.forEach((list, k) => {
-      list.push(tensorOf(made[states.length + k]!));
-    });
+    noteScans(scans, made.slice(states.length));
   }
   return { carried, scans };
 }

@@ -3,8 +3,18 @@ import { type DataType, dataTypeOf } from '../../tensor/dtype.ts';
 import { type Tensor, zeros } from '../../tensor/tensor.ts';
 import type { Call, Operator } from '../call.ts';
 import { HeapTensor } from '../memory.ts';
-import { axisOf, int64s, numberOf, numbersOf, sameShape, shapeText, stridesOf } from '../shapes.ts';
+import {
+  axisOf,
+  expectAtMost,
+  int64s,
+  numberOf,
+  numbersOf,
+  sameShape,
+  shapeText,
+  stridesOf,
+} from '../shapes.ts';
 import { copyOfTensor, EmptyOptional, type RuntimeValue, TensorSequence } from '../values.ts';
+import { heldType } from '../widen.ts';
 import { tensorOf } from './control-flow.ts';
 import { allocateAny, copyStrided, elementsOf } from './elements.ts';
 import type { OperatorTable } from './operator-table.ts';
@@ -18,7 +28,7 @@ const empty: Operator = (call) => {
   const number = call.int('dtype', 1);
   const dtype = dataTypeOf(number);
   if (dtype === undefined) throw new BnnqError('unsupported', `a sequence of element type ${number}`);
-  return new TensorSequence(dtype === 'FLOAT16' || dtype === 'BFLOAT16' ? 'FLOAT' : dtype, []);
+  return new TensorSequence(heldType(dtype), []);
 };
 
 /** In front of the element at the position, which counts from the end where negative; at the end where it is absent. */
@@ -41,12 +51,16 @@ const at: Operator = (call) => {
 
 const length: Operator = (call) => int64s([call.sequence(0).elements.length], []);
 
+/** Most tensors of a sequence that is made at once. */
+const MAX_PARTS = 2 ** 22;
+
 /** Parts of one position each, of a given number of positions each (the last may have fewer), or of given lengths. */
 const splitToSequence: Operator = (call) => {
   const x = call.input(0);
   const axis = axisOf(call.int('axis', 0), x.shape.length);
   const split = call.optional(1);
   const total = x.shape[axis]!;
+  expectAtMost(MAX_PARTS, split === undefined ? total : partsIn(split, total), 'parts');
   const parts = split === undefined ? new Array<number>(total).fill(1) : partsOf(split, total);
   if (parts.some((part) => part < 0) || parts.reduce((sum, part) => sum + part, 0) !== total)
     throw new BnnqError(
@@ -65,6 +79,11 @@ const splitToSequence: Operator = (call) => {
   });
   return new TensorSequence(x.dtype, elements);
 };
+
+/** How many parts a split makes. */
+function partsIn(split: Tensor, total: number): number {
+  return split.shape.length > 0 ? split.data.length : Math.ceil(total / numberOf(split));
+}
 
 function partsOf(split: Tensor, total: number): number[] {
   if (split.shape.length > 0) return numbersOf(split);

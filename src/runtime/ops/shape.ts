@@ -89,7 +89,7 @@ const dropout: Operator = (call) => {
   if (training !== undefined && Number(training.data[0]) !== 0 && Number(ratio?.data[0] ?? 0.5) !== 0)
     throw new BnnqError('unsupported', 'Dropout in training mode');
   const y = call.view(x, x.shape);
-  if (call.node.outputs.length < 2 || call.node.outputs[1] === '') return y;
+  if (!call.wants(1)) return y;
   const mask = call.allocate(call.opset < 10 ? x.dtype : 'BOOL', x.shape);
   (mask.data as Uint8Array).fill(1);
   return [y, mask];

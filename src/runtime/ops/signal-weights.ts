@@ -5,8 +5,8 @@ import { cos, sin } from '../../kernels/math/trigonometry.ts';
 import { dataTypeOf } from '../../tensor/dtype.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import type { Call, Operator } from '../call.ts';
-import { numberOf } from '../shapes.ts';
-import { roundToBfloat16, roundToFloat16 } from '../widen.ts';
+import { expectAtMost, numberOf } from '../shapes.ts';
+import { halfRounding, heldType } from '../widen.ts';
 import { setNumber } from './generation.ts';
 import type { OperatorTable } from './operator-table.ts';
 
@@ -18,15 +18,10 @@ function ofNamedType(call: Call, shape: readonly number[], values: (at: number) 
   const dtype = dataTypeOf(number);
   if (dtype === undefined || dtype === 'STRING' || dtype === 'BOOL')
     throw new BnnqError('unsupported', `output_datatype ${number}`);
-  const isHalf = dtype === 'FLOAT16' || dtype === 'BFLOAT16';
-  const y = call.allocate(isHalf ? 'FLOAT' : dtype, shape);
-  const isFloat = isHalf || dtype === 'FLOAT' || dtype === 'DOUBLE';
-  for (let i = 0; i < y.data.length; i++) {
-    const value = values(i);
-    const held =
-      dtype === 'FLOAT16' ? roundToFloat16(value) : dtype === 'BFLOAT16' ? roundToBfloat16(value) : value;
-    setNumber(y, i, isFloat ? held : Math.trunc(held));
-  }
+  const y = call.allocate(heldType(dtype), shape);
+  const isFloat = y.dtype === 'FLOAT' || dtype === 'DOUBLE';
+  const round = halfRounding(dtype) ?? ((value: number) => (isFloat ? value : Math.trunc(value)));
+  for (let i = 0; i < y.data.length; i++) setNumber(y, i, round(values(i)));
   return y;
 }
 
@@ -65,6 +60,9 @@ function hertzOf(mel: number): number {
   return 700 * expm1((mel / 2595) * LN_10);
 }
 
+/** Most triangles; filter banks have some hundred. */
+const MAX_BINS = 2 ** 20;
+
 /** Triangles over the bins of a spectrum [dft_length/2 + 1, mel bins], their corners evenly spaced on the mel scale. */
 const melWeightMatrix: Operator = (call) => {
   const [bins, length, rate, low, high] = [0, 1, 2, 3, 4].map((i) => numberOf(call.input(i))) as [
@@ -80,6 +78,7 @@ const melWeightMatrix: Operator = (call) => {
       'mismatch',
       `${bins} mel bins of a spectrum of ${length} at ${rate} samples a second`,
     );
+  expectAtMost(MAX_BINS, bins, 'mel bins');
   const start = melOf(low);
   const step = (melOf(high) - start) / (bins + 2);
   const corners = Array.from({ length: bins + 2 }, (_, i) =>

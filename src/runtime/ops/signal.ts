@@ -1,7 +1,7 @@
 import { BnnqError } from '../../errors.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import type { Call, Operator } from '../call.ts';
-import { axisOf, numberOf, shapeText, sizeBetween } from '../shapes.ts';
+import { axisOf, expectAtMost, numberOf, shapeText, sizeBetween } from '../shapes.ts';
 import { makeTransform, transform } from './fourier.ts';
 import type { OperatorTable } from './operator-table.ts';
 
@@ -12,6 +12,9 @@ import type { OperatorTable } from './operator-table.ts';
 function isDouble(x: Tensor): boolean {
   return x.dtype === 'DOUBLE' || x.shape.at(-1) === 1;
 }
+
+/** Most points of a transform, which takes six numbers a point, and has a step for each two of a prime length. */
+const MAX_POINTS = 2 ** 24;
 
 /** A whole length above 0, or an error that says what it is of. */
 function lengthOf(value: number, what: string): number {
@@ -44,6 +47,7 @@ function dft(call: Call, given: number): Tensor {
   const outParts = isReal ? 1 : 2;
   const shape = x.shape.with(axis, outLength).with(-1, outParts);
   const y = call.allocate(x.dtype, shape);
+  expectAtMost(MAX_POINTS, n, 'points of a transform');
   const plan = call.memo(() => makeTransform(n, isDouble(x)), [n, parts]);
   const [line] = plan.buffers;
   const from = x.data as Float32Array;
@@ -101,6 +105,7 @@ const stft: Operator = (call) => {
   const frames = Math.floor((length - n) / step) + 1;
   const bins = isOneSided ? Math.floor(n / 2) + 1 : n;
   const y = call.allocate(x.dtype, [batch, frames, bins, 2]);
+  expectAtMost(MAX_POINTS, n, 'points of a transform');
   const plan = call.memo(() => makeTransform(n, isDouble(x)), [n, parts]);
   const [line] = plan.buffers;
   const from = x.data as Float32Array;

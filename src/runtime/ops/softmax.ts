@@ -6,7 +6,7 @@ import { axisOf, sizeBetween } from '../shapes.ts';
 import type { OperatorTable } from './operator-table.ts';
 
 /** The tensor as [outer, length, inner] around the axis that is normalized. */
-export interface Sections {
+interface Sections {
   readonly outer: number;
   readonly length: number;
   readonly inner: number;

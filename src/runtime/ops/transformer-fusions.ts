@@ -60,8 +60,7 @@ const skipRmsNormalization: Operator = (call) => {
   const sum = skipSum(call, call.optional(3));
   const axis = sum.shape.length - 1;
   const y = normalizeRms(call, sum, call.input(2), axis, call.float('epsilon', 1e-12));
-  if ([1, 2].some((output) => (call.node.outputs[output] ?? '') !== ''))
-    throw new BnnqError('unsupported', 'outputs mean and inv_std_var');
+  if (call.wants(1) || call.wants(2)) throw new BnnqError('unsupported', 'outputs mean and inv_std_var');
   return [y, undefined, undefined, keptSum(call, sum)];
 };
 
@@ -81,7 +80,7 @@ function skipSum(call: Call, bias: Tensor | undefined): Tensor {
 }
 
 function keptSum(call: Call, sum: Tensor): Tensor | undefined {
-  if ((call.node.outputs[3] ?? '') !== '') return sum;
+  if (call.wants(3)) return sum;
   call.release(sum);
   return undefined;
 }

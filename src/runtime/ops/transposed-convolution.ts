@@ -6,7 +6,7 @@ import { ConstantTensor } from '../constants.ts';
 import { shapeText } from '../shapes.ts';
 import { transientFloats, transposeMatrix, withWeights } from '../weight-rows.ts';
 import type { OperatorTable } from './operator-table.ts';
-import { eachIndex, expectWindow, POINTWISE, type Window } from './window.ts';
+import { eachIndex, POINTWISE, stepsOf, type Window } from './window.ts';
 
 interface Geometry {
   readonly groups: number;
@@ -25,18 +25,12 @@ function geometryOf(call: Call, x: readonly number[], w: readonly number[]): Geo
       'mismatch',
       `a weight of shape ${shapeText(w)} in ${groups} groups does not fit an input of shape ${shapeText(x)}`,
     );
-  const ones = new Array<number>(rank).fill(1);
-  const strides = call.ints('strides') ?? ones;
-  const dilations = call.ints('dilations') ?? ones;
-  const pads = call.ints('pads') ?? new Array<number>(2 * rank).fill(0);
+  const { strides, dilations, padsBegin, padsEnd } = stepsOf(call, rank);
   const outputPadding = call.ints('output_padding') ?? new Array<number>(rank).fill(0);
   const outputShape = call.ints('output_shape')?.slice(-rank);
-  expectWindow(rank, strides, dilations, pads);
   const autoPad = call.text('auto_pad', 'NOTSET');
   const kernel = w.slice(2);
   const input = x.slice(2);
-  const padsBegin = pads.slice(0, rank);
-  const padsEnd = pads.slice(rank);
   if (autoPad === 'VALID') {
     padsBegin.fill(0);
     padsEnd.fill(0);

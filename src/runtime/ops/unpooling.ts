@@ -1,9 +1,9 @@
 import { BnnqError } from '../../errors.ts';
 import { sizeOf } from '../../tensor/tensor.ts';
 import type { Operator } from '../call.ts';
-import { numbersOf, shapeText, stridesOf } from '../shapes.ts';
+import { expectShape, numbersOf, shapeText, stridesOf } from '../shapes.ts';
 import type { OperatorTable } from './operator-table.ts';
-import { eachIndex } from './window.ts';
+import { eachIndex, stepsOf } from './window.ts';
 
 /**
  * Puts every element where MaxPool found it, zeros elsewhere. Indices count through the tensor of the shape that follows
@@ -19,12 +19,12 @@ const maxUnpool: Operator = (call) => {
       'mismatch',
       `indices ${shapeText(indices.shape)} and a kernel of [${kernel ?? []}] for an input of shape ${shapeText(x.shape)}`,
     );
-  const strides = call.ints('strides') ?? kernel.map(() => 1);
-  const pads = call.ints('pads') ?? [...kernel, ...kernel].map(() => 0);
+  const { strides, padsBegin, padsEnd } = stepsOf(call, kernel.length);
   const inferred = [
     ...x.shape.slice(0, 2),
-    ...spatial.map((dim, i) => (dim - 1) * strides[i]! - pads[i]! - pads[i + kernel.length]! + kernel[i]!),
+    ...spatial.map((dim, i) => (dim - 1) * strides[i]! - padsBegin[i]! - padsEnd[i]! + kernel[i]!),
   ];
+  expectShape(inferred);
   const given = call.optional(2);
   const shape = given === undefined ? inferred : numbersOf(given);
   if (shape.length !== inferred.length || shape.some((dim, i) => dim < inferred[i]!))

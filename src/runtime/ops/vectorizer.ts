@@ -65,7 +65,7 @@ const tfIdf: Operator = (call) => {
   const to = y.data as Float32Array;
   to.fill(0);
   for (let row = 0; row < rows; row++)
-    for (let step = 1; step <= skips + 1; step++)
+    for (let step = 1; step <= Math.min(skips + 1, length); step++)
       for (let start = 0; start < length; start++) {
         let key = '';
         for (let size = 1; size <= largest; size++) {

@@ -1,7 +1,8 @@
 import { BnnqError } from '../../errors.ts';
 import type { Conv2dShape } from '../../kernels/contract.ts';
+import { sizeOf } from '../../tensor/tensor.ts';
 import type { Call } from '../call.ts';
-import { shapeText } from '../shapes.ts';
+import { expectAtMost, shapeText } from '../shapes.ts';
 
 /** How a window slides over the spatial axes of a convolution or pool; one entry an axis in each list. */
 export interface Window {
@@ -14,6 +15,14 @@ export interface Window {
   readonly padsEnd: readonly number[];
 }
 
+/** Strides, dilations and pads; `windowOf` changes the pads where auto_pad says so. */
+interface Steps {
+  readonly strides: readonly number[];
+  readonly dilations: readonly number[];
+  readonly padsBegin: number[];
+  readonly padsEnd: number[];
+}
+
 /**
  * The window of a node from its attributes strides, dilations, pads, auto_pad and ceil_mode.
  * @param spatial dimensions of the input after batch and channels
@@ -21,19 +30,14 @@ export interface Window {
  */
 export function windowOf(call: Call, spatial: readonly number[], kernel: readonly number[]): Window {
   const rank = spatial.length;
-  if (kernel.length !== rank)
+  if (kernel.length !== rank || !kernel.every((length) => Number.isSafeInteger(length) && length >= 0))
     throw new BnnqError(
       'mismatch',
       `kernel ${shapeText(kernel)} over ${rank} spatial axes ${shapeText(spatial)}`,
     );
-  const strides = call.ints('strides') ?? new Array<number>(rank).fill(1);
-  const dilations = call.ints('dilations') ?? new Array<number>(rank).fill(1);
-  const pads = call.ints('pads') ?? new Array<number>(2 * rank).fill(0);
-  expectWindow(rank, strides, dilations, pads);
+  const { strides, dilations, padsBegin, padsEnd } = stepsOf(call, rank);
   const autoPad = call.text('auto_pad', 'NOTSET');
   const isCeil = call.int('ceil_mode', 0) !== 0;
-  const padsBegin = pads.slice(0, rank);
-  const padsEnd = pads.slice(rank);
   const output = spatial.map((length, i) => {
     const extent = (kernel[i]! - 1) * dilations[i]! + 1;
     const stride = strides[i]!;
@@ -51,16 +55,18 @@ export function windowOf(call: Call, spatial: readonly number[], kernel: readonl
     // A window that would start in the padding behind the input is left out.
     return (count - 1) * stride >= length + padsBegin[i]! ? count - 1 : count;
   });
+  expectAtMost(MAX_POSITIONS, sizeOf(output), `positions of a window ${shapeText(kernel)}`);
   return { input: spatial, output, kernel, strides, dilations, padsBegin, padsEnd };
 }
 
-/** Throws unless there is a step above 0 and a pad at both ends for every axis. */
-export function expectWindow(
-  rank: number,
-  strides: readonly number[],
-  dilations: readonly number[],
-  pads: readonly number[],
-): void {
+/** Most positions of a window: no output of more is possible in a heap of 4 GiB. */
+const MAX_POSITIONS = 2 ** 32;
+
+/** The attributes of a window over that many axes. @throws mismatch unless each has steps above 0 and a pad at both ends */
+export function stepsOf(call: Call, rank: number): Steps {
+  const strides = call.ints('strides') ?? new Array<number>(rank).fill(1);
+  const dilations = call.ints('dilations') ?? new Array<number>(rank).fill(1);
+  const pads = call.ints('pads') ?? new Array<number>(2 * rank).fill(0);
   const isStep = (step: number): boolean => Number.isSafeInteger(step) && step > 0;
   const fits = strides.length === rank && dilations.length === rank && pads.length === 2 * rank;
   if (!fits || !strides.every(isStep) || !dilations.every(isStep) || !pads.every(Number.isSafeInteger))
@@ -68,6 +74,7 @@ export function expectWindow(
       'mismatch',
       `strides [${strides}], dilations [${dilations}] and pads [${pads}] over ${rank} spatial axes`,
     );
+  return { strides, dilations, padsBegin: pads.slice(0, rank), padsEnd: pads.slice(rank) };
 }
 
 /** The window as the 2-D kernels take it; one spatial axis becomes a height of 1. Undefined for three and more, and for cropping (negative pads). */
@@ -118,6 +125,19 @@ export const POINTWISE: Omit<Conv2dShape, 'inChannels' | 'outChannels' | 'inWidt
     padLeft: 0,
   };
 
+/** The taps of an axis that lie inside the input at position `index` of the output: from the first up to, not including, the end. */
+export function tapsInside(
+  window: Window,
+  axis: number,
+  index: number,
+): readonly [first: number, end: number] {
+  const start = index * window.strides[axis]! - window.padsBegin[axis]!;
+  const dilation = window.dilations[axis]!;
+  const first = Math.max(0, Math.ceil(-start / dilation));
+  const end = Math.floor((window.input[axis]! - 1 - start) / dilation) + 1;
+  return [first, Math.max(first, Math.min(window.kernel[axis]!, end))];
+}
+
 /**
  * Calls `visit(tap, position)` for every tap of the window at output position `at` that lies inside the input, in
  * row-major order; both numbers are row-major offsets.
@@ -134,11 +154,10 @@ export function eachTap(
       return;
     }
     const start = at[axis]! * window.strides[axis]! - window.padsBegin[axis]!;
-    const length = window.input[axis]!;
-    const count = window.kernel[axis]!;
-    for (let k = 0; k < count; k++) {
+    const [first, end] = tapsInside(window, axis, at[axis]!);
+    for (let k = first; k < end; k++) {
       const p = start + k * window.dilations[axis]!;
-      if (p >= 0 && p < length) walk(axis + 1, tap * count + k, position * length + p);
+      walk(axis + 1, tap * window.kernel[axis]! + k, position * window.input[axis]! + p);
     }
   };
   walk(0, 0, 0);

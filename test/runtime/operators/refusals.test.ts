@@ -14,7 +14,7 @@ interface Refusal {
   readonly attributes?: Attributes;
   readonly opset?: number;
   readonly outputs?: number;
-  readonly code: 'unsupported' | 'mismatch';
+  readonly code: 'unsupported' | 'mismatch' | 'limit';
   readonly sentence: string;
 }
 
@@ -131,6 +131,86 @@ const REFUSALS: readonly Refusal[] = [
     opset: 18,
     code: 'mismatch',
     sentence: 'columns of shape [1,4,5] are not the blocks [2,2] of an image [3,3], 4 of them',
+  },
+  {
+    what: 'dimensions below 0, although their product is a size',
+    op: 'ConstantOfShape',
+    inputs: [int64([-2, -3])],
+    code: 'mismatch',
+    sentence: 'a tensor of shape [-2,-3], expected dimensions of 0 or more',
+  },
+  {
+    what: 'a window over padding without end',
+    op: 'MaxPool',
+    inputs: [f(1, 1, 4)],
+    attributes: { kernel_shape: [2 ** 40], pads: [2 ** 40, 2 ** 40] },
+    code: 'limit',
+    sentence: `positions of a window [${2 ** 40}], at most ${2 ** 32} are possible`,
+  },
+  {
+    what: 'small operands that make too many pairs of matrices',
+    op: 'MatMul',
+    inputs: [f(8192, 1, 1, 1), f(8192, 1, 1)],
+    code: 'limit',
+    sentence: `${2 ** 26} products of matrices, at most ${2 ** 24} are possible`,
+  },
+  {
+    what: 'a number of triangles that no memory holds',
+    op: 'MelWeightMatrix',
+    inputs: [int64([2 ** 40], []), int64([8], []), int64([8], []), floats([], [0]), floats([], [4])],
+    code: 'limit',
+    sentence: `${2 ** 40} mel bins`,
+  },
+  {
+    what: 'a transform of a length without data',
+    op: 'DFT',
+    inputs: [f(0, 4, 1), int64([2 ** 31 - 1], [])],
+    code: 'limit',
+    sentence: `${2 ** 31 - 1} points of a transform`,
+  },
+  {
+    what: 'a region of more sampling points than there could be elements',
+    op: 'RoiAlign',
+    inputs: [f(1, 1, 2, 2), floats([1, 4], [0, 0, 1e5, 1e5]), int64([0])],
+    code: 'limit',
+    sentence: 'sampling points in a region of 100000 by 100000 elements',
+  },
+  {
+    what: 'one bin of more sampling points than a list may have',
+    op: 'RoiAlign',
+    inputs: [f(1, 1, 2, 2), floats([1, 4], [0, 0, 4000, 4000]), int64([0])],
+    code: 'limit',
+    sentence: '16000000 sampling points in a region of 4000 by 4000 elements, in each bin',
+  },
+  {
+    what: 'a text repeated without end',
+    op: 'CenterCropPad',
+    inputs: [{ dtype: 'STRING', shape: [1], data: ['a'] }, int64([2 ** 31])],
+    opset: 18,
+    code: 'limit',
+    sentence: `${2 ** 31} texts`,
+  },
+  {
+    what: 'slices without end of a tensor without elements',
+    op: 'SplitToSequence',
+    inputs: [f(2 ** 31, 0)],
+    code: 'limit',
+    sentence: `${2 ** 31} parts`,
+  },
+  {
+    what: 'iterations without end over a tensor without elements, each with an output',
+    op: 'Scan',
+    inputs: [f(2 ** 31, 0)],
+    attributes: {
+      num_scan_inputs: 1,
+      body: {
+        inputs: { in: ['FLOAT', [0]] },
+        outputs: ['out'],
+        nodes: [{ op: 'Neg', inputs: ['in'], outputs: ['out'] }],
+      },
+    },
+    code: 'limit',
+    sentence: `${2 ** 31} iterations with a scan output`,
   },
 ];
 

@@ -40,12 +40,13 @@ export const attention: Operator = (call) => {
     throw new BnnqError('mismatch', `past_key has ${past} places, past_value ${pastValue?.shape[2]}`);
   const shape = q.isPacked ? [q.batch, q.length, q.heads * v.size] : [q.batch, q.heads, q.length, v.size];
   const y = call.allocate(q.tensor.dtype, shape);
-  const wantsScores = (call.node.outputs[3] ?? '') !== '';
-  const scores = wantsScores ? call.allocate(q.tensor.dtype, [q.batch, q.heads, q.length, keys]) : undefined;
+  const scores = call.wants(3)
+    ? call.allocate(q.tensor.dtype, [q.batch, q.heads, q.length, keys])
+    : undefined;
   const bias = biasOf(call, { batch: q.batch, heads: q.heads, queries: q.length, keys, past });
   attend(call, { q, keys: presentKey, values: presentValue, y, scores, bias, settings: settingsOf(call, q) });
   const presents = [presentKey, presentValue].map((tensor, i) => {
-    if ((call.node.outputs[i + 1] ?? '') !== '') return tensor;
+    if (call.wants(i + 1)) return tensor;
     call.release(tensor);
     return undefined;
   });

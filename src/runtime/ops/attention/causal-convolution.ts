@@ -76,6 +76,7 @@ export const causalConvolution: Operator = (call) => {
     const to = y.data as Float32Array;
     for (let i = 0; i < to.length; i++) to[i] = to[i]! * sigmoid(to[i]!);
   }
-  if (call.node.outputs.length < 2) call.release(present);
-  return [y, call.node.outputs.length < 2 ? undefined : present];
+  if (call.wants(1)) return [y, present];
+  call.release(present);
+  return y;
 };

@@ -50,8 +50,9 @@ export const linearAttention: Operator = (call) => {
         read(state, q, k.heads, b, h, t, scale, v.size, output);
       }
     }
-  if (call.node.outputs.length < 2) call.release(present);
-  return [output, call.node.outputs.length < 2 ? undefined : present];
+  if (call.wants(1)) return [output, present];
+  call.release(present);
+  return output;
 };
 
 /** The state times e^g, g a number for the head or for every element of its key. */

@@ -1,6 +1,6 @@
 import type { Tensor } from '../../../tensor/tensor.ts';
 import type { Call } from '../../call.ts';
-import { roundToBfloat16, roundToFloat16 } from '../../widen.ts';
+import { halfRounding } from '../../widen.ts';
 import { matmulAnyType } from '../matmul-any-type.ts';
 import { softmaxDouble } from '../softmax.ts';
 import type { Floats } from './heads.ts';
@@ -71,8 +71,7 @@ export function softmaxRows(
     (y.data as Floats).set(wide);
     return;
   }
-  const round =
-    precision === 'FLOAT16' ? roundToFloat16 : precision === 'BFLOAT16' ? roundToBfloat16 : undefined;
+  const round = halfRounding(precision);
   if (round === undefined && x.dtype === 'FLOAT') {
     const [from, to] = [x.data as Float32Array, y.data as Float32Array];
     call.kernels.softmax(from.subarray(0, size), to.subarray(0, size), rows, length, 1);

@@ -5,7 +5,7 @@ import type { Call, Operator } from '../../call.ts';
 import { ConstantTensor } from '../../constants.ts';
 import { declaredType } from '../../declared-type.ts';
 import { withWeights } from '../../weight-rows.ts';
-import { roundToBfloat16, roundToFloat16 } from '../../widen.ts';
+import { halfRounding } from '../../widen.ts';
 import { type MatrixPairs, matrixPairs } from '../matrix-pairs.ts';
 import type { OperatorTable } from '../operator-table.ts';
 import { requantize } from './requantize.ts';
@@ -181,9 +181,7 @@ const qLinearMatMul: Operator = (call) => {
   const zero = yZero === undefined ? 0 : single(yZero, 'output zero points');
   const dtype = yZero?.dtype ?? operands.a.dtype;
   if (dtype !== 'INT8' && dtype !== 'UINT8') throw new BnnqError('unsupported', `output of type ${dtype}`);
-  const scaleType = declaredType(call, 1);
-  const round =
-    scaleType === 'FLOAT16' ? roundToFloat16 : scaleType === 'BFLOAT16' ? roundToBfloat16 : Math.fround;
+  const round = halfRounding(declaredType(call, 1)) ?? Math.fround;
   const isOne = sizeOf(call.input(4).shape) === 1;
   const sums = sumsOf(call, operands);
   const y = call.allocate(dtype, sums.shape);

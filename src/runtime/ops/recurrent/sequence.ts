@@ -40,9 +40,10 @@ export function runSequence(
 ): (Tensor | undefined)[] {
   const { dtype, steps, batch, hidden } = layer;
   const width = gates * hidden;
-  const wants = (output: number): boolean => (call.node.outputs[output] ?? '') !== '';
-  const y = wants(0) ? call.allocate(dtype, sequenceShape(layer)) : undefined;
-  const finals = initial.map((_, k) => (wants(1 + k) ? call.allocate(dtype, stateShape(layer)) : undefined));
+  const y = call.wants(0) ? call.allocate(dtype, sequenceShape(layer)) : undefined;
+  const finals = initial.map((_, k) =>
+    call.wants(1 + k) ? call.allocate(dtype, stateShape(layer)) : undefined,
+  );
   (y?.data as Floats | undefined)?.fill(0);
   const scratch = (length: number): Floats =>
     dtype === 'FLOAT' ? new Float32Array(length) : new Float64Array(length);
