@@ -40,14 +40,17 @@ export function openKerasJson(source: ByteSource, options: KerasFileOptions): Op
   const what = nameOf(options);
   const json = readJsonFile(source, what);
   if (isTfjs(json)) {
-    const shards: ByteSource[] = [];
+    const shards = new Map<string, FileSource>();
     const openShard = (path: string): ByteSource => {
       const shard = openBeside(path, options);
-      shards.push(shard);
+      // Else a line of text could have a large file read a million times.
+      if (shards.has(shard.path))
+        throw new BnnqError('malformed', `tfjs: ${what}: the shard "${path}" is listed twice`);
+      shards.set(shard.path, shard);
       return shard;
     };
     const keras = readTfjs(json, openShard, what);
-    return { keras, files: [source, ...shards] };
+    return { keras, files: [source, ...shards.values()] };
   }
   architectureOf(json, what);
   if (options.file === undefined)

@@ -205,6 +205,11 @@ describe('a TensorFlow.js layers model', () => {
       model(['a.bin'], [{ name: 'w', shape: [-1], dtype: 'float32' }]),
       /weight "w" has no shape/,
     ],
+    [
+      'with a shard twice, under whatever name',
+      model(['a.bin', './a.bin'], [weight('d/kernel', [8])]),
+      /shard "\.\/a\.bin" is listed twice/,
+    ],
     ['with a huge shape', model(['a.bin'], [weight('w', [2 ** 52, 2 ** 52])]), /which is too large/],
     [
       'with texts',
