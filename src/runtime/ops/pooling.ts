@@ -5,7 +5,7 @@ import { sizeOf, type Tensor } from '../../tensor/tensor.ts';
 import type { Call, Operator } from '../call.ts';
 import { shapeText } from '../shapes.ts';
 import type { OperatorTable } from './operator-table.ts';
-import { conv2dShape, eachIndex, eachTap, tapsInside, type Window, windowOf } from './window.ts';
+import { conv2dShape, eachIndex, eachTap, expectElements, type Window, windowOf } from './window.ts';
 
 interface Geometry {
   readonly window: Window;
@@ -27,20 +27,6 @@ function poolGeometry(call: Call, x: readonly number[]): Geometry {
     pool2d: conv2dShape(window, batch, channels, channels, channels),
     padsAfter: [window.padsEnd.at(-2) ?? 0, window.padsEnd.at(-1) ?? 0],
   };
-}
-
-/** Throws for a window over padding alone, which has no largest element and no mean. */
-function expectElements(window: Window): void {
-  window.output.forEach((count, axis) => {
-    for (let i = 0; i < count; i++) {
-      const [first, end] = tapsInside(window, axis, i);
-      if (first === end)
-        throw new BnnqError(
-          'unsupported',
-          `window ${i} of axis ${axis} holds no element of ${shapeText(window.input)}`,
-        );
-    }
-  });
 }
 
 /** One window over the whole of every channel. */

@@ -138,6 +138,20 @@ export function tapsInside(
   return [first, Math.max(first, Math.min(window.kernel[axis]!, end))];
 }
 
+/** Throws for a window over padding alone, which has no largest element and no mean. */
+export function expectElements(window: Window): void {
+  window.output.forEach((count, axis) => {
+    for (let i = 0; i < count; i++) {
+      const [first, end] = tapsInside(window, axis, i);
+      if (first === end)
+        throw new BnnqError(
+          'unsupported',
+          `window ${i} of axis ${axis} holds no element of ${shapeText(window.input)}`,
+        );
+    }
+  });
+}
+
 /**
  * Calls `visit(tap, position)` for every tap of the window at output position `at` that lies inside the input, in
  * row-major order; both numbers are row-major offsets.

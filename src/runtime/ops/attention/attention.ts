@@ -2,14 +2,15 @@ import { BnnqError } from '../../../errors.ts';
 import { tanh } from '../../../kernels/math/exp.ts';
 import type { Tensor } from '../../../tensor/tensor.ts';
 import type { Call, Operator } from '../../call.ts';
-import { shapeText } from '../../shapes.ts';
 import { type Bias, biasOf } from './bias.ts';
 import {
+  expectHeadsFit,
   type Floats,
   gatherQueries,
   type Heads,
   headsOf,
   joined,
+  rootOfScale,
   scatterRows,
   transposeScaled,
 } from './heads.ts';
@@ -61,20 +62,16 @@ interface Settings {
   readonly precision: SoftmaxPrecision;
 }
 
-function settingsOf(call: Call, { size, tensor }: Heads): Settings {
-  const scale = call.hasAttribute('scale') ? call.float('scale', 0) : 1 / Math.sqrt(size);
+function settingsOf(call: Call, q: Heads): Settings {
   const softcap = call.float('softcap', 0);
   const mode = call.int('qk_matmul_output_mode', QK.raw);
-  const isDouble = tensor.dtype === 'DOUBLE';
-  const precision = precisionOf(call, isDouble ? 'DOUBLE' : 'FLOAT');
+  const precision = precisionOf(call, q.tensor.dtype === 'DOUBLE' ? 'DOUBLE' : 'FLOAT');
   if (precision === undefined)
     throw new BnnqError('unsupported', `softmax_precision ${call.int('softmax_precision', 0)}`);
-  if (scale < 0 || softcap < 0)
-    throw new BnnqError('unsupported', `a negative ${scale < 0 ? `scale ${scale}` : `softcap ${softcap}`}`);
+  if (softcap < 0) throw new BnnqError('unsupported', `a negative softcap ${softcap}`);
   if (mode < QK.raw || mode > QK.softmax)
     throw new BnnqError('malformed', `attribute "qk_matmul_output_mode" is ${mode}, expected 0 to 3`);
-  const root = Math.sqrt(scale);
-  return { root: isDouble ? root : Math.fround(root), softcap, mode, precision };
+  return { root: rootOfScale(call, q), softcap, mode, precision };
 }
 
 function expectTogether(q: Heads, k: Heads, v: Heads, others: readonly (Tensor | undefined)[]): void {
@@ -86,20 +83,7 @@ function expectTogether(q: Heads, k: Heads, v: Heads, others: readonly (Tensor |
   );
   if (other !== undefined)
     throw new BnnqError('unsupported', `operands of types ${dtype} and ${other.dtype}`);
-  const fits =
-    q.isPacked === k.isPacked &&
-    k.isPacked === v.isPacked &&
-    k.batch === q.batch &&
-    v.batch === q.batch &&
-    k.size === q.size &&
-    v.length === k.length &&
-    v.heads === k.heads &&
-    q.heads % Math.max(k.heads, 1) === 0;
-  if (!fits)
-    throw new BnnqError(
-      'mismatch',
-      `Q ${shapeText(q.tensor.shape)} in ${q.heads} heads, K ${shapeText(k.tensor.shape)} and V ${shapeText(v.tensor.shape)} in ${k.heads} and ${v.heads} heads do not fit`,
-    );
+  expectHeadsFit(q, k, v);
 }
 
 interface Work {

@@ -3,7 +3,16 @@ import type { Tensor } from '../../../tensor/tensor.ts';
 import type { Call, Operator } from '../../call.ts';
 import { sameShape, shapeText } from '../../shapes.ts';
 import { tensorOf } from '../control-flow.ts';
-import { type Floats, gatherQueries, type Heads, headsOf, scatterRows, transposeScaled } from './heads.ts';
+import {
+  expectHeadsFit,
+  type Floats,
+  gatherQueries,
+  type Heads,
+  headsOf,
+  rootOfScale,
+  scatterRows,
+  transposeScaled,
+} from './heads.ts';
 import { multiply, precisionOf, softmaxRows } from './scores.ts';
 
 /**
@@ -13,7 +22,8 @@ import { multiply, precisionOf, softmaxRows } from './scores.ts';
  */
 export const flexAttention: Operator = (call) => {
   const [q, k, v] = ['Q', 'K', 'V'].map((name, i) => fourAxes(call.input(i), name)) as [Heads, Heads, Heads];
-  expectFits(q, k, v);
+  expectOneType(q, k, v);
+  expectHeadsFit(q, k, v);
   const given = q.tensor.dtype as 'FLOAT' | 'DOUBLE';
   const precision = precisionOf(call, given);
   if (precision !== 'FLOAT' && precision !== 'DOUBLE')
@@ -40,9 +50,7 @@ function fourAxes(tensor: Tensor, name: string): Heads {
 /** (√s·Q)·(√s·K)ᵀ of all heads. */
 function scoresOf(call: Call, q: Heads, k: Heads): Tensor {
   const { dtype } = q.tensor;
-  const scale = call.hasAttribute('scale') ? call.float('scale', 0) : 1 / Math.sqrt(q.size);
-  if (scale < 0) throw new BnnqError('unsupported', `a negative scale ${scale}`);
-  const root = dtype === 'FLOAT' ? Math.fround(Math.sqrt(scale)) : Math.sqrt(scale);
+  const root = rootOfScale(call, q);
   const scores = call.allocate(dtype, [q.batch, q.heads, q.length, k.length]);
   const group = q.heads / Math.max(k.heads, 1);
   const rows = group * q.length;
@@ -112,20 +120,8 @@ function converted(call: Call, tensor: Tensor, dtype: 'FLOAT' | 'DOUBLE'): Tenso
   return other;
 }
 
-function expectFits(q: Heads, k: Heads, v: Heads): void {
+function expectOneType(q: Heads, k: Heads, v: Heads): void {
   const types = [q, k, v].map(({ tensor }) => tensor.dtype);
   if (types.some((dtype) => dtype !== types[0] || (dtype !== 'FLOAT' && dtype !== 'DOUBLE')))
     throw new BnnqError('unsupported', `FlexAttention of types ${types.join(', ')}`);
-  const fits =
-    k.batch === q.batch &&
-    v.batch === q.batch &&
-    k.size === q.size &&
-    v.length === k.length &&
-    v.heads === k.heads &&
-    q.heads % Math.max(k.heads, 1) === 0;
-  if (!fits)
-    throw new BnnqError(
-      'mismatch',
-      `Q ${shapeText(q.tensor.shape)}, K ${shapeText(k.tensor.shape)} and V ${shapeText(v.tensor.shape)} do not fit`,
-    );
 }

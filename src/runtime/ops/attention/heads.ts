@@ -41,6 +41,31 @@ export function headsOf(tensor: Tensor, name: string, count: number, attribute: 
   return { tensor, isPacked: true, batch, heads: count, length, size: width / count };
 }
 
+/** Throws mismatch unless heads of Q can be multiplied by those of K, which several of them may share, and these weigh those of V. */
+export function expectHeadsFit(q: Heads, k: Heads, v: Heads): void {
+  const fits =
+    q.isPacked === k.isPacked &&
+    k.isPacked === v.isPacked &&
+    k.batch === q.batch &&
+    v.batch === q.batch &&
+    k.size === q.size &&
+    v.length === k.length &&
+    v.heads === k.heads &&
+    q.heads % Math.max(k.heads, 1) === 0;
+  if (!fits)
+    throw new BnnqError(
+      'mismatch',
+      `Q ${shapeText(q.tensor.shape)} in ${q.heads} heads, K ${shapeText(k.tensor.shape)} and V ${shapeText(v.tensor.shape)} in ${k.heads} and ${v.heads} heads do not fit`,
+    );
+}
+
+/** √scale in the type of Q; the scale is 1/√size where the node gives none. @throws unsupported for a negative one */
+export function rootOfScale(call: Call, { size, tensor }: Heads): number {
+  const scale = call.hasAttribute('scale') ? call.float('scale', 0) : 1 / Math.sqrt(size);
+  if (scale < 0) throw new BnnqError('unsupported', `a negative scale ${scale}`);
+  return tensor.dtype === 'DOUBLE' ? Math.sqrt(scale) : Math.fround(Math.sqrt(scale));
+}
+
 /** Where the elements of a head at a place begin. */
 export function startOf(of: Omit<Heads, 'tensor'>, batch: number, head: number, place: number): number {
   const { heads, length, size } = of;

@@ -1,8 +1,9 @@
 import { BnnqError } from '../../../errors.ts';
+import { sizeOf } from '../../../tensor/tensor.ts';
 import type { Operator } from '../../call.ts';
 import { shapeText, sizeBetween } from '../../shapes.ts';
 import type { OperatorTable } from '../operator-table.ts';
-import { eachIndex, eachTap, windowOf } from '../window.ts';
+import { eachIndex, eachTap, expectElements, windowOf } from '../window.ts';
 import { codingOf, encode, expectCodes } from './coding.ts';
 
 /**
@@ -22,11 +23,12 @@ const averagePool: Operator = (call) => {
   if (countsPadding && call.int('ceil_mode', 0) !== 0)
     throw new BnnqError('unsupported', 'counted padding with ceil_mode');
   const window = windowOf(call, x.shape.slice(2), kernel);
+  expectElements(window);
   const [batch = 0, channels = 0] = x.shape;
   const y = call.allocate(to.dtype, [batch, channels, ...window.output]);
   const inSize = sizeBetween(x.shape, 2, x.shape.length);
   const outSize = sizeBetween(y.shape, 2, y.shape.length);
-  const taps = kernel.reduce((product, length) => product * length, 1);
+  const taps = sizeOf(kernel);
   const [codes, means] = [x.data as Int8Array, y.data as Int8Array];
   eachIndex(window.output, (at, offset) => {
     const seen: number[] = [];
