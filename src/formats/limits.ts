@@ -51,7 +51,7 @@ export const FREE_EXPANSION_BYTES: number = 64 * 2 ** 20;
 /** Bytes of an architecture in JSON: parsed it takes about ten times that. The largest of Keras have some megabytes. */
 export const MAX_JSON_BYTES: number = 64 * 2 ** 20;
 
-/** Nesting of an architecture in JSON. A nested model costs about six levels. */
+/** Nesting of JSON. A nested model of Keras costs about six levels; the header of a packed file has three. */
 export const MAX_JSON_DEPTH = 256;
 
 /** Members of a zip archive. A .keras file has three, and one for each vocabulary. */

@@ -1,6 +1,7 @@
 import { BnnqError } from '../errors.ts';
 import { byteLengthOf, type DataType } from '../tensor/dtype.ts';
 import { sizeOf } from '../tensor/tensor.ts';
+import { checkJsonDepth } from './json-depth.ts';
 import { MAX_HEADER_BYTES } from './limits.ts';
 
 /**
@@ -98,7 +99,7 @@ export function decodeSafetensors(bytes: Uint8Array, what: string): Safetensors 
     throw refuse(
       `is cut off: its header has ${length} bytes, the file has ${bytes.length - 8} after the length`,
     );
-  const header = parseHeader(bytes.subarray(8, 8 + length), refuse);
+  const header = parseHeader(bytes.subarray(8, 8 + length), `safetensors: ${what}`, refuse);
   const data = bytes.subarray(8 + length);
   const metadata = new Map<string, string>();
   const tensors = new Map<string, TensorEntry>();
@@ -121,11 +122,14 @@ export function tensorBytes(file: Safetensors, entry: TensorEntry): Uint8Array {
 
 type Refuse = (text: string) => BnnqError;
 
-function parseHeader(bytes: Uint8Array, refuse: Refuse): Record<string, unknown> {
+function parseHeader(bytes: Uint8Array, where: string, refuse: Refuse): Record<string, unknown> {
   let header: unknown;
   try {
-    header = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    checkJsonDepth(text, `${where}: its header`);
+    header = JSON.parse(text);
   } catch (thrown) {
+    if (thrown instanceof BnnqError) throw thrown;
     throw refuse(`has a header that is not JSON: ${(thrown as Error).message}`);
   }
   const record = recordOf(header);

@@ -103,6 +103,12 @@ describe('a broken safetensors file is refused with a sentence:', () => {
     expect(() => decodeSafetensors(bytes, '"x.bnnq"')).toThrow(message);
   });
 
+  it('a header that is nested without end', () => {
+    expect(() => decodeSafetensors(fileOf('{"a":'.repeat(2 ** 20), 0), '"x.bnnq"')).toThrow(
+      'safetensors: "x.bnnq": its header is nested more than 256 levels deep',
+    );
+  });
+
   it('a header that is no UTF-8', () => {
     const bytes = fileOf('{"a":1}', 0);
     bytes[10] = 0xff;

@@ -4,6 +4,7 @@ import { type Initializer, type Model, type ModelSource, withInitializers } from
 import { quantizedInitializer } from '../../ir/quantized-initializer.ts';
 import type { QuantizedTensor } from '../../ir/quantized-tensor.ts';
 import { viewOf } from '../../tensor/decode.ts';
+import { checkJsonDepth } from '../json-depth.ts';
 import { onnxContainerOf } from '../onnx/container.ts';
 import type { ExternalReader } from '../onnx/external-data.ts';
 import { readOnnx } from '../onnx/read.ts';
@@ -84,12 +85,13 @@ function readIndex(file: Safetensors, graph: Uint8Array, where: string): PackedI
       `${where} has its index at "${text}", the graph has ${graph.length} bytes`,
     );
   try {
-    const index: PackedIndex = JSON.parse(
-      new TextDecoder('utf-8', { fatal: true }).decode(graph.subarray(start, end)),
-    );
+    const json = new TextDecoder('utf-8', { fatal: true }).decode(graph.subarray(start, end));
+    checkJsonDepth(json, `${where}: its index`);
+    const index: PackedIndex = JSON.parse(json);
     if (Array.isArray(index?.weights) && isRecord(index.sha256) && isRecord(index.options ?? {}))
       return index;
   } catch (thrown) {
+    if (thrown instanceof BnnqError) throw thrown;
     throw new BnnqError(
       'malformed',
       `${where} has an index that is not JSON: ${(thrown as Error).message}`,

@@ -1,5 +1,5 @@
 import { BnnqError, messageOf } from '../../../errors.ts';
-import { MAX_JSON_DEPTH } from '../../limits.ts';
+import { checkJsonDepth } from '../../json-depth.ts';
 import { isObject } from '../config.ts';
 import type { Json, JsonObject } from '../contract.ts';
 
@@ -9,10 +9,10 @@ import type { Json, JsonObject } from '../contract.ts';
  * @throws malformed, limit (nesting)
  */
 export function parseJson(text: string, where: string): Json {
+  checkJsonDepth(text, where);
   try {
-    return JSON.parse(withJsonNumbers(text, where)) as Json;
+    return JSON.parse(withJsonNumbers(text)) as Json;
   } catch (thrown) {
-    if (thrown instanceof BnnqError) throw thrown;
     throw new BnnqError('malformed', `${where} is not JSON: ${messageOf(thrown)}`, {}, thrown);
   }
 }
@@ -35,20 +35,14 @@ export function textField(json: Json | undefined, key: string): string {
   return typeof value === 'string' ? value : '';
 }
 
-/** Ends of texts and what is escaped in them, brackets, and numbers in words. Nothing in it repeats: any text takes one pass. */
-const TOKENS = /\\.|"|[[{]|[\]}]|-?Infinity\b|\bNaN\b/gs;
+/** Ends of texts and what is escaped in them, and numbers in words. Nothing in it repeats: any text takes one pass. */
+const TOKENS = /\\.|"|-?Infinity\b|\bNaN\b/gs;
 
-function withJsonNumbers(text: string, where: string): string {
-  let depth = 0;
+function withJsonNumbers(text: string): string {
   let isInText = false;
   return text.replace(TOKENS, (token) => {
     if (token === '"') isInText = !isInText;
     else if (isInText) return token;
-    else if (token === '[' || token === '{') {
-      depth++;
-      if (depth > MAX_JSON_DEPTH)
-        throw new BnnqError('limit', `${where} is nested more than ${MAX_JSON_DEPTH} levels deep`);
-    } else if (token === ']' || token === '}') depth--;
     else if (token === 'NaN') return 'null';
     else if (token.endsWith('Infinity')) return token.startsWith('-') ? '-1e999' : '1e999';
     return token;
