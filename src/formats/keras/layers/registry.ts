@@ -1,6 +1,7 @@
 import type { LayerConverter, LayerTable } from '../layer-call.ts';
 import { OPERATION } from '../model/layer-json.ts';
 import { ACTIVATION_LAYERS } from './activation.ts';
+import { APPLICATION_LAYERS } from './application.ts';
 import { ATTENTION_LAYERS } from './attention.ts';
 import { BIDIRECTIONAL_LAYERS } from './bidirectional.ts';
 import { CONVOLUTION_LAYERS } from './convolution.ts';
@@ -24,6 +25,7 @@ import { TIME_DISTRIBUTED_LAYERS } from './time-distributed.ts';
 /** Every layer that can be converted. A new family is a file and a line here. */
 const TABLES: readonly LayerTable[] = [
   ACTIVATION_LAYERS,
+  APPLICATION_LAYERS,
   ATTENTION_LAYERS,
   BIDIRECTIONAL_LAYERS,
   CONVOLUTION_LAYERS,
