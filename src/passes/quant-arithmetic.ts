@@ -1,4 +1,5 @@
 import { BnnqError } from '../errors.ts';
+import { roundHalfEven } from '../tensor/round.ts';
 
 /**
  * The arithmetic of the QONNX operators, an element at a time, in float32 with every step rounded, in the order of the
@@ -6,23 +7,14 @@ import { BnnqError } from '../errors.ts';
  */
 export type Rounding = (x: number) => number;
 
-/** Half to even. */
-function halfEven(x: number): number {
-  const low = Math.floor(x);
-  const rest = x - low;
-  const isUp = rest > 0.5 || (rest === 0.5 && low % 2 !== 0);
-  const rounded = isUp ? low + 1 : low;
-  return rounded === 0 && x < 0 ? -0 : rounded;
-}
-
 /** A rounding of sizes, taken for both signs. */
 function bySize(round: Rounding): Rounding {
   return (x) => (x < 0 ? -round(-x) : round(x));
 }
 
 const ROUNDINGS: Readonly<Record<string, Rounding>> = {
-  ROUND: halfEven,
-  HALF_EVEN: halfEven,
+  ROUND: roundHalfEven,
+  HALF_EVEN: roundHalfEven,
   CEIL: Math.ceil,
   FLOOR: Math.floor,
   UP: bySize(Math.ceil),

@@ -1,3 +1,5 @@
+import { roundHalfEven } from './round.ts';
+
 const word = new Uint32Array(1);
 const float = new Float32Array(word.buffer);
 
@@ -24,14 +26,6 @@ export function numberToFloat16(value: number): number {
   if (2 ** exponent > size) exponent--; // fround may have rounded up across a power of two
   const bits = ((exponent + 15) << 10) + roundHalfEven(size * 2 ** (10 - exponent)) - 1024;
   return sign | bits; // a carry out of the fraction moves into the exponent, as it should
-}
-
-function roundHalfEven(value: number): number {
-  const low = Math.floor(value);
-  const rest = value - low;
-  if (rest < 0.5) return low;
-  if (rest > 0.5) return low + 1;
-  return low % 2 === 0 ? low : low + 1;
 }
 
 /** Value of a bfloat16 bit pattern: the upper half of a float32. */

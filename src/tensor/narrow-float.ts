@@ -1,4 +1,5 @@
 import type { DataType } from './dtype.ts';
+import { roundHalfEven } from './round.ts';
 
 /**
  * The floating-point types of 8 and 4 bits, held as bit patterns, one a byte. Sources: onnx.ai/onnx/technical/float8.html
@@ -89,14 +90,6 @@ const high = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1 ? 1 : 0;
 function exponentOf(size: number): number {
   wide[0] = size;
   return ((words[high]! >>> 20) & 0x7ff) - 1023;
-}
-
-function roundHalfEven(value: number): number {
-  const low = Math.floor(value);
-  const rest = value - low;
-  if (rest < 0.5) return low;
-  if (rest > 0.5) return low + 1;
-  return low % 2 === 0 ? low : low + 1;
 }
 
 /**

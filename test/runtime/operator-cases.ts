@@ -1,7 +1,7 @@
 import { describe, it } from 'vitest';
 import type { DataType } from '../../src/tensor/dtype.ts';
 import { floats, type Tensor } from '../../src/tensor/tensor.ts';
-import type { ShortAttribute } from './build-model.ts';
+import type { ShortAttribute, ShortModel } from './build-model.ts';
 import { expectAsOnnxRuntime, someTensor } from './oracle.ts';
 
 export type Attributes = Readonly<Record<string, ShortAttribute>>;
@@ -44,28 +44,40 @@ export const unary = (op: string, attributes: Attributes = {}, opset = 17): Case
 
 const FLOAT_ONLY: readonly DataType[] = ['FLOAT'];
 
+/** The model of one node: inputs X0, X1, … (a tensor is a constant), outputs Y0, Y1, … */
+export function modelOfCase({
+  op,
+  inputs,
+  attributes = {},
+  outputs = FLOAT_ONLY,
+  opset = 17,
+  domain = '',
+}: Omit<Case, 'note'>): ShortModel {
+  const fed: Record<string, readonly [DataType, readonly number[]]> = {};
+  const constants: Record<string, Tensor> = {};
+  const names = inputs.map((input, i) => {
+    if (input === null) return '';
+    if ('dtype' in input) constants[`X${i}`] = input;
+    else fed[`X${i}`] = input;
+    return `X${i}`;
+  });
+  const made = outputs.map((_, i) => `Y${i}`);
+  return {
+    opset,
+    inputs: fed,
+    constants,
+    outputs: made,
+    outputTypes: Object.fromEntries(outputs.map((dtype, i) => [`Y${i}`, dtype])),
+    nodes: [{ op, domain, inputs: names, outputs: made, attributes }],
+  };
+}
+
 /** A test a case: the same outputs as onnxruntime. */
 export function testFamily(family: string, cases: readonly Case[]): void {
   describe(`${family} agree with onnxruntime`, () => {
-    for (const { op, note, inputs, attributes = {}, outputs = FLOAT_ONLY, opset = 17, domain = '' } of cases)
-      it(`${op} ${note}`, async () => {
-        const fed: Record<string, readonly [DataType, readonly number[]]> = {};
-        const constants: Record<string, Tensor> = {};
-        const names = inputs.map((input, i) => {
-          if (input === null) return '';
-          if ('dtype' in input) constants[`X${i}`] = input;
-          else fed[`X${i}`] = input;
-          return `X${i}`;
-        });
-        const made = outputs.map((_, i) => `Y${i}`);
-        await expectAsOnnxRuntime({
-          opset,
-          inputs: fed,
-          constants,
-          outputs: made,
-          outputTypes: Object.fromEntries(outputs.map((dtype, i) => [`Y${i}`, dtype])),
-          nodes: [{ op, domain, inputs: names, outputs: made, attributes }],
-        });
+    for (const given of cases)
+      it(`${given.op} ${given.note}`, async () => {
+        await expectAsOnnxRuntime(modelOfCase(given));
       });
   });
 }

@@ -6,6 +6,7 @@ import { log } from '../../kernels/math/log.ts';
 import { pow } from '../../kernels/math/pow.ts';
 import { cosDouble, sinDouble } from '../../kernels/math/trigonometry-double.ts';
 import { DATA_TYPES } from '../../tensor/dtype.ts';
+import { roundHalfEven } from '../../tensor/round.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { broadcastShape } from '../broadcast.ts';
 import type { Call, Operator } from '../call.ts';
@@ -23,15 +24,6 @@ import {
   variadic,
 } from './elementwise.ts';
 import type { OperatorTable } from './operator-table.ts';
-
-/** Ties to even, as IEEE 754 and ONNX Round have it. */
-export function roundHalfEven(x: number): number {
-  const low = Math.floor(x);
-  const rest = x - low;
-  if (rest < 0.5) return low === 0 && x < 0 ? -0 : low;
-  if (rest > 0.5) return low + 1 === 0 ? -0 : low + 1;
-  return low % 2 === 0 ? low : low + 1 === 0 ? -0 : low + 1;
-}
 
 const ADD: BinaryFunctions = { kernel: 'add', f: (a, b) => a + b, big: (a, b) => a + b };
 const MAX: BinaryFunctions = { kernel: 'max', f: (a, b) => Math.max(a, b), big: bigMax };

@@ -1,4 +1,5 @@
 import { BnnqError } from '../../errors.ts';
+import { roundHalfEven } from '../../tensor/round.ts';
 import { sizeOf } from '../../tensor/tensor.ts';
 import type { Operator } from '../call.ts';
 import { numbersOf, shapeText, stridesOf } from '../shapes.ts';
@@ -57,12 +58,6 @@ function elementAt(position: number, axis: Axis): number {
   if (axis.padding === 'border') return position > 0 ? axis.length - 1 : 0;
   const [low, high] = bordersOf(axis);
   return Math.min(Math.max(Math.trunc(reflect(position, low, high)), 0), axis.length - 1);
-}
-
-function roundHalfEven(x: number): number {
-  const low = Math.floor(x);
-  const rest = x - low;
-  return rest < 0.5 || (rest === 0.5 && low % 2 === 0) ? low : low + 1;
 }
 
 /** Cubic convolution (Keys, 1981) with a = −0.75. */

@@ -4,9 +4,9 @@ import { inferShapes } from '../../../src/passes/infer-shapes.ts';
 import { createSession } from '../../../src/runtime/session.ts';
 import type { DataType } from '../../../src/tensor/dtype.ts';
 import type { Tensor } from '../../../src/tensor/tensor.ts';
-import { buildModel, type ShortModel } from '../build-model.ts';
+import { buildModel } from '../build-model.ts';
 import { runOnnxRuntime } from '../onnxruntime.ts';
-import type { Attributes } from '../operator-cases.ts';
+import { type Attributes, modelOfCase } from '../operator-cases.ts';
 import { expectAgreement, someTensor } from '../oracle.ts';
 import { CHANGELOG } from './changelog.ts';
 
@@ -42,29 +42,6 @@ export function versionsOfCase({ op, from = FIRST_OPSET, to = LAST_OPSET }: Vers
   return [...new Set([first, ...changes])].sort((a, b) => a - b);
 }
 
-function modelOf(
-  { op, inputs, attributes = {}, outputs = ['FLOAT'] }: VersionedCase,
-  opset: number,
-): ShortModel {
-  const fed: Record<string, readonly [DataType, readonly number[]]> = {};
-  const constants: Record<string, Tensor> = {};
-  const names = inputs.map((input, i) => {
-    if (input === null) return '';
-    if ('dtype' in input) constants[`X${i}`] = input;
-    else fed[`X${i}`] = input;
-    return `X${i}`;
-  });
-  const made = outputs.map((_, i) => `Y${i}`);
-  return {
-    opset,
-    inputs: fed,
-    constants,
-    outputs: made,
-    outputTypes: Object.fromEntries(outputs.map((dtype, i) => [`Y${i}`, dtype])),
-    nodes: [{ op, inputs: names, outputs: made, attributes }],
-  };
-}
-
 /**
  * The outputs that onnxruntime has for the case: at that version, or at the nearest earlier one in the range of the case
  * where it has no kernel of that version.
@@ -78,7 +55,10 @@ async function oracle(
   let problem: unknown;
   for (const version of versions.reverse())
     try {
-      return await runOnnxRuntime(encodeModel(buildModel(modelOf(versioned, version))), feeds);
+      return await runOnnxRuntime(
+        encodeModel(buildModel(modelOfCase({ ...versioned, opset: version }))),
+        feeds,
+      );
     } catch (thrown) {
       problem ??= thrown;
     }
@@ -88,7 +68,7 @@ async function oracle(
 /** Runs a case at one version: the same outputs as the oracle, of the shapes and types that shape inference says. */
 export async function expectVersion(versioned: VersionedCase, opset: number): Promise<void> {
   const { expected, refused, dataShaped } = versioned;
-  const model = buildModel(modelOf(versioned, opset));
+  const model = buildModel(modelOfCase({ ...versioned, opset }));
   const feeds: Record<string, Tensor> = {};
   versioned.inputs.forEach((input, i) => {
     if (input !== null && !('dtype' in input)) feeds[`X${i}`] = someTensor(input[0], input[1], i + 1);
