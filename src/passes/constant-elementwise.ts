@@ -140,8 +140,17 @@ const STANDARD: Readonly<Record<string, Compute>> = {
 
 const QONNX: Readonly<Record<string, Compute>> = { Quant: quant, IntQuant: quant, BipolarQuant: bipolar };
 
+/** onnxruntime's quantizer writes these for types that the operator set of the model does not have yet. */
+const MICROSOFT: Readonly<Record<string, Compute>> = { DequantizeLinear: dequantizeLinear };
+
+function tableOf(domain: string): Readonly<Record<string, Compute>> {
+  if (domain === '') return STANDARD;
+  if (domain === 'com.microsoft') return MICROSOFT;
+  return isQuantDomain(domain) ? QONNX : {};
+}
+
 function computeOf(node: Node): Compute | undefined {
-  const table = node.domain === '' ? STANDARD : isQuantDomain(node.domain) ? QONNX : {};
+  const table = tableOf(node.domain);
   return Object.hasOwn(table, node.opType) ? table[node.opType] : undefined;
 }
 

@@ -111,6 +111,22 @@ describe('what is discretized', () => {
     expect(planWeights(modelOf([other], [weight('w', [4, 3, 1, 1])]))).toEqual({ chosen: [], skipped: [] });
   });
 
+  it('weights of what onnxruntime fuses: FusedConv, FusedMatMul on either side, transposed or not', () => {
+    const rowsOf = (opType: string, inputs: string[], shape: number[], attributes = {}) => {
+      const fused = { ...node(opType, inputs, 'y', attributes), domain: 'com.microsoft' };
+      return planWeights(modelOf([fused], [weight('w', shape)])).chosen.map(({ rows, layout }) => [
+        rows,
+        layout.perm,
+      ]);
+    };
+    expect(rowsOf('FusedConv', ['x', 'w'], [4, 3, 1, 1])).toEqual([[4, [0, 1, 2, 3]]]);
+    expect(rowsOf('FusedMatMul', ['x', 'w'], [3, 5])).toEqual([[5, [1, 0]]]);
+    expect(rowsOf('FusedMatMul', ['x', 'w'], [5, 3], { transB: int(1) })).toEqual([[5, [0, 1]]]);
+    expect(rowsOf('FusedMatMul', ['w', 'x'], [5, 3])).toEqual([[5, [0, 1]]]);
+    expect(rowsOf('FusedMatMul', ['w', 'x'], [3, 5], { transA: int(1) })).toEqual([[5, [1, 0]]]);
+    expect(rowsOf('FusedMatMul', ['x', 'w'], [2, 3, 5], { transBatchB: int(1) })).toEqual([]);
+  });
+
   it('a weight that two nodes share is planned once', () => {
     const model = modelOf([conv('w', 'a', 'one'), conv('w', 'y', 'two')], [weight('w', [4, 4, 1, 1])]);
     expect(planWeights(model).chosen.map(({ name, node }) => [name, node])).toEqual([['w', 'one']]);

@@ -182,6 +182,38 @@ const CHAINS: [title: string, value: string, model: Model][] = [
       ],
     ),
   ],
+  [
+    'DequantizeLinear of com.microsoft',
+    'dq',
+    modelOf(
+      [3, 40],
+      [
+        { ...node('DequantizeLinear', ['w', 's', 'z'], 'dq', int('axis', 0)), domain: 'com.microsoft' },
+        node('Transpose', ['dq'], 'wt', ints('perm', 1, 0)),
+        node('MatMul', ['x', 'wt'], 'y'),
+      ],
+      [
+        tensor(
+          'w',
+          [24, 40],
+          UINT8,
+          Uint8Array.from(noise(960), (v) => Math.round(127 * v + 128)),
+        ),
+        tensor(
+          's',
+          [24],
+          FLOAT,
+          noise(24).map((v) => 0.01 + v * v),
+        ),
+        tensor(
+          'z',
+          [24],
+          UINT8,
+          Uint8Array.from(noise(24), (v) => Math.round(128 + 10 * v)),
+        ),
+      ],
+    ),
+  ],
 ];
 
 describe('a weight behind other nodes', () => {

@@ -17,15 +17,18 @@ export type WeightPlace = {
  * | Gemm B        | [N, K] if transB, [K, N]   | N                                       |
  * | MatMul B      | [..., K, N] or [K]         | (..., n)                                |
  * | MatMul A      | [..., M, K] or [K]         | (..., m)                                |
+ * | FusedConv,    | of com.microsoft           | as those of Conv and MatMul, the last   |
+ * | FusedMatMul   |                            | axes exchanged where transA, transB say |
  * | RNN, GRU and  | W [D, gates·H, I] and      | (d, n): gates·H of every direction      |
  * | LSTM          | R [D, gates·H, H]          |                                         |
  */
 export function weightPlaces(node: Node): readonly WeightPlace[] {
+  if (node.domain === 'com.microsoft') return fusedPlaces(node);
   if (node.domain !== '' && node.domain !== 'ai.onnx') return [];
   switch (node.opType) {
     case 'Conv':
     case 'CausalConvWithState':
-      return [{ input: 1, layout: (shape) => (shape.length < 3 ? rankProblem(shape) : firstAxis(shape)) }];
+      return [{ input: 1, layout: convolution }];
     case 'ConvTranspose':
       return [{ input: 1, layout: (shape) => transposedConvolution(shape, integer(node, 'group', 1)) }];
     case 'Gemm':
@@ -50,6 +53,17 @@ export function weightPlaces(node: Node): readonly WeightPlace[] {
   }
 }
 
+/** Weights of what onnxruntime's optimizer fuses. */
+function fusedPlaces(node: Node): readonly WeightPlace[] {
+  if (node.opType === 'FusedConv') return [{ input: 1, layout: convolution }];
+  if (node.opType !== 'FusedMatMul') return [];
+  if (integer(node, 'transBatchA', 0) !== 0 || integer(node, 'transBatchB', 0) !== 0) return [];
+  return [
+    { input: 1, layout: integer(node, 'transB', 0) === 0 ? matMulRight : matMulLeft },
+    { input: 0, layout: integer(node, 'transA', 0) === 0 ? matMulLeft : matMulRight },
+  ];
+}
+
 /** An INT attribute, or its default. */
 function integer(node: Node, name: string, otherwise: number): number {
   const attribute = node.attributes.get(name);
@@ -58,6 +72,10 @@ function integer(node: Node, name: string, otherwise: number): number {
 
 function rankProblem(shape: readonly number[]): string {
   return `a weight of shape [${shape.join(',')}] has too few axes for the operator`;
+}
+
+function convolution(shape: readonly number[]): RowLayout | string {
+  return shape.length < 3 ? rankProblem(shape) : firstAxis(shape);
 }
 
 /** Rows along the first axis. */

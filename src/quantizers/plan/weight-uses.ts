@@ -47,7 +47,7 @@ export function weightUses(model: Model): Uses {
       const chain = found[i];
       if (name === undefined || name === '') continue;
       if (chain !== undefined) {
-        const isProduct = node.opType === 'MatMul' || node.opType === 'Gemm';
+        const isProduct = ['MatMul', 'Gemm', 'FusedMatMul'].includes(node.opType);
         const bothConstant = isProduct && found.every((other) => other !== undefined);
         const own = bothConstant
           ? 'both operands are constant, the node computes no layer'

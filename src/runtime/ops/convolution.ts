@@ -43,7 +43,7 @@ export function geometryOf(call: Call, x: readonly number[], w: readonly number[
 }
 
 /** X [N,C,…] with W [M,C/groups,…]; 1-D and 2-D by the kernels, more axes and DOUBLE by plain loops. */
-function convolve(call: Call, tail: Tail): Tensor {
+export function convolve(call: Call, tail: Tail): Tensor {
   const x = call.input(0);
   const w = call.input(1);
   const geometry = call.memo(() => geometryOf(call, x.shape, w.shape), x.shape, w.shape);

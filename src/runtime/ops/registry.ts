@@ -14,6 +14,7 @@ import { CONVOLUTIONS, FUSED_CONVOLUTIONS } from './convolution.ts';
 import { DEFORMABLE_CONVOLUTIONS } from './deformable-convolution.ts';
 import { DETERMINANTS } from './determinant.ts';
 import { EINSUMS } from './einsum.ts';
+import { MICROSOFT_CONVOLUTIONS } from './fused-convolution.ts';
 import { GATHERS } from './gather.ts';
 import { GENERATORS } from './generation.ts';
 import { GRID_SAMPLING } from './grid-sample.ts';
@@ -36,6 +37,7 @@ import { CODED_GEMM } from './quantized/gemm.ts';
 import { INTEGER_PRODUCTS } from './quantized/matmul.ts';
 import { PRODUCTS_TO_FLOAT } from './quantized/matmul-to-float.ts';
 import { CODED_POINTWISE } from './quantized/pointwise.ts';
+import { CODED_SOFTMAX } from './quantized/softmax.ts';
 import { RECURRENT } from './recurrent/table.ts';
 import { REDUCTIONS } from './reduction.ts';
 import { REGION_POOLS } from './region-pooling.ts';
@@ -114,6 +116,8 @@ const TABLES: Readonly<Record<string, readonly OperatorTable[]>> = {
     CODED_GEMM,
     CODED_POINTWISE,
     CODED_POOLS,
+    CODED_SOFTMAX,
+    MICROSOFT_CONVOLUTIONS,
     MICROSOFT_QUANTIZATIONS,
     PRODUCTS_TO_FLOAT,
     TRANSFORMER_FUSIONS,

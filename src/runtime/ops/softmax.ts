@@ -13,9 +13,9 @@ interface Sections {
 }
 
 /** Before opset 13 everything from the axis on is one row (and the axis is 1 by default), since then the axis alone (the last). */
-function sectionsOf(call: Call, x: Tensor): Sections {
+export function sectionsOf(call: Call, x: Tensor, opset: number = call.opset): Sections {
   const rank = x.shape.length;
-  if (call.opset < 13) {
+  if (opset < 13) {
     const axis = axisOf(call.int('axis', 1), rank);
     return { outer: sizeBetween(x.shape, 0, axis), length: sizeBetween(x.shape, axis, rank), inner: 1 };
   }

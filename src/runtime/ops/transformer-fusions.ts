@@ -98,13 +98,18 @@ function expectTrailing(operand: Tensor, x: Tensor, name: string): void {
     );
 }
 
-/** alpha · A′B′, the last two axes of an operand exchanged where transA or transB says so. */
+/**
+ * alpha · A′B′. transBatchA moves the first axis of A behind the others but the last, transA exchanges the last two axes
+ * of what that gives; B likewise.
+ */
 const fusedMatMul: Operator = (call) => {
-  for (const name of ['transBatchA', 'transBatchB'])
-    if (call.int(name, 0) !== 0) throw new BnnqError('unsupported', `attribute "${name}"`);
-  const operands = [0, 1].map((i) => {
-    const isTransposed = call.int(i === 0 ? 'transA' : 'transB', 0) !== 0;
-    return isTransposed ? exchanged(call.input(i)) : call.input(i);
+  const operands = ['A', 'B'].map((letter, i) => {
+    const x = call.input(i);
+    const rank = x.shape.length;
+    const axes = [...x.shape.keys()];
+    if (call.int(`transBatch${letter}`, 0) !== 0 && rank > 2) axes.splice(rank - 2, 0, axes.shift()!);
+    if (call.int(`trans${letter}`, 0) !== 0 && rank > 1) axes.push(...axes.splice(rank - 2, 2).reverse());
+    return axes.every((axis, at) => axis === at) ? x : transposed(x, axes);
   });
   const y = matmulOf(call, operands[0]!, operands[1]!);
   const alpha = call.float('alpha', 1);
@@ -113,15 +118,21 @@ const fusedMatMul: Operator = (call) => {
   return y;
 };
 
-/** The tensor with its last two axes exchanged. */
-function exchanged(tensor: Tensor): Tensor {
+/** The tensor with axis i what axis axes[i] was. */
+function transposed(tensor: Tensor, axes: readonly number[]): Tensor {
   const { dtype, shape } = tensor;
   if (dtype !== 'FLOAT') throw new BnnqError('unsupported', `FusedMatMul of type ${dtype}`);
-  if (shape.length < 2) return tensor;
-  const swap = <T>(list: readonly T[]): T[] => [...list.slice(0, -2), list.at(-1)!, list.at(-2)!];
+  const strides = stridesOf(shape);
+  const to = axes.map((axis) => shape[axis]!);
   const data = new Float32Array(sizeOf(shape));
-  copyStrided(elementsOf(tensor), 0, swap(stridesOf(shape)), swap(shape), data);
-  return { dtype, shape: swap(shape), data };
+  copyStrided(
+    elementsOf(tensor),
+    0,
+    axes.map((axis) => strides[axis]!),
+    to,
+    data,
+  );
+  return { dtype, shape: to, data };
 }
 
 export const TRANSFORMER_FUSIONS: OperatorTable = {

@@ -69,6 +69,12 @@ describe('8-bit operators of onnxruntime', () => {
     it(`QLinearSigmoid of ${dtype}`, async () => {
       await compare('QLinearSigmoid', [...a, ...coding(dtype, 1 / 256, 3)], dtype);
     });
+    it(`QLinearSoftmax of ${dtype}, along an axis and, as before opset 13, along all from it on`, async () => {
+      const operands = [...a, ...coding(dtype, 1 / 64, 3)];
+      await compare('QLinearSoftmax', operands, dtype, { opset: 13, axis: -1 });
+      await compare('QLinearSoftmax', operands, dtype, { opset: 13, axis: 1 });
+      await compare('QLinearSoftmax', operands, dtype, { opset: 12, axis: 2 });
+    });
     it(`QLinearGlobalAveragePool of ${dtype}`, async () => {
       await compare('QLinearGlobalAveragePool', [...a, ...coding(dtype, 0.01, 3)], dtype);
       await compare('QLinearGlobalAveragePool', [...a, ...coding(dtype, 0.01, 3)], dtype, {
