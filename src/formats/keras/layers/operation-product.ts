@@ -1,5 +1,6 @@
 import type { Dim } from '../../../ir/graph.ts';
 import { type LayerCall, type LayerConverter, printArgument } from '../layer-call.ts';
+import { broadcastShape } from '../operands.ts';
 import type { KerasTensor } from '../tensor.ts';
 import { flagParameter, operandOf, parameter } from './operation-arguments.ts';
 import { permuted } from './reshape.ts';
@@ -17,7 +18,8 @@ const matmul: LayerConverter = (call) => {
   const [rank, other] = [x.shape!.length, y.shape!.length];
   if (rank !== other && Math.min(rank, other) !== 2)
     throw call.unsupported('a product of tensors of different ranks');
-  const lead = (rank >= other ? x : y).shape!.slice(0, -2);
+  const leads = [x, y].map((one) => one.shape!.slice(0, -2));
+  const lead = (rank === other ? broadcastShape(leads) : leads[rank > other ? 0 : 1])!;
   const shape = [...lead, x.shape!.at(-2)!, y.shape!.at(-1)!];
   return x.with({ value: call.node('MatMul', [x.value, y.value]), shape, mask: undefined });
 };
