@@ -90,8 +90,14 @@ const INTEGER_WEIGHTS: Readonly<Record<string, number>> = {
 
 /** A constant that a node multiplies as integers. */
 function integerWeight(node: Node, { graph }: Model): SkippedWeight | undefined {
-  const input = node.domain === '' ? INTEGER_WEIGHTS[node.opType] : undefined;
+  const isBlocks = node.domain === 'com.microsoft' && node.opType === 'MatMulNBits';
+  const input = node.domain === '' ? INTEGER_WEIGHTS[node.opType] : isBlocks ? 1 : undefined;
   const weight = input === undefined ? undefined : graph.initializers.get(node.inputs[input] ?? '');
+  if (isBlocks && weight !== undefined)
+    return {
+      name: weight.name,
+      reason: `${nodeName(node)} (${node.opType}) holds codes of few bits already`,
+    };
   return weight && { name: weight.name, reason: `${nodeName(node)} (${node.opType}) multiplies integers` };
 }
 

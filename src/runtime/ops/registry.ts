@@ -35,6 +35,7 @@ import { CODED_POOLS } from './quantized/average-pool.ts';
 import { INTEGER_CONVOLUTIONS } from './quantized/convolution.ts';
 import { CODED_GEMM } from './quantized/gemm.ts';
 import { INTEGER_PRODUCTS } from './quantized/matmul.ts';
+import { BLOCK_PRODUCTS } from './quantized/matmul-blocks.ts';
 import { PRODUCTS_TO_FLOAT } from './quantized/matmul-to-float.ts';
 import { CODED_POINTWISE } from './quantized/pointwise.ts';
 import { CODED_SOFTMAX } from './quantized/softmax.ts';
@@ -113,6 +114,7 @@ const TABLES: Readonly<Record<string, readonly OperatorTable[]>> = {
   'ai.onnx.ml': [MACHINE_LEARNING],
   qonnx: [QONNX],
   'com.microsoft': [
+    BLOCK_PRODUCTS,
     CODED_GEMM,
     CODED_POINTWISE,
     CODED_POOLS,

@@ -148,3 +148,29 @@ describe('8-bit operators of onnxruntime', () => {
     await compare('DynamicQuantizeMatMul', operands, 'FLOAT');
   });
 });
+
+describe('MatMulNBits', () => {
+  const bytes = (shape: number[], seed: number): Tensor => wholeRange('UINT8', shape, seed);
+  for (const bits of [4, 8]) {
+    const attributes = { K: 40, N: 6, bits, block_size: 16 };
+    const matrix = [bytes([6, 3, 2 * bits], 1), scales(18, 0.05, 2)];
+    const x = someTensor('FLOAT', [2, 5, 40], 3);
+    it(`of ${bits} bits, the last block not whole`, async () => {
+      await compare('MatMulNBits', [x, ...matrix], 'FLOAT', attributes);
+    });
+    it(`of ${bits} bits with a zero point of each block`, async () => {
+      const packed = bytes([6 * Math.ceil((3 * bits) / 8)], 4);
+      await compare('MatMulNBits', [x, ...matrix, packed], 'FLOAT', attributes);
+    });
+  }
+  it('refuses codes that are too few for its matrix', () => {
+    const of = (codes: Tensor) =>
+      compare('MatMulNBits', [someTensor('FLOAT', [1, 32], 3), codes, scales(4, 0.05, 2)], 'FLOAT', {
+        K: 32,
+        N: 4,
+        bits: 4,
+        block_size: 32,
+      });
+    return expect(of(bytes([3, 1, 16], 1))).rejects.toThrow();
+  });
+});
