@@ -101,7 +101,8 @@ function table(all) {
     '',
     '`bench/keras-networks/make.py` builds them with real Keras, with random weights and statistics; `compare.mjs --table` beside it made this table: the commands are in the two files.',
     'Applications are of their smallest size, with small images, 75 × 75 without the top. Error: the largest difference from what Keras computes by the largest value, of all',
-    'outputs. Transposes: those of the imported graph; an output that is an image needs one. Packed: weights that were discretized to 4 bits, packed, read, and run to the same bits as before.',
+    'outputs. Transposes: those of the imported graph; an output that is an image needs one. Packed: weights that were discretized to 4 bits, packed, read, and run to the same bits as before; tried with one file of each network.',
+    'Keras 3 ran on TensorFlow 2.21, Keras 2 on 2.15. Under a softmax the last kernel is scaled so that it does not saturate: networks without the top (`_notop`) are the sharper test.',
     '',
     `${all.filter(isGood).length} of ${all.length} files are within ${TOLERANCE}.`,
   ];
