@@ -92,16 +92,55 @@ const dequantizeLinear: Compute = (node, x, [from, scaleOf, zeroOf]) => {
     return undefined;
   const zeroAt = (i: number): number => zero?.data[at(i)] ?? 0;
   const data = x.data.map((q, i) => dequantize(q, scale.data[at(i)]!, zeroAt(i)));
-  const { bits } = DATA_TYPES[from.dtype];
+  const type = zeroOf?.dtype ?? from.dtype;
+  const { bits } = DATA_TYPES[type];
   const block = numberAttribute(node, 'block_size', 0);
   const grid = {
     bits,
-    low: from.dtype.startsWith('U') || from.dtype === 'BOOL' ? 0 : -(2 ** (bits - 1)),
+    low: type.startsWith('U') || type === 'BOOL' ? 0 : -(2 ** (bits - 1)),
     scale: expanded(scale, at, x),
     zero: zero === undefined ? new Float32Array(1) : expanded(zero, at, x),
     ...(block > 0 && { block }),
   };
   return { shape: x.shape, data, ...(bits <= 8 ? { grid } : {}) };
+};
+
+/** saturate(round(x ÷ scale) + zero), the quotient in float32, ties to even. */
+const quantizeLinear: Compute = (node, x, [, scaleOf, zeroOf]) => {
+  const scale = floatsOf(scaleOf);
+  const zero = zeroOf === undefined ? undefined : floatsOf(zeroOf);
+  const type = quantizedType(node, zeroOf);
+  if (scale === undefined || type === undefined || (zeroOf !== undefined && zero === undefined))
+    return undefined;
+  const at = scaleIndex(node, scale.shape, x.shape);
+  if (at === undefined || (zero !== undefined && sizeOf(zero.shape) !== sizeOf(scale.shape)))
+    return undefined;
+  const { bits } = DATA_TYPES[type];
+  const least = type.startsWith('U') ? 0 : -(2 ** (bits - 1));
+  const round = roundingOf('ROUND');
+  const data = x.data.map((value, i) => {
+    const code = round(Math.fround(value / scale.data[at(i)]!)) + (zero?.data[at(i)] ?? 0);
+    return Math.min(least + 2 ** bits - 1, Math.max(least, code));
+  });
+  return { shape: x.shape, data };
+};
+
+/** Type of the codes that a QuantizeLinear makes; undefined where they are not small integers. */
+function quantizedType(node: Node, zero: Initializer | undefined): DataType | undefined {
+  const isPlain = zero !== undefined || numberAttribute(node, 'output_dtype', 0) === 0;
+  const type = zero?.dtype ?? 'UINT8';
+  return isPlain && numberAttribute(node, 'precision', FLOAT) === FLOAT && SMALL_INTEGERS.has(type)
+    ? type
+    : undefined;
+}
+
+/** Between the two operands, or attributes as before opset 11. */
+const clip: Compute = (node, x, [, lowest, highest]) => {
+  const [low, high] = [lowest, highest].map((bound) => (bound === undefined ? undefined : floatsOf(bound)));
+  if ((lowest && low?.data.length !== 1) || (highest && high?.data.length !== 1)) return undefined;
+  const least = low?.data[0] ?? numberAttribute(node, 'min', Number.NEGATIVE_INFINITY);
+  const most = high?.data[0] ?? numberAttribute(node, 'max', Number.POSITIVE_INFINITY);
+  return { shape: x.shape, data: x.data.map((value) => Math.min(most, Math.max(least, value))) };
 };
 
 /** Where the scale of an element is: one for all, one a position of the axis, or one a block of positions. */
@@ -135,13 +174,18 @@ const STANDARD: Readonly<Record<string, Compute>> = {
   Sub: arithmetic((x, y) => x - y),
   Mul: arithmetic((x, y) => x * y),
   Div: arithmetic((x, y) => x / y),
+  Clip: clip,
+  QuantizeLinear: quantizeLinear,
   DequantizeLinear: dequantizeLinear,
 };
 
 const QONNX: Readonly<Record<string, Compute>> = { Quant: quant, IntQuant: quant, BipolarQuant: bipolar };
 
 /** onnxruntime's quantizer writes these for types that the operator set of the model does not have yet. */
-const MICROSOFT: Readonly<Record<string, Compute>> = { DequantizeLinear: dequantizeLinear };
+const MICROSOFT: Readonly<Record<string, Compute>> = {
+  QuantizeLinear: quantizeLinear,
+  DequantizeLinear: dequantizeLinear,
+};
 
 function tableOf(domain: string): Readonly<Record<string, Compute>> {
   if (domain === '') return STANDARD;
@@ -170,6 +214,9 @@ export function computedType(
       type === 'DOUBLE' || type.endsWith('FLOAT16') || type === 'FLOAT' || SMALL_INTEGERS.has(type);
     return known && numberAttribute(node, 'to', 0) === FLOAT ? 'FLOAT' : undefined;
   }
+  if (node.opType === 'Clip') return type === 'FLOAT' || SMALL_INTEGERS.has(type) ? type : undefined;
+  if (node.opType === 'QuantizeLinear')
+    return type === 'FLOAT' && operands[1]?.dtype === 'FLOAT' ? quantizedType(node, operands[2]) : undefined;
   if (node.opType === 'DequantizeLinear')
     return SMALL_INTEGERS.has(type) && operands[1]?.dtype === 'FLOAT' ? 'FLOAT' : undefined;
   return type === 'FLOAT' ? 'FLOAT' : undefined;

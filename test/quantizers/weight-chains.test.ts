@@ -183,6 +183,31 @@ const CHAINS: [title: string, value: string, model: Model][] = [
     ),
   ],
   [
+    'QuantizeLinear, Clip and DequantizeLinear, as for quantization-aware training',
+    'dq',
+    modelOf(
+      [3, 40],
+      [
+        node('QuantizeLinear', ['w', 's', 'z'], 'q', int('axis', 1)),
+        node('Clip', ['q', 'low', 'high'], 'c'),
+        node('DequantizeLinear', ['c', 's', 'z'], 'dq', int('axis', 1)),
+        node('MatMul', ['x', 'dq'], 'y'),
+      ],
+      [
+        tensor('w', [40, 24], FLOAT, noise(960)),
+        tensor(
+          's',
+          [24],
+          FLOAT,
+          noise(24).map((v) => 0.02 + 0.1 * v * v),
+        ),
+        tensor('z', [24], INT8, new Int8Array(24)),
+        tensor('low', [], INT8, Int8Array.of(-7)),
+        tensor('high', [], INT8, Int8Array.of(7)),
+      ],
+    ),
+  ],
+  [
     'DequantizeLinear of com.microsoft',
     'dq',
     modelOf(
