@@ -203,6 +203,17 @@ describe('shape inference', () => {
     expect(values.get('b')).toEqual({ name: 'b' });
   });
 
+  it.each(['Reshape', 'ConstantOfShape'])('follows no rank that no tensor has: %s', (opType) => {
+    const input = opType === 'Reshape' ? ['x', 's'] : ['s'];
+    for (const rank of [2 ** 40, 2 ** 31, 65]) {
+      const bytes = modelBytes({
+        input: [value('x', [4]), value('s', [rank])],
+        node: [{ opType, input, output: ['y'] }],
+      });
+      expect(inferShapes(readOnnx(bytes)).get('y')!.shape).toBeUndefined();
+    }
+  });
+
   it('never fails, whatever the attributes and inputs', () => {
     const operators =
       'Conv ConvTranspose MaxPool Gemm MatMul Add Where Cast Reshape Flatten Transpose Squeeze Unsqueeze Concat Split Slice Gather ' +

@@ -29,6 +29,15 @@ export type Infer = (call: InferCall) => readonly Fact[];
 /** Elements of the largest content that is followed: shapes and axes, not weights. */
 export const MAX_CONTENT = 64;
 
+/** Axes of the largest rank that is followed: files may declare any. NumPy has 64. */
+const MAX_RANK = 64;
+
+/** A shape of which the rank alone is known; undefined where it is no number of axes that a tensor can have. */
+export function dimsOfRank(rank: Dim | undefined): Dim[] | undefined {
+  const isRank = typeof rank === 'number' && Number.isInteger(rank) && rank >= 0 && rank <= MAX_RANK;
+  return isRank ? new Array<Dim>(rank).fill(null) : undefined;
+}
+
 /** A fact without the parts that are unknown. */
 export function fact(
   dtype: DataType | undefined,
@@ -37,7 +46,7 @@ export function fact(
 ): Fact {
   return {
     ...(dtype === undefined ? {} : { dtype }),
-    ...(shape === undefined ? {} : { shape }),
+    ...(shape === undefined || shape.length > MAX_RANK ? {} : { shape }),
     ...(content === undefined || content.length > MAX_CONTENT ? {} : { content }),
   };
 }

@@ -2,7 +2,7 @@ import type { Dim } from '../../ir/graph.ts';
 import { dataTypeOf } from '../../tensor/dtype.ts';
 import { sizeOf } from '../../tensor/tensor.ts';
 import { numberAttribute, numbersAttribute, textAttribute } from '../constant-values.ts';
-import { axisIn, fact, factOf, type Infer, MAX_CONTENT, numbersIn, product } from './fact.ts';
+import { axisIn, dimsOfRank, fact, factOf, type Infer, MAX_CONTENT, numbersIn, product } from './fact.ts';
 
 const shapeOf: Infer = ({ node, inputs: [x] }) => {
   if (x?.shape === undefined) return [fact('INT64', [null])];
@@ -16,12 +16,10 @@ const constantOfShape: Infer = ({ node, inputs: [target] }) => {
   const value = node.attributes.get('value');
   const filled = value?.type === 'TENSOR' ? factOf(value.value) : fact('FLOAT', [1], [0]);
   const dims = numbersIn(target);
-  const size = dims?.every((dim) => dim >= 0) ? sizeOf(dims) : undefined;
+  const size = dims?.every((dim) => Number.isInteger(dim) && dim >= 0) ? sizeOf(dims) : undefined;
   const element = filled.content?.[0] ?? null;
   const content = size !== undefined && size <= MAX_CONTENT ? new Array<Dim>(size).fill(element) : undefined;
-  const rank = target?.shape?.[0];
-  const shape = target?.content ?? (typeof rank === 'number' ? new Array<Dim>(rank).fill(null) : undefined);
-  return [fact(filled.dtype, shape, content)];
+  return [fact(filled.dtype, target?.content ?? dimsOfRank(target?.shape?.[0]), content)];
 };
 
 const range: Infer = ({ inputs: [start, limit, delta] }) => {

@@ -3,6 +3,7 @@ import { numberAttribute, numbersAttribute } from '../constant-values.ts';
 import {
   axisIn,
   broadcastDims,
+  dimsOfRank,
   type Fact,
   fact,
   type Infer,
@@ -20,10 +21,7 @@ const unknown = (x: Fact | undefined): Fact[] => [fact(x?.dtype, undefined)];
 
 const reshape: Infer = ({ node, inputs: [x, target] }) => {
   const wanted = target?.content;
-  if (wanted === undefined) {
-    const rank = target?.shape?.[0];
-    return [fact(x?.dtype, typeof rank === 'number' ? new Array<Dim>(rank).fill(null) : undefined)];
-  }
+  if (wanted === undefined) return [fact(x?.dtype, dimsOfRank(target?.shape?.[0]))];
   const zeroIsZero = numberAttribute(node, 'allowzero', 0) === 1;
   const shape = wanted.map((dim, i): Dim => (dim === 0 && !zeroIsZero ? (x?.shape?.[i] ?? null) : dim));
   const free = shape.indexOf(-1);
@@ -84,6 +82,7 @@ const unsqueeze: Infer = (call) => {
   const given = listOf(call, 'axes', 1);
   if (x?.shape === undefined || given === undefined) return unknown(x);
   const rank = x.shape.length + given.length;
+  if (dimsOfRank(rank) === undefined) return unknown(x);
   const axes = given.map((axis) => axisIn(axis, rank));
   const rest = [...x.shape];
   return [
