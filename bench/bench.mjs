@@ -37,7 +37,7 @@ const SECTIONS = {
   },
   large: {
     title: 'Peak memory with a model of 6.4 GB, weights beside the model, a table a channel',
-    note: 'Peak resident set of the whole process; what is being quantized is one layer at a time, codes beyond 256 MiB go to disk.',
+    note: 'Peak resident set of the whole process; what is being quantized is one layer at a time, codes beyond 64 MiB go to disk.',
     rows: largeRows,
   },
 };

@@ -68,7 +68,7 @@ export function levelsOf(q: QuantizedTensor): Float32Array {
  */
 export function rowOrder(layout: RowLayout): Uint32Array | undefined {
   const { split, perm } = layout;
-  if (perm.every((axis, i) => axis === i)) return undefined;
+  if (isInRowOrder(layout)) return undefined;
   const strides = new Array<number>(split.length).fill(1);
   for (let i = split.length - 2; i >= 0; i--) strides[i] = strides[i + 1]! * split[i + 1]!;
   const order = new Uint32Array(sizeOf(split));
@@ -85,6 +85,43 @@ export function rowOrder(layout: RowLayout): Uint32Array | undefined {
     }
   }
   return order;
+}
+
+/**
+ * Copies elements of a weight in row order: `into.length` of them from place `begin` on. Takes no memory besides, which a
+ * list of all positions would, as much as the weight itself.
+ */
+export function copyInRowOrder(
+  values: Float32Array,
+  { split, perm }: RowLayout,
+  begin: number,
+  into: Float32Array,
+): void {
+  const strides = new Array<number>(split.length).fill(1);
+  for (let i = split.length - 2; i >= 0; i--) strides[i] = strides[i + 1]! * split[i + 1]!;
+  const dims = perm.map((axis) => split[axis]!);
+  const steps = perm.map((axis) => strides[axis]!);
+  const index = new Array<number>(perm.length).fill(0);
+  let position = 0;
+  for (let axis = dims.length - 1, rest = begin; axis >= 0; axis--) {
+    index[axis] = rest % dims[axis]!;
+    rest = Math.floor(rest / dims[axis]!);
+    position += index[axis]! * steps[axis]!;
+  }
+  for (let i = 0; i < into.length; i++) {
+    into[i] = values[position]!;
+    for (let axis = dims.length - 1; axis >= 0; axis--) {
+      position += steps[axis]!;
+      if (++index[axis]! < dims[axis]!) break;
+      position -= steps[axis]! * dims[axis]!;
+      index[axis] = 0;
+    }
+  }
+}
+
+/** Whether the elements of a weight are in row order as they are. */
+export function isInRowOrder({ perm }: RowLayout): boolean {
+  return perm.every((axis, i) => axis === i);
 }
 
 /** Rows and columns of a layout. */

@@ -1,5 +1,6 @@
 import { type LevelRule, levelTable } from '../ir/levels.ts';
 import {
+  copyInRowOrder,
   type Granularity,
   planesOf,
   type QuantizedTensor,
@@ -54,6 +55,18 @@ export function lowBitCodes(weight: LowBitWeight): QuantizedTensor | undefined {
     }
   }
   return gridCodes(weight, rows, columns) ?? tableCodes(weight, rows, columns, distinct);
+}
+
+/**
+ * Whether a weight of no grid is one of many values for sure: its first row has two sizes, and there are too many values
+ * for a table. Tells nearly every float weight after some hundred elements, in any order, so without a copy of it.
+ */
+export function isOfManyValues(values: Float32Array, layout: RowLayout): boolean {
+  const row = new Float32Array(rowsAndColumns(layout).columns);
+  copyInRowOrder(values, layout, 0, row);
+  const sizes = new Set(row.map(Math.abs));
+  sizes.delete(0);
+  return sizes.size > 1 && distinctValues(values, MOST_LEVELS) === undefined;
 }
 
 /** Values by ascending size; undefined where there are more than `most` (or a NaN). −0 and +0 are two. */

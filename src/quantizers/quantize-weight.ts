@@ -1,6 +1,8 @@
 import { BnnqError } from '../errors.ts';
 import { levelTable, paramCount } from '../ir/levels.ts';
 import {
+  copyInRowOrder,
+  isInRowOrder,
   planesOf,
   type QuantizedTensor,
   type RowLayout,
@@ -12,7 +14,7 @@ import { Encoder } from './encode.ts';
 import { groupSizeOf, type QuantizeSettings, resolveOptions } from './options.ts';
 import { parseScheme } from './registry.ts';
 import { TableValues } from './table-values.ts';
-import { inRowOrder, weightValues } from './weight-values.ts';
+import { weightValues } from './weight-values.ts';
 
 /** A discretized weight, and how near it is to the original: computed from the stored levels. */
 export interface WeightFit {
@@ -57,7 +59,8 @@ export function quantizeWeight(
   const { rows, columns } = rowsAndColumns(layout);
   const groupSize = groupSizeOf(granularity, rows, columns);
   const tables = tableCount({ rows, columns, granularity, groupSize });
-  const values = inRowOrder(weightValues(tensor, name), layout);
+  const values = weightValues(tensor, name);
+  const inOrder = isInRowOrder(layout);
 
   const fitOptions = { ...options, single: granularity === 'tensor' };
   const rule = scheme.rule(options);
@@ -68,10 +71,12 @@ export function quantizeWeight(
   const table = new TableValues();
   const sums: Sums = { energy: 0, cross: 0, power: 0, error: 0 };
   const tableLength = granularity === 'tensor' ? values.length : Math.min(groupSize, columns);
+  const scratch = new Float32Array(inOrder ? 0 : tableLength);
   for (let t = 0, begin = 0; t < tables; t++) {
     const rowEnd = granularity === 'tensor' ? values.length : (Math.floor(begin / columns) + 1) * columns;
     const end = Math.min(begin + tableLength, rowEnd);
-    const part = values.subarray(begin, end);
+    const part = inOrder ? values.subarray(begin, end) : scratch.subarray(0, end - begin);
+    if (!inOrder) copyInRowOrder(values, layout, begin, part);
     table.load(part);
     const own = params.subarray(t * width, (t + 1) * width);
     const fitted = part.some((value) => value !== 0) ? scheme.fit(table, fitOptions) : undefined;

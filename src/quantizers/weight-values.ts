@@ -1,5 +1,5 @@
 import { BnnqError } from '../errors.ts';
-import { type RowLayout, rowOrder } from '../ir/quantized-tensor.ts';
+import { copyInRowOrder, isInRowOrder, type RowLayout } from '../ir/quantized-tensor.ts';
 import { DATA_TYPES, type DataType } from '../tensor/dtype.ts';
 import { bfloat16ToNumber, float16ToNumber } from '../tensor/float16.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -57,9 +57,8 @@ function notFinite(weight: Tensor, values: Float32Array, name: string, index: nu
 
 /** The values in row order (see RowLayout): the same array where that is the order that they have. */
 export function inRowOrder(values: Float32Array, layout: RowLayout): Float32Array {
-  const order = rowOrder(layout);
-  if (order === undefined) return values;
+  if (isInRowOrder(layout)) return values;
   const rows = new Float32Array(values.length);
-  for (let i = 0; i < rows.length; i++) rows[i] = values[order[i]!]!;
+  copyInRowOrder(values, layout, 0, rows);
   return rows;
 }

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { quantizedInitializer } from '../../src/ir/quantized-initializer.ts';
 import {
   codesOf,
+  copyInRowOrder,
   dequantize,
   levelsOf,
   payloadBytes,
@@ -115,5 +116,34 @@ describe('a discretized weight', () => {
     expect(read('BFLOAT16').data).toEqual(Uint16Array.of(0x3f80, 0x4040, 0x40a0, 0xbf80, 0xc040, 0xc0a0));
     expect(() => read('INT8')).toThrow('initializer "w": a weight of type INT8 cannot be discretized');
     expect(quantizedInitializer('w', sample('tensor', 6)).byteLength).toBe(3 + 4);
+  });
+});
+
+describe('elements in row order', () => {
+  it('are those at the listed positions, from any place on', () => {
+    for (const [split, perm] of [
+      [
+        [4, 6],
+        [1, 0],
+      ],
+      [
+        [2, 3, 4, 5],
+        [0, 2, 1, 3],
+      ],
+      [
+        [3, 1, 4],
+        [2, 1, 0],
+      ],
+      [[7], [0]],
+    ] as const) {
+      const layout = { split, perm, rowAxes: 1 };
+      const values = Float32Array.from({ length: split.reduce((a: number, b) => a * b, 1) }, (_, i) => i);
+      const order = [...(rowOrder(layout) ?? values)];
+      for (let begin = 0; begin < values.length; begin += 3) {
+        const part = new Float32Array(Math.min(5, values.length - begin));
+        copyInRowOrder(values, layout, begin, part);
+        expect([...part]).toEqual(order.slice(begin, begin + part.length));
+      }
+    }
   });
 });

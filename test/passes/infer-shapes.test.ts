@@ -208,6 +208,7 @@ describe('shape inference', () => {
     for (const rank of [2 ** 40, 2 ** 31, 65]) {
       const bytes = modelBytes({
         input: [value('x', [4]), value('s', [rank])],
+        output: [{ name: 'y' }],
         node: [{ opType, input, output: ['y'] }],
       });
       expect(inferShapes(readOnnx(bytes)).get('y')!.shape).toBeUndefined();

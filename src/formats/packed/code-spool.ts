@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { payloadBytes, type QuantizedTensor } from '../../ir/quantized-tensor.ts';
 import { fileError, readPart } from '../file.ts';
 
-/** Codes that stay in memory: those of a network of a billion weights at two bits. */
-const MAX_RESIDENT_CODES: number = 2 ** 28;
+/** Codes that stay in memory: those of a network of 128 million weights at four bits. */
+const MAX_RESIDENT_CODES: number = 2 ** 26;
 
 /**
  * Keeps the codes of discretized weights, in memory as long as they are few, then in a temporary file that has no name,

@@ -1,7 +1,7 @@
 import type { Model } from '../../ir/graph.ts';
 import { isQuantDomain } from '../../passes/quant-domains.ts';
 import { DATA_TYPES } from '../../tensor/dtype.ts';
-import { lowBitCodes } from '../low-bit.ts';
+import { isOfManyValues, lowBitCodes } from '../low-bit.ts';
 import type { WeightFit } from '../quantize-weight.ts';
 import { inRowOrder, weightValues } from '../weight-values.ts';
 import type { PlannedWeight } from './plan-weights.ts';
@@ -13,7 +13,9 @@ import { readWeight, type WeightElements } from './read-weight.ts';
  */
 export function lowBitOf(planned: PlannedWeight, { tensor, grid }: WeightElements): WeightFit | undefined {
   const { layout, shape, name } = planned;
-  const values = inRowOrder(weightValues(tensor, name), layout);
+  const elements = weightValues(tensor, name);
+  if (grid === undefined && isOfManyValues(elements, layout)) return undefined;
+  const values = inRowOrder(elements, layout);
   const inRows = (list: Float32Array): Float32Array => (list.length === 1 ? list : inRowOrder(list, layout));
   const quantized = lowBitCodes({
     dtype: tensor.dtype,
