@@ -62,41 +62,8 @@ export function levelsOf(q: QuantizedTensor): Float32Array {
   return levels;
 }
 
-/**
- * Position in the original row-major element order of every row-ordered element; undefined where the two orders are the
- * same (weights whose first axis is the output channel).
- */
-export function rowOrder(layout: RowLayout): Uint32Array | undefined {
-  const { split, perm } = layout;
-  if (isInRowOrder(layout)) return undefined;
-  const strides = new Array<number>(split.length).fill(1);
-  for (let i = split.length - 2; i >= 0; i--) strides[i] = strides[i + 1]! * split[i + 1]!;
-  const order = new Uint32Array(sizeOf(split));
-  const index = new Array<number>(perm.length).fill(0);
-  let position = 0;
-  for (let i = 0; i < order.length; i++) {
-    order[i] = position;
-    for (let axis = perm.length - 1; axis >= 0; axis--) {
-      const from = perm[axis]!;
-      position += strides[from]!;
-      if (++index[axis]! < split[from]!) break;
-      position -= strides[from]! * split[from]!;
-      index[axis] = 0;
-    }
-  }
-  return order;
-}
-
-/**
- * Copies elements of a weight in row order: `into.length` of them from place `begin` on. Takes no memory besides, which a
- * list of all positions would, as much as the weight itself.
- */
-export function copyInRowOrder(
-  values: Float32Array,
-  { split, perm }: RowLayout,
-  begin: number,
-  into: Float32Array,
-): void {
+/** Positions in the original row-major element order of the row-ordered elements from `begin` on, as many as `into` holds. */
+function fillPositions({ split, perm }: RowLayout, begin: number, into: Uint32Array): void {
   const strides = new Array<number>(split.length).fill(1);
   for (let i = split.length - 2; i >= 0; i--) strides[i] = strides[i + 1]! * split[i + 1]!;
   const dims = perm.map((axis) => split[axis]!);
@@ -109,13 +76,42 @@ export function copyInRowOrder(
     position += index[axis]! * steps[axis]!;
   }
   for (let i = 0; i < into.length; i++) {
-    into[i] = values[position]!;
+    into[i] = position;
     for (let axis = dims.length - 1; axis >= 0; axis--) {
       position += steps[axis]!;
       if (++index[axis]! < dims[axis]!) break;
       position -= steps[axis]! * dims[axis]!;
       index[axis] = 0;
     }
+  }
+}
+
+/**
+ * Position in the original row-major element order of every row-ordered element; undefined where the two orders are the
+ * same (weights whose first axis is the output channel).
+ */
+export function rowOrder(layout: RowLayout): Uint32Array | undefined {
+  if (isInRowOrder(layout)) return undefined;
+  const order = new Uint32Array(sizeOf(layout.split));
+  fillPositions(layout, 0, order);
+  return order;
+}
+
+/** Positions that are listed at a time where all of them would take as much memory as the weight. */
+const STRETCH = 4096;
+
+/** Copies elements of a weight in row order: `into.length` of them from place `begin` on. */
+export function copyInRowOrder(
+  values: Float32Array,
+  layout: RowLayout,
+  begin: number,
+  into: Float32Array,
+): void {
+  const positions = new Uint32Array(Math.min(into.length, STRETCH));
+  for (let at = 0; at < into.length; at += STRETCH) {
+    const part = positions.subarray(0, into.length - at);
+    fillPositions(layout, begin + at, part);
+    for (let i = 0; i < part.length; i++) into[at + i] = values[part[i]!]!;
   }
 }
 

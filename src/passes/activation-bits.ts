@@ -2,6 +2,7 @@ import type { Model, Node } from '../ir/graph.ts';
 import { producersOf } from '../ir/traverse.ts';
 import { floatsOf } from './constant-elementwise.ts';
 import { isQuantDomain } from './quant-domains.ts';
+import { VIEWS } from './weight-chain.ts';
 
 /** How few values an activation has, and the operator that makes it so. */
 export interface ActivationBits {
@@ -10,16 +11,7 @@ export interface ActivationBits {
 }
 
 /** Operators that give values that their input had, at most in another shape or order. */
-const PASSING: ReadonlySet<string> = new Set([
-  'Identity',
-  'Reshape',
-  'Flatten',
-  'Squeeze',
-  'Unsqueeze',
-  'Transpose',
-  'Dropout',
-  'MaxPool',
-]);
+const PASSING: ReadonlySet<string> = new Set([...VIEWS, 'Dropout', 'MaxPool']);
 
 /** Bits of the values of a graph that Sign, BipolarQuant, Quant, MultiThreshold or a choice of two constants round; undefined for all others. */
 export function activationBits(model: Model): (name: string) => ActivationBits | undefined {

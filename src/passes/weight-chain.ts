@@ -92,7 +92,8 @@ export class WeightChains {
   }
 }
 
-const VIEWS: ReadonlySet<string> = new Set([
+/** Operators that give the elements of their first operand in another shape or order. */
+export const VIEWS: ReadonlySet<string> = new Set([
   'Identity',
   'Reshape',
   'Flatten',

@@ -1,4 +1,4 @@
-import type { QuantizedTensor, RowLayout } from '../ir/quantized-tensor.ts';
+import { isInRowOrder, type QuantizedTensor, type RowLayout } from '../ir/quantized-tensor.ts';
 import type { PreparedWeights, WeightRows } from '../kernels/contract.ts';
 import { sizeOf, type Tensor } from '../tensor/tensor.ts';
 import { codedRowRange, codedRows } from './coded-rows.ts';
@@ -10,17 +10,13 @@ function hasLeadingRows(q: QuantizedTensor, axes: number): boolean {
   return (
     q.rows * q.columns === sizeOf(q.shape) &&
     q.rows === sizeOf(q.shape.slice(0, axes)) &&
-    isIdentity(q.layout.perm)
+    isInRowOrder(q.layout)
   );
 }
 
 /** Whether the codes of a matrix [K,N] lie in N rows of K columns. */
 function hasColumnRows(q: QuantizedTensor): boolean {
   return q.shape.length === 2 && q.rows === q.shape[1] && isTransposed(q.layout);
-}
-
-function isIdentity(perm: readonly number[]): boolean {
-  return perm.every((axis, i) => axis === i);
 }
 
 /** Rows are the last axes of the split, columns the first ones, each in their order. */

@@ -1,3 +1,4 @@
+import { roundHalfEven } from '../../tensor/round.ts';
 import type { LayerCall } from './layer-call.ts';
 
 /** Taps of one output pixel beyond which an image is not made smaller this way: every tap costs three nodes. */
@@ -52,12 +53,6 @@ export function tableTaps(from: number, to: number): Taps | undefined {
     const delta = roundHalfEven(Math.fround(centre - base) * TABLE_SIZE) / TABLE_SIZE;
     return { first: base - 1, weight: (pixel) => cubic(Math.abs(base + delta - pixel)) };
   });
-}
-
-function roundHalfEven(x: number): number {
-  const floor = Math.floor(x);
-  const rest = x - floor;
-  return rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? floor + 1 : floor;
 }
 
 function tapsOf(

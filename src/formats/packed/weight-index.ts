@@ -2,6 +2,7 @@ import { BnnqError } from '../../errors.ts';
 import { LEVEL_RULES, type LevelRule, paramCount } from '../../ir/levels.ts';
 import {
   type Granularity,
+  isInRowOrder,
   type QuantizedTensor,
   type RowLayout,
   rowsAndColumns,
@@ -63,7 +64,7 @@ export function sharedSettings(weights: readonly QuantizedTensor[]): SharedSetti
 export function weightEntry(name: string, q: QuantizedTensor, shared: SharedSettings): WeightEntry {
   const own = Object.fromEntries(SHARED.filter((key) => q[key] !== shared[key]).map((key) => [key, q[key]]));
   const { split, perm, rowAxes } = q.layout;
-  const plain = rowAxes === 1 && perm.every((axis, i) => axis === i) && sameList(split, q.shape);
+  const plain = rowAxes === 1 && isInRowOrder(q.layout) && sameList(split, q.shape);
   return {
     name,
     shape: q.shape,

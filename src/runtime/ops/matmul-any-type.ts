@@ -1,5 +1,8 @@
-import type { Tensor } from '../../tensor/tensor.ts';
+import type { NumericArray, Tensor } from '../../tensor/tensor.ts';
 import { isBig } from './elementwise.ts';
+
+/** Σ left[p + j]·right[q + j·step] over j < k. */
+type Dot<Data> = (left: Data, p: number, right: Data, q: number, k: number, step: number) => number | bigint;
 
 /** Matrix products for the types that have no kernel: y [count, m, n] from the matrices that start at the given offsets. */
 export function matmulAnyType(
@@ -13,63 +16,39 @@ export function matmulAnyType(
   n: number,
 ): void {
   const isWord = a.dtype === 'INT32' || a.dtype === 'UINT32';
-  const multiply = isBig(a.dtype) ? multiplyBig : isWord ? multiplyWords : multiplyNumbers;
+  const dot = (isBig(a.dtype) ? dotOfBig : isWord ? dotOfWords : dotOfNumbers) as Dot<NumericArray>;
+  const [left, right] = [a.data as NumericArray, b.data as NumericArray];
+  const sums = y.data as Float64Array;
   startsA.forEach((startA, i) => {
     for (let row = 0; row < m; row++)
       for (let column = 0; column < n; column++)
-        multiply(a, b, y, startA + row * k, startsB[i]! + column, (i * m + row) * n + column, k, n);
+        sums[(i * m + row) * n + column] = dot(
+          left,
+          startA + row * k,
+          right,
+          startsB[i]! + column,
+          k,
+          n,
+        ) as number;
   });
 }
 
-/** y[at] = Σ a[p + j]·b[q + j·step], summed in float64 and rounded or wrapped once. */
-function multiplyNumbers(
-  a: Tensor,
-  b: Tensor,
-  y: Tensor,
-  p: number,
-  q: number,
-  at: number,
-  k: number,
-  step: number,
-): void {
-  const left = a.data as Float64Array;
-  const right = b.data as Float64Array;
+/** Summed in float64; rounded or wrapped once, where it is stored. */
+const dotOfNumbers: Dot<Float64Array> = (left, p, right, q, k, step) => {
   let sum = 0;
   for (let j = 0; j < k; j++) sum += left[p + j]! * right[q + j * step]!;
-  (y.data as Float64Array)[at] = sum;
-}
+  return sum;
+};
 
-/** The same of 32-bit integers, wrapped around: float64 would not hold their products. */
-function multiplyWords(
-  a: Tensor,
-  b: Tensor,
-  y: Tensor,
-  p: number,
-  q: number,
-  at: number,
-  k: number,
-  step: number,
-): void {
-  const left = a.data as Int32Array;
-  const right = b.data as Int32Array;
+/** Of 32-bit integers, wrapped around: float64 would not hold their products. */
+const dotOfWords: Dot<Int32Array> = (left, p, right, q, k, step) => {
   let sum = 0;
   for (let j = 0; j < k; j++) sum = (sum + Math.imul(left[p + j]!, right[q + j * step]!)) | 0;
-  (y.data as Int32Array)[at] = sum;
-}
+  return sum;
+};
 
-function multiplyBig(
-  a: Tensor,
-  b: Tensor,
-  y: Tensor,
-  p: number,
-  q: number,
-  at: number,
-  k: number,
-  step: number,
-): void {
-  const left = a.data as BigInt64Array;
-  const right = b.data as BigInt64Array;
+const dotOfBig: Dot<BigInt64Array> = (left, p, right, q, k, step) => {
   let sum = 0n;
   for (let j = 0; j < k; j++) sum += left[p + j]! * right[q + j * step]!;
-  (y.data as BigInt64Array)[at] = sum;
-}
+  return sum;
+};
