@@ -44,7 +44,7 @@ export type {
 } from './eval/types.ts';
 export { openDataset } from './formats/datasets/open-dataset.ts';
 export { checkWritable, type WriteOptions, writeFileAtomically } from './formats/file.ts';
-export { notConverted } from './formats/keras/import.ts';
+export { notConverted } from './formats/keras/not-converted.ts';
 export { readNpy, writeNpy } from './formats/npy/npy.ts';
 export { CodeSpool } from './formats/packed/code-spool.ts';
 export type { PackedSize } from './formats/packed/pack.ts';

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { readFileBytes } from '../formats/file.ts';
-import { notConverted } from '../formats/keras/import.ts';
+import { notConverted } from '../formats/keras/not-converted.ts';
 import { MAX_MODEL_BYTES } from '../formats/limits.ts';
 import { CODES_TENSOR, GRAPH_TENSOR, LEVELS_TENSOR } from '../formats/packed/format.ts';
 import type { PackedSize } from '../formats/packed/pack.ts';

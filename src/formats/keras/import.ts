@@ -9,6 +9,7 @@ import { convertModel } from './model/convert-model.ts';
 import { modernLayer } from './model/keras1.ts';
 import { layerJsonOf, layerKey } from './model/layer-json.ts';
 import { modelKind } from './model/model-call.ts';
+import { NOT_CONVERTED } from './not-converted.ts';
 import { KerasTensor } from './tensor.ts';
 import { unknownLayer } from './unknown-layer.ts';
 
@@ -21,14 +22,6 @@ const MAX_CALLS = 10_000;
 
 /** Names in one note. */
 const MAX_LISTED = 20;
-
-/** Key of `Model.metadata`: what could not be converted, a line for each layer. */
-const NOT_CONVERTED = 'keras.not-converted';
-
-/** The layers of a Keras model that have no operators here, each with place and reason; also after packing. */
-export function notConverted(model: Model): string[] {
-  return model.metadata.get(NOT_CONVERTED)?.split('\n') ?? [];
-}
 
 export interface KerasOptions {
   /** Where the model came from; `format` is always `keras`. */

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { BnnqError } from '../../../src/errors.ts';
-import { notConverted } from '../../../src/formats/keras/import.ts';
+import { notConverted } from '../../../src/formats/keras/not-converted.ts';
 import { readModel, readModelBytes } from '../../../src/formats/read-model.ts';
 import type { Model } from '../../../src/ir/graph.ts';
 import { readGolden, relativeError, runInOrder } from './golden.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { notConverted } from '../../../src/formats/keras/import.ts';
+import { notConverted } from '../../../src/formats/keras/not-converted.ts';
 import { readModel } from '../../../src/formats/read-model.ts';
 import type { Tensor } from '../../../src/tensor/tensor.ts';
 import { sharedData } from '../../shared-data.ts';

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { BnnqError } from '../../../src/errors.ts';
 import type { Json, JsonObject } from '../../../src/formats/keras/contract.ts';
-import { importKeras, notConverted } from '../../../src/formats/keras/import.ts';
+import { importKeras } from '../../../src/formats/keras/import.ts';
+import { notConverted } from '../../../src/formats/keras/not-converted.ts';
 import { packModel } from '../../../src/formats/packed/pack.ts';
 import { quantizeModel } from '../../../src/quantizers/quantize-model.ts';
 import { createSession } from '../../../src/runtime/session.ts';

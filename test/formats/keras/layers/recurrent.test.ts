@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { JsonObject } from '../../../../src/formats/keras/contract.ts';
-import { importKeras, notConverted } from '../../../../src/formats/keras/import.ts';
+import { importKeras } from '../../../../src/formats/keras/import.ts';
+import { notConverted } from '../../../../src/formats/keras/not-converted.ts';
 import type { Model } from '../../../../src/ir/graph.ts';
 import { floatData } from '../../../../src/tensor/tensor.ts';
 import { memorySource, sequential, type Variable } from '../memory-source.ts';
