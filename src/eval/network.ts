@@ -26,12 +26,15 @@ export interface Outputs {
   valuesOf(index: number): Float32Array;
 }
 
+/** Where data goes in and what is looked at: one input, one output of a graph, and the batch size that the input's shape fixes, if it does. */
+export type Ends = Pick<Network, 'input' | 'output' | 'fixedBatch'>;
+
 /**
- * @param output name of the output to score; the first when absent
- * @throws option (no such output), unsupported (several inputs, unknown operators)
+ * @param output name of the output; the first when absent
+ * @throws option (no such output), unsupported (several inputs)
  */
-export function openNetwork(model: Model, kernels: Kernels, output?: string): Network {
-  const { inputs, outputs } = model.graph;
+export function endsOf(graph: Graph, output?: string): Ends {
+  const { inputs, outputs } = graph;
   const [input] = inputs;
   if (input === undefined || inputs.length > 1)
     throw new BnnqError(
@@ -44,13 +47,21 @@ export function openNetwork(model: Model, kernels: Kernels, output?: string): Ne
       'option',
       `the network has no output "${name ?? ''}", only ${outputs.map((value) => value.name).join(', ')}`,
     );
+  const batch = input.shape?.[0];
+  return { input, output: name, fixedBatch: typeof batch === 'number' && batch > 0 ? batch : undefined };
+}
+
+/**
+ * @param output name of the output to score; the first when absent
+ * @throws option (no such output), unsupported (several inputs, unknown operators)
+ */
+export function openNetwork(model: Model, kernels: Kernels, output?: string): Network {
+  const ends = endsOf(model.graph, output);
+  const { input, output: name } = ends;
   const softmax = endsInSoftmax(model.graph, name);
   const session = createSession(model, { kernels });
-  const batch = input.shape?.[0];
   return {
-    input,
-    output: name,
-    fixedBatch: typeof batch === 'number' && batch > 0 ? batch : undefined,
+    ...ends,
     run: (feed) => readOutputs(name, session.run(new Map([[input.name, feed]])).get(name)!, softmax),
     dispose: () => session.dispose(),
   };

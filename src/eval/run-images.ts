@@ -113,7 +113,7 @@ function checkWidth(classes: number | undefined, reference: OutputTable | undefi
 }
 
 /** An input of zeros for that many images. */
-export function feedOf(network: Network, feeder: Feeder, batch: number): Tensor {
+export function feedOf(network: Pick<Network, 'input'>, feeder: Feeder, batch: number): Tensor {
   const declared = network.input.shape ?? [];
   const shape = declared.length === 0 ? [batch, feeder.elements] : [batch, ...feeder.dims];
   return zeros(feeder.dtype, shape);

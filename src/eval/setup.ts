@@ -57,7 +57,7 @@ export interface Setup {
 
 /** The way from samples like `first` to the network's input. */
 export function feederFor(
-  network: Network,
+  network: Pick<Network, 'input'>,
   first: Awaited<ReturnType<Dataset['sample']>>,
   preprocess: Preprocess | undefined,
 ): Feeder {
@@ -104,10 +104,17 @@ export async function prepare(
   };
 }
 
-function resolvePreprocess(
-  network: Network,
+/**
+ * The steps that pictures go through: those asked for, by name or as they are, or what suits the network's input.
+ * @throws option (unknown preset, bad file), mismatch (an input that takes no pictures)
+ */
+export function resolvePreprocess(
+  network: Pick<Network, 'input'>,
   picture: { width: number; height: number; channels: number },
-  options: EvaluateOptions,
+  options: {
+    readonly preprocess?: string | Preprocess | undefined;
+    readonly labelOffset?: number | undefined;
+  },
 ): Preprocess {
   const { preprocess: choice, labelOffset } = options;
   const chosen = typeof choice === 'string' ? readPreprocess(choice) : choice;
