@@ -20,7 +20,8 @@ type WasmFunction =
   | 'affine'
   | 'maxPool'
   | 'divideByCounts'
-  | 'softmax';
+  | 'softmax'
+  | 'addProducts';
 
 let bytes: Uint8Array | undefined;
 let compiled: object | undefined;
