@@ -86,7 +86,7 @@ export function quantizeModel(
   let done = 0;
   for (const planned of chosen) {
     try {
-      const found = encode(model, planned, options.get(planned.name)!);
+      const found = encodeWeight(model, planned, options.get(planned.name)!);
       if (typeof found === 'string') left.push({ name: planned.name, reason: found });
       else {
         replaced.set(planned.name, quantizedInitializer(planned.name, keep(found.quantized)));
@@ -105,10 +105,15 @@ export function quantizeModel(
   return { model: withConstants(model, replaced), layers, skipped: [...left, ...skipped] };
 }
 
-type Encoded = WeightFit & { readonly kept: boolean };
+/** A discretized weight; `kept` where its values were of few bits already. */
+export type EncodedWeight = WeightFit & { readonly kept: boolean };
 
-/** The codes of one weight; or why it is left as it is. */
-function encode(model: Model, planned: PlannedWeight, options: QuantizeOptions): Encoded | string {
+/** The codes of one weight; or why it is left as it is. @throws weight for NaN and infinities */
+export function encodeWeight(
+  model: Model,
+  planned: PlannedWeight,
+  options: QuantizeOptions,
+): EncodedWeight | string {
   const elements = readWeight(model, planned);
   if (typeof elements === 'string') return elements;
   const found = lowBitOf(planned, elements);
@@ -119,7 +124,7 @@ function encode(model: Model, planned: PlannedWeight, options: QuantizeOptions):
   return { ...quantizeWeight(elements.tensor, planned.layout, options, planned.name), kept: false };
 }
 
-function reportOf(planned: PlannedWeight, { quantized, kept, ...fit }: Encoded): LayerReport {
+function reportOf(planned: PlannedWeight, { quantized, kept, ...fit }: EncodedWeight): LayerReport {
   const { name, source, node, opType, rows, columns, count, chain } = planned;
   const { scheme, bits, granularity } = quantized;
   const bytes = payloadBytes(quantized);
