@@ -1,6 +1,7 @@
 import type { Attribute, Initializer, Node } from '../ir/graph.ts';
-import { bfloat16ToNumber, float16ToNumber } from '../tensor/float16.ts';
-import { sizeOf } from '../tensor/tensor.ts';
+import type { DataType } from '../tensor/dtype.ts';
+import { bfloat16ToNumber, float16ToNumber, numberToBfloat16, numberToFloat16 } from '../tensor/float16.ts';
+import { sizeOf, type Tensor } from '../tensor/tensor.ts';
 
 /** Values of a floating-point constant (FLOAT, FLOAT16, BFLOAT16) as numbers; undefined for other types, for codes and for nothing. */
 export function floatValues(constant: Initializer | undefined): Float64Array | undefined {
@@ -10,6 +11,13 @@ export function floatValues(constant: Initializer | undefined): Float64Array | u
   if (dtype === 'FLOAT16') return Float64Array.from(constant.read().data as Uint16Array, float16ToNumber);
   if (dtype === 'BFLOAT16') return Float64Array.from(constant.read().data as Uint16Array, bfloat16ToNumber);
   return undefined;
+}
+
+/** A tensor of a type that `floatValues` reads; every value is rounded to it once (for BFLOAT16 by way of float32). */
+export function floatTensor(dtype: DataType, shape: readonly number[], values: ArrayLike<number>): Tensor {
+  if (dtype === 'FLOAT16') return { dtype, shape, data: Uint16Array.from(values, numberToFloat16) };
+  if (dtype === 'BFLOAT16') return { dtype, shape, data: Uint16Array.from(values, numberToBfloat16) };
+  return { dtype: 'FLOAT', shape, data: Float32Array.from(values) };
 }
 
 /** Values of an integer constant as numbers. */

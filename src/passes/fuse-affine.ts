@@ -1,6 +1,6 @@
 import type { Initializer, Model, Node } from '../ir/graph.ts';
-import { affineOfBatchNorm } from './batch-norm.ts';
-import { floatValues, numberAttribute } from './constant-values.ts';
+import { affineOfBatchNorm, batchNormOf } from './batch-norm.ts';
+import { floatValues } from './constant-values.ts';
 import { asFused, BIAS, FUSED_DOMAIN, isOpen, outputChannels, SCALE } from './fused.ts';
 import { GraphEditor } from './graph-editor.ts';
 import type { Pass } from './pass.ts';
@@ -106,13 +106,9 @@ function constantOf(editor: GraphEditor, name: string, values: Float64Array): st
 }
 
 function batchNormAffine(editor: GraphEditor, node: Node): ChannelAffine | undefined {
-  const isTraining =
-    numberAttribute(node, 'training_mode', 0) !== 0 || numberAttribute(node, 'spatial', 1) === 0;
-  if (isTraining || node.outputs.filter((name) => name !== '').length !== 1) return undefined;
-  const values = node.inputs.slice(1).map((name) => floatValues(editor.constant(name)));
-  const [gamma, beta, mean, variance] = values;
-  if (!gamma || !beta || !mean || !variance) return undefined;
-  const epsilon = numberAttribute(node, 'epsilon', Math.fround(1e-5));
+  const norm = batchNormOf(node, (name) => editor.constant(name));
+  if (norm === undefined) return undefined;
+  const { gamma, beta, mean, variance, epsilon } = norm;
   return { input: node.inputs[0]!, ...affineOfBatchNorm(gamma, beta, mean, variance, epsilon) };
 }
 
