@@ -9,6 +9,24 @@ export interface LinearAlgebra {
   /** A matrix of zeros [rowsA, rowsB] that sums products of rows; without `rowsB` the rows are multiplied by themselves. */
   gram(rowsA: number, rowsB?: number): Gram;
 
+  /**
+   * Factors a symmetric matrix [n, n], A = L·Lᵀ, in place; only the lower triangle is read, that above the diagonal becomes 0.
+   *
+   * @returns −1, or the index of the first pivot that is not positive and finite; then the content is undefined
+   */
+  cholesky(matrix: Float64Array, n: number): number;
+
+  /** Replaces each row r of `rows` [m, n] by the x with x·H = r, where `factor` is the L of H = L·Lᵀ. */
+  solveCholesky(factor: Float64Array, n: number, rows: Float64Array, m: number): void;
+
+  /**
+   * Writes the upper triangular U with H⁻¹ = Uᵀ·U to `upper` [n, n]: what GPTQ calls the Cholesky factor of the inverse
+   * Hessian. `matrix` is left as it is; only its upper triangle is read.
+   *
+   * @returns −1, or the index of a pivot that is not positive and finite; then `upper` is left as it was
+   */
+  upperCholeskyOfInverse(matrix: Float64Array, n: number, upper: Float64Array): number;
+
   /** Frees what the set holds, its `Gram`s included. */
   dispose(): void;
 }

@@ -1,3 +1,5 @@
+import { choleskyOperations } from './cholesky/operations.ts';
+import { choleskyReference, substituteReference } from './cholesky/reference.ts';
 import type { LinearAlgebra } from './contract.ts';
 import { ReferenceGram } from './gram/reference.ts';
 
@@ -6,6 +8,7 @@ export function createReferenceLinearAlgebra(): LinearAlgebra {
   return {
     name: 'reference',
     gram: (rowsA, rowsB) => new ReferenceGram(rowsA, rowsB),
+    ...choleskyOperations({ cholesky: choleskyReference, substitute: substituteReference }),
     dispose() {},
   };
 }

@@ -1,4 +1,6 @@
 import { Workspace } from '../wasm/workspace.ts';
+import { choleskyOperations } from './cholesky/operations.ts';
+import { choleskySimd, substituteSimd } from './cholesky/simd.ts';
 import type { LinearAlgebra } from './contract.ts';
 import { SimdGram } from './gram/simd.ts';
 
@@ -8,6 +10,10 @@ export function createSimdLinearAlgebra(): LinearAlgebra {
   return {
     name: 'simd',
     gram: (rowsA, rowsB) => new SimdGram(workspace, rowsA, rowsB),
+    ...choleskyOperations({
+      cholesky: (matrix, n) => choleskySimd(workspace, matrix, n),
+      substitute: (factor, n, rows, m, isUpper) => substituteSimd(workspace, factor, n, rows, m, isUpper),
+    }),
     dispose: () => workspace.dispose(),
   };
 }

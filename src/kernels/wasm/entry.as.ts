@@ -7,6 +7,7 @@ export { multiply } from '../gemm/multiply.as.ts';
 export { packPatches, packRows } from '../gemm/pack.as.ts';
 export { padPlanes } from '../gemm/pad.as.ts';
 export { finishVector, multiplyVector } from '../linear/multiply-vector.as.ts';
+export { cholesky, substitute } from '../linear-algebra/cholesky/cholesky.as.ts';
 export { addProducts } from '../linear-algebra/gram/gram.as.ts';
 export { divideByCounts, maxPool } from '../pool/pool.as.ts';
 export { softmax } from '../softmax/softmax.as.ts';

@@ -21,7 +21,9 @@ type WasmFunction =
   | 'maxPool'
   | 'divideByCounts'
   | 'softmax'
-  | 'addProducts';
+  | 'addProducts'
+  | 'cholesky'
+  | 'substitute';
 
 let bytes: Uint8Array | undefined;
 let compiled: object | undefined;
