@@ -1,0 +1,151 @@
+import { BnnqError } from '../../errors.ts';
+import type { Graph } from '../../ir/graph.ts';
+import { producersOf } from '../../ir/traverse.ts';
+import type { Tensor } from '../../tensor/tensor.ts';
+import { klDivergence } from '../metrics.ts';
+import { endsInSoftmax } from '../network.ts';
+import type { SensitivityTable } from './table.ts';
+
+type Measure = SensitivityTable['measure'];
+
+/** Operators that hand values on, at most in another shape or width. */
+const PASSING = new Set(['Identity', 'Reshape', 'Flatten', 'Squeeze', 'Unsqueeze', 'Cast']);
+
+/**
+ * The values that tell how well a network does: an output, or, where it is the index of a class, what the index is taken
+ * from, for an index that stays the same says nothing of how near it came to another.
+ */
+export function tellingValue(graph: Graph, output: string): string {
+  const producers = producersOf(graph.nodes);
+  let name = output;
+  for (let node = producers.get(name); node !== undefined; node = producers.get(name)) {
+    if (node.opType === 'ArgMax' || (node.opType === 'TopK' && node.outputs[1] === name))
+      return node.inputs[0]!;
+    if (!PASSING.has(node.opType)) break;
+    name = node.inputs[0]!;
+  }
+  return output;
+}
+
+/** Outputs of the float network on all images, and how far those of another are from them. */
+export class FloatOutputs {
+  readonly #graph: Graph;
+  readonly #values: Map<string, Float32Array>[] = [];
+  readonly #rows: number[] = [];
+  #shapes: ReadonlyMap<string, readonly number[]> | undefined;
+  #names: readonly string[];
+  #measure: Measure = 'mse';
+  #spreads: ReadonlyMap<string, number> = new Map();
+
+  /** @param names values that are compared where they are no classes; else the first alone */
+  constructor(graph: Graph, names: readonly string[]) {
+    this.#graph = graph;
+    this.#names = names;
+  }
+
+  get measure(): Measure {
+    return this.#measure;
+  }
+
+  get names(): readonly string[] {
+    return this.#names;
+  }
+
+  get images(): number {
+    return this.#rows.reduce((sum, rows) => sum + rows, 0);
+  }
+
+  /** What the float network gave for the next batch. */
+  add(values: ReadonlyMap<string, Tensor>, images: number): void {
+    this.#shapes ??= new Map([...values].map(([name, { shape }]) => [name, shape]));
+    this.#values.push(new Map(this.#names.map((name) => [name, floatsOf(values.get(name)!, name)])));
+    this.#rows.push(images);
+  }
+
+  /**
+   * To be called when all batches are there.
+   * @param inputShape of a batch: an output of its shape is a picture of the input, not a vector of classes
+   * @param asked the measure, where it shall not be told from the shape of the first output
+   */
+  settle(inputShape: readonly number[], asked: Measure | undefined): void {
+    const [first] = this.#names;
+    const shape = this.#shapes?.get(first!) ?? [];
+    const areClasses = isClassVector(shape, inputShape);
+    if (asked === 'kl' && !areClasses)
+      throw new BnnqError(
+        'option',
+        `measure kl: output "${first}" has the shape [${shape.join(',')}], one value a class is expected, [N, classes]`,
+        { tensor: first! },
+      );
+    this.#measure = asked ?? (areClasses ? 'kl' : 'mse');
+    if (this.#measure === 'kl') this.#names = [first!];
+    this.#spreads = new Map(this.#names.map((name) => [name, spreadOf(this.#values, name)]));
+  }
+
+  /** Begins to compare another network's outputs, batch by batch; an output that is not handed in counts as the same. */
+  comparison(): { add(values: ReadonlyMap<string, Tensor>, batch: number): void; loss(): number } {
+    const sums = new Map(this.#names.map((name) => [name, 0]));
+    const add = (values: ReadonlyMap<string, Tensor>, batch: number): void => {
+      for (const [name, tensor] of values) {
+        const [own, float] = [floatsOf(tensor, name), this.#values[batch]!.get(name)!];
+        const sum = this.#measure === 'kl' ? this.#divergence(float, own, batch) : squares(float, own);
+        sums.set(name, sums.get(name)! + sum);
+      }
+    };
+    const loss = (): number => {
+      let total = 0;
+      for (const [name, sum] of sums)
+        total += this.#measure === 'kl' ? sum / this.images : sum / this.#spreads.get(name)! / sums.size;
+      return Number.isNaN(total) ? Number.POSITIVE_INFINITY : total;
+    };
+    return { add, loss };
+  }
+
+  /** Σ KL(float ‖ own) over the images of a batch. */
+  #divergence(float: Float32Array, own: Float32Array, batch: number): number {
+    const kind = endsInSoftmax(this.#graph, this.#names[0]!) ? 'probabilities' : 'logits';
+    const rows = this.#rows[batch]!;
+    const width = float.length / rows;
+    if (!own.every(Number.isFinite)) return Number.POSITIVE_INFINITY;
+    let sum = 0;
+    for (let row = 0; row < rows; row++) {
+      const [from, to] = [row * width, (row + 1) * width];
+      sum += klDivergence(float.subarray(from, to), own.subarray(from, to), kind);
+    }
+    return sum;
+  }
+}
+
+/** Whether a shape is [N, classes], perhaps with axes of one behind, and not that of the input. */
+function isClassVector(shape: readonly number[], inputShape: readonly number[]): boolean {
+  const wide = shape.slice(1).filter((size) => size !== 1);
+  return wide.length === 1 && shape.join() !== inputShape.join();
+}
+
+/** Σ (float − mean)², or Σ float² where all are the same; 1 where all are 0. */
+function spreadOf(batches: readonly ReadonlyMap<string, Float32Array>[], name: string): number {
+  let [count, total, squared] = [0, 0, 0];
+  for (const values of batches)
+    for (const value of values.get(name)!) {
+      count++;
+      total += value;
+      squared += value * value;
+    }
+  const mean = total / Math.max(1, count);
+  let spread = 0;
+  for (const values of batches) for (const value of values.get(name)!) spread += (value - mean) ** 2;
+  return spread || squared || 1;
+}
+
+function squares(float: Float32Array, own: Float32Array): number {
+  let sum = 0;
+  for (let i = 0; i < own.length; i++) sum += (float[i]! - own[i]!) ** 2;
+  return sum;
+}
+
+function floatsOf({ data }: Tensor, name: string): Float32Array {
+  if (data instanceof Float32Array) return data;
+  if (Array.isArray(data))
+    throw new BnnqError('unsupported', `output "${name}" is text; numbers are compared`, { tensor: name });
+  return Float32Array.from(data as ArrayLike<number>, Number);
+}

@@ -1,0 +1,79 @@
+import type { QuantizeOptions, QuantizeSettings } from '../../quantizers/options.ts';
+
+/** A way to discretize a weight, every setting of it said. */
+export type Candidate = QuantizeOptions;
+
+/** What discretizing one layer in one way costs. */
+export interface SensitivityCell {
+  /**
+   * How far the network's outputs move, a mean over the images; Infinity where an output is no longer finite. Not what
+   * several layers cost together: see `Allocation`.
+   */
+  readonly loss: number;
+  /** Bytes of codes and levels in a packed file. */
+  readonly codeBytes: number;
+  readonly levelBytes: number;
+  /** Set where the weight is of so few bits already that it keeps its values; the loss is 0. */
+  readonly kept?: true;
+}
+
+/** One weight of the network and what each candidate costs it. */
+export interface LayerSensitivity {
+  readonly name: string;
+  readonly node: string;
+  readonly opType: string;
+  readonly shape: readonly number[];
+  /** Number of weights. */
+  readonly count: number;
+  /** By candidate; null where the weight would stay as it is in the source. */
+  readonly cells: readonly (SensitivityCell | null)[];
+}
+
+/** Losses of layers discretized one at a time, all others in float. Plain data. */
+export interface SensitivityTable {
+  readonly schema: 'bnn-quantize/sensitivity@1';
+  /**
+   * `kl`: mean KL(float ‖ discretized) of the outputs' softmax, nats. `mse`: mean squared difference of the outputs
+   * relative to the variance of the float ones, for networks whose output is no vector of classes.
+   */
+  readonly measure: 'kl' | 'mse';
+  /** Values of the network that are compared. */
+  readonly outputs: readonly string[];
+  readonly images: number;
+  /** Of the images and what was done to them; see CalibrationBatches. */
+  readonly fingerprint: string;
+  readonly candidates: readonly Candidate[];
+  /** In the order of the network. */
+  readonly layers: readonly LayerSensitivity[];
+  readonly skipped: readonly { readonly name: string; readonly reason: string }[];
+  readonly seconds: number;
+}
+
+/** What one layer was given. */
+export interface AllocatedLayer {
+  readonly name: string;
+  readonly count: number;
+  /** Place in the table's candidates. */
+  readonly candidate: number;
+  readonly loss: number;
+  /** Bytes of codes and levels. */
+  readonly bytes: number;
+}
+
+/**
+ * A candidate for every layer. The loss is the sum of the layers' own: an estimate, for errors of several layers meet in
+ * the network. They add up well while they are small, from 3 bits on; at 1 and 2 bits the sum is off by a factor, though
+ * it still tells the layers that matter from those that do not.
+ */
+export interface Allocation {
+  /** Settings of each layer, complete, as `quantize` takes them. */
+  readonly perLayer: ReadonlyMap<string, Partial<QuantizeSettings>>;
+  readonly layers: readonly AllocatedLayer[];
+  readonly loss: number;
+  /** Bytes of codes and levels. */
+  readonly payloadBytes: number;
+  /** The same in bits, a weight. */
+  readonly bitsPerWeight: number;
+  /** Whether it keeps the budget; where nothing does, it is the nearest to it. */
+  readonly met: boolean;
+}
