@@ -18,7 +18,7 @@ export interface BatchOptions {
   readonly preprocess?: string | Preprocess | undefined;
   /** So many samples at most, evenly over the dataset, which may be sorted by class; all when absent. */
   readonly samples?: number | undefined;
-  /** Images a batch, where the network leaves that open. */
+  /** Images a batch, where the network leaves that open; a few when absent, for inner values are kept of all of them. */
   readonly batch?: number | undefined;
   /** Output whose first dimension tells whether the network takes any batch; the first when absent. */
   readonly output?: string | undefined;
@@ -110,6 +110,9 @@ export async function openBatches(
   };
 }
 
+/** Images a batch where nothing is asked for: more are hardly faster. */
+const MOST_IMAGES = 8;
+
 /** Images a batch for an input that leaves it open: `asked` or what suits the input's size; 1 where only that works. */
 async function freeBatch(
   model: Model,
@@ -119,7 +122,7 @@ async function freeBatch(
   read: (from: number, to: number) => Promise<Tensor>,
   asked: number | undefined,
 ): Promise<number> {
-  const batch = Math.min(count, asked ?? batchSizeFor(feeder.elements));
+  const batch = Math.min(count, asked ?? Math.min(MOST_IMAGES, batchSizeFor(feeder.elements)));
   if (batch > 1) {
     const two = await read(0, 2);
     try {
