@@ -1,10 +1,10 @@
 import { BnnqError } from '../errors.ts';
-import type { Initializer, Model, Node } from '../ir/graph.ts';
-import { type DataType, isHalf } from '../tensor/dtype.ts';
-import { sizeOf } from '../tensor/tensor.ts';
+import type { Model, Node } from '../ir/graph.ts';
+import type { DataType } from '../tensor/dtype.ts';
 import { type BatchNorm, batchNormOf } from './batch-norm.ts';
-import { floatTensor, floatValues, numberAttribute } from './constant-values.ts';
-import { constantInitializer, GraphEditor } from './graph-editor.ts';
+import { addendOf, biasOf, soleConsumer, withConstant } from './channel-constants.ts';
+import { numberAttribute } from './constant-values.ts';
+import { GraphEditor } from './graph-editor.ts';
 import { inferShapes } from './infer-shapes.ts';
 import { WeightChains } from './weight-chain.ts';
 
@@ -32,20 +32,16 @@ export interface LayerAffine {
   readonly shift?: Float64Array | undefined;
 }
 
-/** A constant that takes shifts, as it will be: `values` of that shape, the last axis that of the channels. */
-interface ShiftPlace {
-  readonly input: number;
-  readonly shape: readonly number[];
-  readonly dtype: DataType;
-  readonly values: Float64Array;
-}
-
 /**
  * Where an affine behind a Conv, ConvTranspose, Gemm or MatMul (the weight the right operand) can go; undefined where
  * nowhere. A BatchNormalization comes before the layer's own bias.
+ * @param editor of the unchanged model, where one is at hand
  */
-export function findAbsorber(model: Model, layerNode: Node): Absorber | undefined {
-  const editor = new GraphEditor(model);
+export function findAbsorber(
+  model: Model,
+  layerNode: Node,
+  editor: GraphEditor = new GraphEditor(model),
+): Absorber | undefined {
   const channels = layerChannels(model, layerNode);
   const value = layerNode.outputs[0];
   if (channels === undefined || value === undefined) return undefined;
@@ -151,37 +147,11 @@ const LARGEST: Readonly<Partial<Record<DataType, number>>> = {
   BFLOAT16: 3.3895313892515355e38,
 };
 
-/** The node with a constant changed: in its place where the node alone uses it, else under a name that is free. */
-function withConstant(
-  editor: GraphEditor,
-  node: Node,
-  input: number,
-  role: string,
-  dtype: DataType,
-  shape: readonly number[],
-  values: Float64Array,
-): Node {
-  const name = node.inputs[input] ?? '';
-  const tensor = floatTensor(dtype, shape, values);
-  const isOwn =
-    editor.constant(name) !== undefined &&
-    !editor.isOutput(name) &&
-    editor.consumers(name).length === 1 &&
-    node.inputs.filter((other) => other === name).length === 1;
-  if (isOwn) {
-    editor.setConstant(constantInitializer(name, tensor));
-    return node;
-  }
-  const inputs = node.inputs.slice();
-  while (inputs.length < input) inputs.push('');
-  inputs[input] = editor.addConstant(`${node.outputs[0]}/${role}`, tensor);
-  return { ...node, inputs };
-}
-
 /** Output channels of a layer whose weight comes from an initializer. */
 function layerChannels(model: Model, node: Node): number | undefined {
   if (node.domain !== '') return undefined;
-  const shape = new WeightChains(model).to(node.inputs[1] ?? '')?.shape;
+  const weight = node.inputs[1] ?? '';
+  const shape = (model.graph.initializers.get(weight) ?? new WeightChains(model).to(weight))?.shape;
   if (shape === undefined) return undefined;
   switch (node.opType) {
     case 'Conv':
@@ -196,12 +166,6 @@ function layerChannels(model: Model, node: Node): number | undefined {
   return undefined;
 }
 
-/** The one node that reads a value, once, if the value is no output of the graph. */
-function soleConsumer(editor: GraphEditor, value: string): Node | undefined {
-  const next = editor.consumers(value)[0];
-  return next !== undefined && editor.soleProducer(value, next) !== undefined ? next : undefined;
-}
-
 /** Whether `next` normalizes the layer's channels: axis 1, for a MatMul the last one only where it gives matrices. */
 function isNormOf(model: Model, editor: GraphEditor, layer: Node, next: Node, channels: number): boolean {
   const value = layer.outputs[0]!;
@@ -209,44 +173,6 @@ function isNormOf(model: Model, editor: GraphEditor, layer: Node, next: Node, ch
   if (!norm || [norm.gamma, norm.beta, norm.mean, norm.variance].some(({ length }) => length !== channels))
     return false;
   return layer.opType !== 'MatMul' || inferShapes(model).get(value)?.shape?.length === 2;
-}
-
-/** The bias of a Conv, ConvTranspose or Gemm, zeros where it has none yet. */
-function biasOf(model: Model, editor: GraphEditor, node: Node, channels: number): ShiftPlace | undefined {
-  const name = node.inputs[2] ?? '';
-  const isGemm = node.opType === 'Gemm';
-  if (isGemm && numberAttribute(node, 'beta', 1) !== 1) return undefined;
-  if (name !== '') {
-    const place = shiftPlace(editor.constant(name), 2, channels);
-    return isGemm || sizeOf(editor.constant(name)?.shape ?? []) === channels ? place : undefined;
-  }
-  const weight = node.inputs[1]!;
-  const dtype = editor.constant(weight)?.dtype ?? inferShapes(model).get(weight)?.dtype;
-  if (dtype !== 'FLOAT' && !isHalf(dtype)) return undefined;
-  return { input: 2, shape: [channels], dtype: dtype!, values: new Float64Array(channels) };
-}
-
-/** The constant of an Add of one value a channel of the last axis. */
-function addendOf(editor: GraphEditor, node: Node, channels: number): ShiftPlace | undefined {
-  if (node.domain !== '' || node.opType !== 'Add') return undefined;
-  const input = editor.constant(node.inputs[1]) === undefined ? 0 : 1;
-  return shiftPlace(editor.constant(node.inputs[input]), input, channels);
-}
-
-/** A constant of shape [..1, channels], or of one element, which becomes one a channel. */
-function shiftPlace(
-  constant: Initializer | undefined,
-  input: number,
-  channels: number,
-): ShiftPlace | undefined {
-  const last = constant?.shape.at(-1) ?? 1;
-  if (constant === undefined || (last !== 1 && last !== channels)) return undefined;
-  if (sizeOf(constant.shape) !== last) return undefined;
-  const values = floatValues(constant);
-  if (values === undefined) return undefined;
-  const shape = [...constant.shape.slice(0, -1), channels];
-  const each = last === channels ? values : new Float64Array(channels).fill(values[0]!);
-  return { input, shape, dtype: constant.dtype, values: each };
 }
 
 /** The affine without what changes nothing. */
