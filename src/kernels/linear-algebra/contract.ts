@@ -27,6 +27,35 @@ export interface LinearAlgebra {
    */
   upperCholeskyOfInverse(matrix: Float64Array, n: number, upper: Float64Array): number;
 
+  /**
+   * GPTQ: rounds the columns of each row one after the other, and after each moves the columns that are still to come so that
+   * they make up for its error. In the order `order`, with w the row in that order and U = `upper`:
+   *
+   *     q_p = the level nearest to w_p,   e_p = (w_p − q_p) ÷ U_pp,   w_s −= e_p · U_ps for all s > p
+   *
+   * @param upper U with H⁻¹ = UᵀU, where H has its rows and columns in the order of rounding (`upperCholeskyOfInverse`)
+   * @param order columns in the order of rounding; ascending where it is left out
+   * @param places [rows, columns], set to the places of the levels taken
+   * @returns the loss of each row, (q − w)·H·(q − w)ᵀ = Σ e_p² (p ascending)
+   */
+  roundRows(problem: RowProblem, upper: Float64Array, places: Uint8Array, order?: Uint32Array): Float64Array;
+
+  /**
+   * Coordinate descent on the loss (v − w)·H·(v − w)ᵀ of each row, where v are the levels at `places` and w the weights. A
+   * sweep visits the columns j in the order `order`: the level nearest to v_j − g_j ÷ H_jj, with g = H·(v − w), is taken in
+   * place of v_j if the loss changes by less than −tolerance·δ²·H_jj, δ being the step. That is never a rise, and a tie changes
+   * nothing. Columns with H_jj ≤ 0 are left alone. A row is done after a sweep without changes.
+   *
+   * @param hessian H [columns, columns], symmetric, in the order of the columns
+   * @param places [rows, columns], changed in place
+   */
+  descendRows(
+    problem: RowProblem,
+    hessian: Float64Array,
+    places: Uint8Array,
+    options: DescentOptions,
+  ): Descent;
+
   /** Frees what the set holds, its `Gram`s included. */
   dispose(): void;
 }
@@ -47,4 +76,45 @@ export interface Gram {
   /** A copy [rowsA, rowsB], both triangles. */
   result(): Float64Array;
   dispose(): void;
+}
+
+/** Rows of weights, and the levels that they may take. */
+export interface RowProblem {
+  readonly rows: number;
+  readonly columns: number;
+  /** [rows, columns] */
+  readonly weights: Float64Array;
+  readonly lists: LevelLists;
+}
+
+/**
+ * Lists of `size` levels each, ascending float32 values; a shorter list is filled up with Infinity. A *place* is an index
+ * in a list. List t of row r starts at (stride·r + t) · size, so stride 0 shares the lists among all rows.
+ *
+ * Half-way between two levels a value takes the one of larger size, and of two of the same size the positive one.
+ */
+export interface LevelLists {
+  readonly levels: Float64Array;
+  /** 1 to 256. */
+  readonly size: number;
+  readonly stride: number;
+  /** The list of each column; list 0 where it is left out. */
+  readonly listOf?: Uint32Array | undefined;
+}
+
+export interface DescentOptions {
+  /** Most sweeps over a row. */
+  readonly sweeps: number;
+  /** Default 1e-9: what float64 may lose on the way, and far below any gain. */
+  readonly tolerance?: number | undefined;
+  readonly order?: Uint32Array | undefined;
+}
+
+export interface Descent {
+  /** How many times a weight took another level. */
+  readonly changes: number;
+  /** The loss of each row at the end: Σ (v_j − w_j)·g_j, j ascending. */
+  readonly losses: Float64Array;
+  /** By how much the loss of each row fell, the sum of the changes in their order. */
+  readonly decreases: Float64Array;
 }

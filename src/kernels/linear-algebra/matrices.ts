@@ -30,16 +30,22 @@ export function takeMatrix(take: (byteLength: number) => number, rows: number, c
   return { address: take(Math.ceil(rows / 4) * 4 * stride), rows, columns, stride };
 }
 
-/** Copies a matrix into the heap, from row `first` on, and zeros into its padding. */
-export function loadMatrix({ heap }: Workspace, to: HeapMatrix, from: Float64Array, first = 0): void {
-  const { rows, columns, stride, address } = to;
-  const width = stride / 8;
-  const all = new Float64Array(heap.buffer, address, Math.ceil(rows / 4) * 4 * width);
-  for (let i = 0; i < rows; i++) {
-    all.set(from.subarray((first + i) * columns, (first + i + 1) * columns), i * width);
-    all.fill(0, i * width + columns, (i + 1) * width);
-  }
-  all.fill(0, rows * width);
+/** The first `rows` rows and their padding, set to zero; `stride` ÷ 8 elements to a row. */
+export function clearedRows({ heap }: Workspace, matrix: HeapMatrix, rows: number): Float64Array {
+  const length = (Math.ceil(rows / 4) * 4 * matrix.stride) / 8;
+  return new Float64Array(heap.buffer, matrix.address, length).fill(0);
+}
+
+/** Copies `rows` rows into the heap (all of them unless said otherwise), and zeros into their padding. */
+export function loadMatrix(
+  workspace: Workspace,
+  to: HeapMatrix,
+  from: Float64Array,
+  rows: number = to.rows,
+): void {
+  const { columns, stride } = to;
+  const all = clearedRows(workspace, to, rows);
+  for (let i = 0; i < rows; i++) all.set(from.subarray(i * columns, (i + 1) * columns), (i * stride) / 8);
 }
 
 /** Copies a matrix out of the heap. */

@@ -2,6 +2,7 @@ import { choleskyOperations } from './cholesky/operations.ts';
 import { choleskyReference, substituteReference } from './cholesky/reference.ts';
 import type { LinearAlgebra } from './contract.ts';
 import { ReferenceGram } from './gram/reference.ts';
+import { descendRowsReference, roundRowsReference } from './rounding/reference.ts';
 
 /** The readable set: loops that define every result. Slow, and kept for ever. */
 export function createReferenceLinearAlgebra(): LinearAlgebra {
@@ -9,6 +10,8 @@ export function createReferenceLinearAlgebra(): LinearAlgebra {
     name: 'reference',
     gram: (rowsA, rowsB) => new ReferenceGram(rowsA, rowsB),
     ...choleskyOperations({ cholesky: choleskyReference, substitute: substituteReference }),
+    roundRows: roundRowsReference,
+    descendRows: descendRowsReference,
     dispose() {},
   };
 }

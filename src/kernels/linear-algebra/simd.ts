@@ -3,6 +3,7 @@ import { choleskyOperations } from './cholesky/operations.ts';
 import { choleskySimd, substituteSimd } from './cholesky/simd.ts';
 import type { LinearAlgebra } from './contract.ts';
 import { SimdGram } from './gram/simd.ts';
+import { descendRowsSimd, roundRowsSimd } from './rounding/simd.ts';
 
 /** The fast set. Needs WebAssembly with 128-bit SIMD. */
 export function createSimdLinearAlgebra(): LinearAlgebra {
@@ -14,6 +15,9 @@ export function createSimdLinearAlgebra(): LinearAlgebra {
       cholesky: (matrix, n) => choleskySimd(workspace, matrix, n),
       substitute: (factor, n, rows, m, isUpper) => substituteSimd(workspace, factor, n, rows, m, isUpper),
     }),
+    roundRows: (problem, upper, places, order) => roundRowsSimd(workspace, problem, upper, places, order),
+    descendRows: (problem, hessian, places, options) =>
+      descendRowsSimd(workspace, problem, hessian, places, options),
     dispose: () => workspace.dispose(),
   };
 }

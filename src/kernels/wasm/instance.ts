@@ -23,7 +23,9 @@ type WasmFunction =
   | 'softmax'
   | 'addProducts'
   | 'cholesky'
-  | 'substitute';
+  | 'substitute'
+  | 'roundRows'
+  | 'descendRows';
 
 let bytes: Uint8Array | undefined;
 let compiled: object | undefined;
