@@ -101,6 +101,21 @@ describe('Quant and IntQuant', () => {
     expect(run('IntQuant', x, [column(1, 0.5), column(0, 1), column(3, 4)])).toEqual([3, -4, 3, -4.5]);
   });
 
+  it('gives the same bits with one scale for all elements as with a scale each', () => {
+    const x = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0, -0, 1e-40, -1e-40, 3e38];
+    for (let i = -300; i <= 300; i++) x.push(i / 8, f(i / 7));
+    for (const bits of [1, 2, 4, 8, 24, 33, 64])
+      for (const zero of [0, -0, 3, 0.25])
+        for (const signed of [0, 1])
+          for (const mode of ['ROUND', 'FLOOR']) {
+            const attributes = { signed: int(signed), rounding_mode: text(mode) };
+            const fast = run('Quant', row(...x), [scalar(0.3), scalar(zero), scalar(bits)], attributes);
+            const each = x.map(() => 0.3);
+            const slow = run('Quant', row(...x), [row(...each), scalar(zero), scalar(bits)], attributes);
+            expect(fast, `${bits} bits, zero point ${zero}`).toEqual(slow);
+          }
+  });
+
   it('is found under the names of all domains, whether or not the model imports them', () => {
     for (const domain of [
       'onnx.brevitas',
@@ -124,6 +139,12 @@ describe('Quant and IntQuant', () => {
 describe('BipolarQuant', () => {
   it('gives the scale its sign, plus for both zeros', () => {
     expect(run('BipolarQuant', row(-2, -0, 0, 5), [scalar(0.25)])).toEqual([-0.25, 0.25, 0.25, 0.25]);
+  });
+
+  it('takes a scale for every channel', () => {
+    const x = floats([2, 2, 2], Float32Array.of(1, -1, 1, -1, -1, 1, -1, Number.NaN));
+    const scales = floats([1, 2, 1], Float32Array.of(3, 5));
+    expect(run('BipolarQuant', x, [scales])).toEqual([3, -3, 5, -5, -3, 3, -5, -5]);
   });
 });
 

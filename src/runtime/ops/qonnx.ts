@@ -1,7 +1,14 @@
 import { BnnqError } from '../../errors.ts';
 import { log } from '../../kernels/math/log.ts';
-import { bipolarQuant, integerRange, intQuant, roundingOf } from '../../passes/quant-arithmetic.ts';
-import type { Tensor } from '../../tensor/tensor.ts';
+import {
+  bipolarQuant,
+  integerRange,
+  intQuant,
+  type Rounding,
+  roundingOf,
+} from '../../passes/quant-arithmetic.ts';
+import { roundHalfEven, WHOLE } from '../../tensor/round.ts';
+import { floatData, type Tensor } from '../../tensor/tensor.ts';
 import { broadcast, broadcastShape, eachRun } from '../broadcast.ts';
 import type { Call, Operator } from '../call.ts';
 import { numbersOf } from '../shapes.ts';
@@ -63,6 +70,8 @@ function rangesOf(call: Call, signedByDefault: number): (bits: number) => Return
 const quant: Operator = (call) => {
   const round = roundingOf(call.text('rounding_mode', 'ROUND'));
   const rangeOf = rangesOf(call, 1);
+  const oneGrid = quantToOneGrid(call, rangeOf, round);
+  if (oneGrid !== undefined) return oneGrid;
   return elementwise(call, 4, ([x, scale, zero, bits]) => {
     const fixed = bits!.length === 1 ? rangeOf(bits![0]!) : undefined;
     return (at) =>
@@ -70,15 +79,64 @@ const quant: Operator = (call) => {
   });
 };
 
+/** Quant with one scale, zero point and width for all elements; undefined with others. Activations are rounded so. */
+function quantToOneGrid(
+  call: Call,
+  rangeOf: (bits: number) => ReturnType<typeof integerRange>,
+  round: Rounding,
+): Tensor | undefined {
+  const [x, ...parameters] = [0, 1, 2, 3].map((i) => call.input(i)) as [Tensor, Tensor, Tensor, Tensor];
+  if (x.dtype !== 'FLOAT' || parameters.some(({ shape }) => shape.length > 0)) return undefined;
+  const [scale, zero, bits] = parameters.map((tensor) => numbersOf(tensor)[0]!) as [number, number, number];
+  const range = rangeOf(bits);
+  const { low, high } = range;
+  const y = call.allocate('FLOAT', x.shape);
+  const [from, to] = [x.data as Float32Array, y.data as Float32Array];
+  const isPlain = round === roundHalfEven && low >= 0 && !range.isBipolar && !Object.is(zero, -0);
+  if (isPlain) quantUnsigned(from, to, scale, zero, low, high);
+  else for (let i = 0; i < to.length; i++) to[i] = intQuant(from[i]!, scale, zero, range, round);
+  return y;
+}
+
+/** `intQuant` for integers that are not negative, without a branch; measured: twice as fast. */
+function quantUnsigned(
+  from: Float32Array,
+  to: Float32Array,
+  scale: number,
+  zero: number,
+  low: number,
+  high: number,
+): void {
+  for (let i = 0; i < from.length; i++) {
+    const q = Math.fround(Math.fround(from[i]! / scale) + zero);
+    to[i] = Math.fround(Math.min(high, Math.max(low, q)) + WHOLE - WHOLE - zero) * scale;
+  }
+}
+
 /** BipolarQuant: x, scale. */
-const bipolar: Operator = (call) =>
-  elementwise(
-    call,
-    2,
-    ([x, scale]) =>
-      (at) =>
-        bipolarQuant(x![at[0]!]!, scale![at[1]!]!),
-  );
+const bipolar: Operator = (call) => {
+  const [x, scale] = [call.input(0), call.input(1)];
+  if (x.dtype !== 'FLOAT' || scale.dtype !== 'FLOAT')
+    return elementwise(
+      call,
+      2,
+      ([values, scales]) =>
+        (at) =>
+          bipolarQuant(values![at[0]!]!, scales![at[1]!]!),
+    );
+  const shape = broadcastShape(x.shape, scale.shape);
+  const plan = broadcast(shape, [x.shape, scale.shape]);
+  const y = call.allocate('FLOAT', shape);
+  const [from, sizes, to] = [x, scale, y].map(floatData) as [Float32Array, Float32Array, Float32Array];
+  const length = plan.dims.at(-1)!;
+  const [step, sizeStep] = plan.strides.map((strides) => strides.at(-1)!) as [number, number];
+  eachRun(plan, (start, at) => {
+    let [i, s] = at as [number, number];
+    for (let j = start; j < start + length; j++, i += step, s += sizeStep)
+      to[j] = bipolarQuant(from[i]!, sizes[s]!);
+  });
+  return y;
+};
 
 /**
  * Trunc. Version 1 has x, scale, zero point, input and output width; version 2 a scale of the output before its width,
