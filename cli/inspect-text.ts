@@ -116,6 +116,11 @@ function weights(model: ModelInspection): string {
   return table(columns, rows, outputWidth(), coloursFor(process.stdout).bold);
 }
 
+/** What a layer multiplies its weight with. */
+function inputText(input: ModelInspection['lowBit'][number]['input']): string {
+  return input === null ? 'float' : `${plural(input.bits, 'bit')} (${input.by})`;
+}
+
 /** Words for the values of a weight of few bits. */
 const KINDS: Readonly<Record<string, string>> = {
   binary: 'binary',
@@ -131,7 +136,7 @@ function lowBit(model: ModelInspection): string {
     shape(one.shape),
     grouped(one.count),
     one.maker ?? '–',
-    one.input === null ? 'float' : `${plural(one.input.bits, 'bit')} (${one.input.by})`,
+    inputText(one.input),
     `${KINDS[one.kind] ?? one.kind}: ${keptText(one.bits, one.always)}`,
   ]);
   const columns = [
@@ -147,6 +152,7 @@ function lowBit(model: ModelInspection): string {
 }
 
 function discretized(model: ModelInspection): string {
+  const showsInput = model.discretized.some(({ input }) => input !== null);
   const rows = model.discretized.map((one) => [
     one.name,
     shape(one.shape),
@@ -156,6 +162,7 @@ function discretized(model: ModelInspection): string {
     grouped(one.tables),
     grouped(one.codeBytes),
     grouped(one.levelBytes),
+    ...(showsInput ? [inputText(one.input)] : []),
   ]);
   const columns = [
     { head: 'discretized weight', align: 'left', shrinks: true },
@@ -166,6 +173,7 @@ function discretized(model: ModelInspection): string {
     { head: 'tables' },
     { head: 'codes' },
     { head: 'levels' },
+    ...(showsInput ? [{ head: 'input', align: 'left' } as const] : []),
   ] as const;
   return table(columns, rows, outputWidth(), coloursFor(process.stdout).bold);
 }

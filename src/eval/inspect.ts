@@ -13,6 +13,7 @@ import { allNodes } from '../ir/traverse.ts';
 import { type ActivationBits, activationBits } from '../passes/activation-bits.ts';
 import { countMacs } from '../passes/count-macs.ts';
 import { inferShapes, singleSampleShapes } from '../passes/infer-shapes.ts';
+import { layerInputs } from '../quantizers/activations/layer-inputs.ts';
 import { findLowBit } from '../quantizers/plan/low-bit-weights.ts';
 import { type PlannedWeight, planWeights } from '../quantizers/plan/plan-weights.ts';
 import type { SkippedWeight } from '../quantizers/plan/weight-uses.ts';
@@ -34,6 +35,8 @@ export interface InspectedWeight {
   readonly rows: number;
   readonly columns: number;
   readonly byteLength: number;
+  /** What the layer multiplies it with, where that has few values. */
+  readonly input: ActivationBits | null;
 }
 
 /** A weight whose values take few bits already: binary and k-bit networks, and weights of integers. */
@@ -69,6 +72,8 @@ export interface InspectedCodes {
   readonly tables: number;
   readonly codeBytes: number;
   readonly levelBytes: number;
+  /** What the layer multiplies it with, where that has few values, too. */
+  readonly input: ActivationBits | null;
 }
 
 export interface InspectedOperator {
@@ -130,6 +135,7 @@ export async function inspectModel(
   const { chosen, skipped } = planWeights(model);
   const lowBit = lowBitOf(model, chosen);
   const kept = new Set(lowBit.flatMap(({ name, always }) => (always ? [name] : [])));
+  const inputs = inputBits(model);
   const { format, file = null, byteLength = null, sha256 = null } = model.source;
   return {
     file: path,
@@ -147,14 +153,26 @@ export async function inspectModel(
     weights: chosen.flatMap(({ name, source, node, opType, rows, columns, count, shape, dtype, chain }) => {
       const { byteLength: bytes } = chain.initializer;
       if (kept.has(name)) return [];
-      return [{ name, source, node, opType, shape, dtype, count, rows, columns, byteLength: bytes }];
+      const input = inputs.get(name) ?? null;
+      return [{ name, source, node, opType, shape, dtype, count, rows, columns, byteLength: bytes, input }];
     }),
     skipped,
     notConverted: notConverted(model),
     lowBit,
-    discretized: discretizedOf(model),
+    discretized: discretizedOf(model, inputs),
     packed: path !== null && format === 'packed' ? bytesOnDisk(path) : null,
   };
+}
+
+/** What weights are multiplied with, where that has few values, by the weight's name. */
+function inputBits(model: Model): Map<string, ActivationBits> {
+  const bitsOf = activationBits(model);
+  const found = new Map<string, ActivationBits>();
+  for (const { value, layers } of layerInputs(model).chosen) {
+    const bits = bitsOf(value);
+    if (bits !== undefined) for (const { weight } of layers) found.set(weight, bits);
+  }
+  return found;
 }
 
 /** Larger weights are float ones for all that a quick look can tell: reading them takes seconds. */
@@ -220,7 +238,7 @@ function operatorsOf(model: Model): InspectedOperator[] {
     .toSorted((a, b) => b.count - a.count || (a.opType < b.opType ? -1 : 1));
 }
 
-function discretizedOf(model: Model): InspectedCodes[] {
+function discretizedOf(model: Model, inputs: ReadonlyMap<string, ActivationBits>): InspectedCodes[] {
   return [...model.graph.initializers.values()].flatMap(({ name, shape, quantized }) => {
     if (quantized === undefined) return [];
     const { codes, levels } = payloadBytes(quantized);
@@ -237,6 +255,7 @@ function discretizedOf(model: Model): InspectedCodes[] {
         tables,
         codeBytes: codes,
         levelBytes: levels,
+        input: inputs.get(name) ?? null,
       },
     ];
   });

@@ -13,13 +13,25 @@ export interface ActivationBits {
 /** Operators that give values that their input had, at most in another shape or order. */
 const PASSING: ReadonlySet<string> = new Set([...VIEWS, 'Dropout', 'MaxPool']);
 
-/** Bits of the values of a graph that Sign, BipolarQuant, Quant, MultiThreshold or a choice of two constants round; undefined for all others. */
+/**
+ * Bits of the values of a graph that Sign, BipolarQuant, Quant, MultiThreshold or a choice of two constants round, perhaps
+ * with a constant added to what BipolarQuant gives; undefined for all others.
+ */
 export function activationBits(model: Model): (name: string) => ActivationBits | undefined {
   const producers = producersOf(model.graph.nodes);
-  return (name) => {
+  const makerOf = (name = ''): Node | undefined => {
     let node = producers.get(name);
     while (node !== undefined && node.domain === '' && PASSING.has(node.opType))
       node = producers.get(node.inputs[0] ?? '');
+    return node;
+  };
+  return (name) => {
+    let node = makerOf(name);
+    if (node?.domain === '' && node.opType === 'Add') {
+      const [a, b] = node.inputs;
+      const other = model.graph.initializers.has(b ?? '') ? makerOf(a) : undefined;
+      if (other?.opType === 'BipolarQuant') node = other;
+    }
     const bits = node && roundedTo(node, model);
     return bits === undefined ? undefined : { bits, by: node!.opType };
   };

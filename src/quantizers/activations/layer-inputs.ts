@@ -20,6 +20,8 @@ export interface LayerInput {
 export interface LayerOperand {
   readonly node: Node;
   readonly input: number;
+  /** Name of the value that is the layer's weight. */
+  readonly weight: string;
   /** Axis of its channels, which the layer sums over; from the end where it is negative. */
   readonly channelAxis: number;
 }
@@ -51,7 +53,7 @@ export function layerInputs(
     const { initializer } = chain;
     if (typeof layout === 'string') continue;
     if (!planned.has(weight) && initializer.quantized === undefined) continue;
-    const operand = operandOf(node, uses);
+    const operand = operandOf(node, weight, uses);
     const value = node.inputs[operand?.input ?? 0]!;
     const unwanted = choice.reason([value, weight, initializer.name, nodeName(node)]);
     if (operand === undefined)
@@ -103,21 +105,21 @@ function valuesBehind(model: Model, layers: ReadonlySet<Node>): ReadonlySet<stri
 }
 
 /** The operand of a layer that is no weight; undefined for operators that have more than that. */
-function operandOf(node: Node, uses: readonly Use[]): LayerOperand | undefined {
+function operandOf(node: Node, weight: string, uses: readonly Use[]): LayerOperand | undefined {
   const flag = (name: string): boolean => numberAttribute(node, name, 0) !== 0;
   switch (node.opType) {
     case 'Conv':
     case 'ConvTranspose':
     case 'FusedConv':
-      return { node, input: 0, channelAxis: 1 };
+      return { node, weight, input: 0, channelAxis: 1 };
     case 'Gemm':
-      return { node, input: 0, channelAxis: flag('transA') ? -2 : -1 };
+      return { node, weight, input: 0, channelAxis: flag('transA') ? -2 : -1 };
     case 'MatMul':
     case 'FusedMatMul': {
       const chains = new Set(uses.map(({ chain }) => chain.views.at(-1)?.node.outputs[0] ?? chain.value));
       const input = chains.has(node.inputs[1]!) ? 0 : 1;
       const lastIsSummed = input === 0 ? !flag('transA') : flag('transB');
-      return { node, input, channelAxis: lastIsSummed ? -1 : -2 };
+      return { node, weight, input, channelAxis: lastIsSummed ? -1 : -2 };
     }
     default:
       return undefined;
