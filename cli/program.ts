@@ -4,6 +4,7 @@ import { inspectCommand } from './commands/inspect.ts';
 import { quantizeCommand } from './commands/quantize.ts';
 import { runCommand } from './commands/run.ts';
 import { scoreCommand } from './commands/score.ts';
+import { sensitivityCommand } from './commands/sensitivity.ts';
 import { sweepCommand } from './commands/sweep.ts';
 import { verifyCommand } from './commands/verify.ts';
 import { EXIT, errorText, exitCodeOf } from './exit.ts';
@@ -43,6 +44,7 @@ export function program(): Command {
     inspectCommand(),
     scoreCommand(),
     sweepCommand(),
+    sensitivityCommand(),
     runCommand(),
     verifyCommand(),
   ])

@@ -15,6 +15,27 @@
 
 export { BnnqError, type ErrorCode, type ErrorPlace } from './errors.ts';
 export {
+  allocate,
+  allocateUniformly,
+  type Budget,
+} from './eval/allocation/allocate.ts';
+export { candidatesOf } from './eval/allocation/candidates.ts';
+export { allocateToSize, type SizedAllocation } from './eval/allocation/fit-to-size.ts';
+export { parseSize } from './eval/allocation/parse-size.ts';
+export type { OnSensitivityProgress, SensitivityProgress } from './eval/allocation/progress.ts';
+export {
+  type SensitivityRunHooks,
+  type SensitivityRunOptions,
+  sensitivity,
+} from './eval/allocation/sensitivity.ts';
+export {
+  dropMeter,
+  type MeasuredAllocation,
+  smallestWithin,
+  type WithinOptions,
+} from './eval/allocation/smallest-within.ts';
+export type { AllocatedLayer, Allocation } from './eval/allocation/table.ts';
+export {
   type InspectedCodes,
   type InspectedLowBit,
   type InspectedOperator,
@@ -30,17 +51,23 @@ export { type ScoreOptions, type ScoreResult, score } from './eval/score.ts';
 export type { EvaluateOptions } from './eval/setup.ts';
 export { type SweepOptions, type SweepProgress, sweep } from './eval/sweep.ts';
 export type {
+  Candidate,
   Dataset,
   FailedPoint,
   FloatScores,
   LayerFit,
+  LayerSensitivity,
   Pixels,
   PointSettings,
   Preprocess,
   Report,
   Sample,
   Scores,
+  SensitivityCell,
+  SensitivityReport,
+  SensitivityTable,
   SweepPoint,
+  UniformChoice,
 } from './eval/types.ts';
 export { openDataset } from './formats/datasets/open-dataset.ts';
 export { checkWritable, type WriteOptions, writeFileAtomically } from './formats/file.ts';
@@ -84,6 +111,8 @@ export { reportHtml } from './report/html.ts';
 export { reportJson } from './report/json.ts';
 export { reportMarkdown } from './report/markdown.ts';
 export { reportFiles } from './report/report-files.ts';
+export { SENSITIVITY_FILES } from './report/sensitivity-files.ts';
+export { candidateName, lossText, measureName } from './report/sensitivity-format.ts';
 export type { Feeds, ValueFeeds } from './runtime/feeds.ts';
 export { createSession, type RunOptions, type Session, type SessionOptions } from './runtime/session.ts';
 export { EmptyOptional, type RuntimeValue, TensorSequence } from './runtime/values.ts';

@@ -1,4 +1,12 @@
 export type { Dataset, Pixels, Sample } from '../formats/datasets/dataset.ts';
+export type {
+  Candidate,
+  LayerSensitivity,
+  SensitivityCell,
+  SensitivityReport,
+  SensitivityTable,
+  UniformChoice,
+} from './allocation/table.ts';
 
 /**
  * From pixels to what the network is fed, in this order: resize, crop, size, then for every pixel p of the network's

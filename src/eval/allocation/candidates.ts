@@ -1,4 +1,4 @@
-import { DEFAULTS, type QuantizeSettings, resolveOptions } from '../../quantizers/options.ts';
+import { type QuantizeSettings, resolveOptions } from '../../quantizers/options.ts';
 import type { BasesKind, Fit, LevelKind } from '../../quantizers/scheme.ts';
 import { type PointRange, pointsOf } from '../points.ts';
 import type { Candidate } from './table.ts';
@@ -21,17 +21,4 @@ export function candidatesOf(range: PointRange): { candidates: Candidate[]; left
     } satisfies QuantizeSettings),
   );
   return { candidates, left };
-}
-
-/** `exp3`, `linear4 tensor zero`: scheme and bits, and what is not the default. */
-export function candidateName(candidate: Candidate): string {
-  const { scheme, bits, granularity, fit, levels, zero, bases } = candidate;
-  return [
-    `${scheme}${bits}`,
-    ...(granularity === DEFAULTS.granularity ? [] : [granularity]),
-    ...(fit === DEFAULTS.fit ? [] : [fit]),
-    ...(levels === DEFAULTS.levels ? [] : [levels]),
-    ...(zero === DEFAULTS.zero ? [] : ['zero']),
-    ...(bases === DEFAULTS.bases ? [] : [bases]),
-  ].join(' ');
 }

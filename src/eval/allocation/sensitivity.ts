@@ -1,324 +1,90 @@
-import { createHash } from 'node:crypto';
-import { BnnqError } from '../../errors.ts';
-import type { Initializer, Model, Node } from '../../ir/graph.ts';
-import { quantizedInitializer } from '../../ir/quantized-initializer.ts';
-import { payloadBytes } from '../../ir/quantized-tensor.ts';
-import { usesOf } from '../../ir/traverse.ts';
-import { withConstants } from '../../ir/with-constants.ts';
-import { createKernels, type KernelChoice } from '../../kernels/select.ts';
-import { constantInitializer } from '../../passes/graph-editor.ts';
-import { type PlannedWeight, planWeights } from '../../quantizers/plan/plan-weights.ts';
-import { readWeight } from '../../quantizers/plan/read-weight.ts';
-import { encodeWeight } from '../../quantizers/quantize-model.ts';
-import type { CalibrationBatches } from '../calibration/batches.ts';
-import { Lane } from '../calibration/lane.ts';
-import { imagesWithin, macsBehind } from './cost.ts';
-import { FloatOutputs, tellingValue } from './output-loss.ts';
-import type { Candidate, LayerSensitivity, SensitivityCell, SensitivityTable } from './table.ts';
+import type { Dataset } from '../../formats/datasets/dataset.ts';
+import { readModel } from '../../formats/read-model.ts';
+import type { Model } from '../../ir/graph.ts';
+import { VERSION } from '../../version.ts';
+import { openBatches } from '../calibration/batches.ts';
+import { describeModel } from '../describe-model.ts';
+import type { PointRange } from '../points.ts';
+import type { Preprocess } from '../types.ts';
+import { allocate, allocateBest, allocateUniformly } from './allocate.ts';
+import { candidatesOf } from './candidates.ts';
+import { imagesWithin } from './cost.ts';
+import { measureSensitivity, type SensitivityHooks, type SensitivityOptions } from './measure-sensitivity.ts';
+import type { SensitivityReport, SensitivityTable } from './table.ts';
 
-export interface SensitivityOptions {
-  /** Globs on names of initializers and nodes; absent or empty: all. */
-  readonly include?: readonly string[] | undefined;
-  readonly exclude?: readonly string[] | undefined;
-  /** Output to compare; the first when absent, all where they are no vectors of classes. */
-  readonly output?: string | undefined;
-  /** So many images at most, in whole batches; what can be done in some minutes when absent, see `imagesWithin`. */
-  readonly images?: number | undefined;
-  /** What tells how far the outputs move; by their shape when absent. */
-  readonly measure?: SensitivityTable['measure'] | undefined;
-  readonly kernels?: KernelChoice | undefined;
+export interface SensitivityRunOptions extends SensitivityOptions, PointRange {
+  /** A preset's name, the path of a JSON file, or the steps themselves; absent: as scoring chooses. */
+  readonly preprocess?: string | Preprocess | undefined;
+  /** For the report: the command line that asked for it. */
+  readonly command?: readonly string[] | undefined;
 }
 
-export interface SensitivityProgress {
-  /** Of the work, from 0 to 1. */
-  readonly share: number;
-  readonly layer: string;
-  /** Pairs of layer and candidate. */
-  readonly done: number;
-  readonly total: number;
+export interface SensitivityRunHooks extends SensitivityHooks {
+  /** Remarks for a person. */
+  readonly onNote?: ((note: string) => void) | undefined;
 }
 
-export interface SensitivityHooks {
-  /**
-   * Discretizes one layer of the float network, or says why it stays as it is; rounding to the nearest level when absent.
-   * The initializer has the name of the weight, and codes.
-   */
-  readonly discretizeLayer?: (
-    name: string,
-    candidate: Candidate,
-  ) => Initializer | string | Promise<Initializer | string>;
-  readonly onProgress?: (progress: SensitivityProgress) => void;
-  readonly signal?: AbortSignal | undefined;
-}
+/** Sizes of which the least loss is told, from the smallest to the largest. */
+const FRONTIER_POINTS = 33;
 
 /**
- * What it costs to discretize each layer alone in each way, all others in float: how far the outputs move on the
- * calibration images. The float network runs once over the images, from layer to layer; each candidate runs only what
- * lies behind its layer. The same table for any kernels.
- * @throws option (nothing to discretize, no such output, measure), weight, unsupported, interrupted
+ * Measures every layer of a network with every candidate of a range (see `measureSensitivity`), on images from all over a
+ * dataset, whose labels are not looked at; and what choosing a candidate for each layer would bring.
+ * @param source path of the float model, or the model
+ * @param data spec as for `openDataset`, or a dataset
+ * @throws option, dataset, mismatch, unsupported, weight, interrupted
  */
-export async function measureSensitivity(
-  model: Model,
-  batches: CalibrationBatches,
-  candidates: readonly Candidate[],
-  options: SensitivityOptions = {},
-  hooks: SensitivityHooks = {},
-): Promise<SensitivityTable> {
-  const started = performance.now();
-  const { include, exclude } = options;
-  const plan = planWeights(model, { include, exclude });
-  const skipped = [...plan.skipped];
-  const chosen: PlannedWeight[] = [];
-  const made = new Map<string, Initializer>();
-  for (const planned of plan.chosen) {
-    const elements = planned.chain.makers.length === 0 ? undefined : readWeight(model, planned);
-    if (typeof elements === 'string') skipped.push({ name: planned.name, reason: elements });
-    else chosen.push(planned);
-    if (typeof elements === 'object')
-      made.set(planned.name, constantInitializer(planned.name, elements.tensor));
-  }
-  if (chosen.length === 0) throw nothingToMeasure(skipped);
-  // With what makes weights out of the way, exchanging one leaves the list of nodes as it is.
-  const float = withConstants(model, made);
+export async function sensitivity(
+  source: string | Model,
+  data: string | Dataset,
+  options: SensitivityRunOptions,
+  hooks: SensitivityRunHooks = {},
+): Promise<SensitivityReport> {
+  const { candidates, left } = candidatesOf(options);
+  for (const note of left) hooks.onNote?.(`left out: ${note}`);
+  const model = typeof source === 'string' ? await readModel(source) : source;
+  const { include, exclude, preprocess, output } = options;
+  const description = describeModel(model, { ...(include && { include }), ...(exclude && { exclude }) });
   const images = options.images ?? imagesWithin(model, candidates.length, { include, exclude });
-  const used = someOf(batches, images);
-  const pause = pauses(hooks.signal);
-  const kernels = createKernels(options.kernels);
-  try {
-    const lane = new Lane(float, used, kernels);
-    const outputs = await floatOutputs(lane, used, options, pause);
-    const places = placesOf(float, chosen);
-    const work = new Work(float, chosen, places, candidates.length, hooks.onProgress);
-    const cells = new Map<PlannedWeight, (SensitivityCell | string)[]>();
-    for (const planned of chosen.toSorted((a, b) => places.get(a.name)!.index - places.get(b.name)!.index)) {
-      const { name } = planned;
-      const { first, touched } = places.get(name)!;
-      await lane.advance(first);
-      const behind = outputs.names.filter((output) => touched.has(output));
-      const lossBy = new Map<string, number>();
-      const row: (SensitivityCell | string)[] = [];
-      for (const candidate of candidates) {
-        await pause();
-        const found = await discretize(model, planned, candidate, hooks);
-        if (typeof found === 'string') row.push(found);
-        else {
-          const key = found.kept ? 'kept' : digestOf(found.initializer);
-          let loss = found.kept || behind.length === 0 ? 0 : lossBy.get(key);
-          if (loss === undefined) {
-            const comparison = outputs.comparison();
-            lane.model = withConstants(float, new Map([[name, found.initializer]]));
-            await lane.run(behind, async (values, batch) => {
-              comparison.add(values, batch);
-              work.batch(name, (batch + 1) / used.batches);
-              await pause();
-            });
-            lane.model = float;
-            loss = comparison.loss();
-          }
-          lossBy.set(key, loss);
-          row.push(cellOf(found.initializer, loss, found.kept));
-        }
-        work.cell(name);
-      }
-      cells.set(planned, row);
-    }
-    return {
-      schema: 'bnn-quantize/sensitivity@1',
-      measure: outputs.measure,
-      outputs: outputs.names,
-      images: outputs.images,
+  const batches = await openBatches(model, data, { preprocess, output, samples: images });
+  const table = await measureSensitivity(model, batches, candidates, { ...options, images }, hooks);
+  return {
+    ...table,
+    tool: { name: 'bnn-quantize', version: VERSION },
+    command: options.command ?? null,
+    created: new Date().toISOString(),
+    model: description,
+    dataset: {
+      spec: batches.spec,
+      count: table.images,
       fingerprint: batches.fingerprint,
-      candidates,
-      layers: chosen.flatMap((planned) => layerOf(planned, cells.get(planned)!)),
-      skipped: [...chosen.flatMap((planned) => leftAlone(planned, cells.get(planned)!)), ...skipped],
-      seconds: (performance.now() - started) / 1000,
-    };
-  } finally {
-    kernels.dispose();
-  }
-}
-
-/** Runs the float network and keeps what is compared. */
-async function floatOutputs(
-  lane: Lane,
-  batches: CalibrationBatches,
-  { output, measure }: SensitivityOptions,
-  pause: () => Promise<void>,
-): Promise<FloatOutputs> {
-  const { graph } = lane.model;
-  const known = graph.outputs.map(({ name }) => name);
-  if (output !== undefined && !known.includes(output))
-    throw new BnnqError('option', `the network has no output "${output}", only ${known.join(', ')}`);
-  const names = new Set((output === undefined ? known : [output]).map((name) => tellingValue(graph, name)));
-  const outputs = new FloatOutputs(graph, [...names]);
-  let inputShape: readonly number[] = [];
-  await lane.run([...names, batches.input], async (values) => {
-    const { shape } = values.get(batches.input)!;
-    if (outputs.images === 0) inputShape = shape;
-    outputs.add(values, shape[0] ?? 1);
-    await pause();
-  });
-  outputs.settle(inputShape, measure);
-  return outputs;
-}
-
-async function discretize(
-  model: Model,
-  planned: PlannedWeight,
-  candidate: Candidate,
-  { discretizeLayer }: SensitivityHooks,
-): Promise<{ initializer: Initializer; kept: boolean } | string> {
-  const { name } = planned;
-  if (discretizeLayer !== undefined) {
-    const initializer = await discretizeLayer(name, candidate);
-    return typeof initializer === 'string' ? initializer : { initializer, kept: false };
-  }
-  const found = encodeWeight(model, planned, candidate);
-  if (typeof found === 'string') return found;
-  return { initializer: quantizedInitializer(name, found.quantized), kept: found.kept };
-}
-
-function cellOf({ name, quantized }: Initializer, loss: number, kept: boolean): SensitivityCell {
-  if (quantized === undefined)
-    throw new BnnqError('internal', `weight "${name}" was discretized without codes`, { tensor: name });
-  const { codes, levels } = payloadBytes(quantized);
-  return { loss, codeBytes: codes, levelBytes: levels, ...(kept && { kept }) };
-}
-
-function layerOf(planned: PlannedWeight, row: readonly (SensitivityCell | string)[]): LayerSensitivity[] {
-  const { name, node, opType, shape, count } = planned;
-  const cells = row.map((cell) => (typeof cell === 'string' ? null : cell));
-  return cells.every((cell) => cell === null) ? [] : [{ name, node, opType, shape, count, cells }];
-}
-
-/** A weight that no candidate discretizes. */
-function leftAlone({ name }: PlannedWeight, row: readonly (SensitivityCell | string)[]) {
-  const [reason] = row;
-  return row.every((cell) => typeof cell === 'string') ? [{ name, reason: reason as string }] : [];
-}
-
-/** Where a weight comes in. */
-interface Place {
-  /** Of the first node that depends on it and on the input. */
-  readonly index: number;
-  /** What that node makes. */
-  readonly first: string;
-  /** Every value that depends on the weight. */
-  readonly touched: ReadonlySet<string>;
-}
-
-function placesOf({ graph }: Model, chosen: readonly PlannedWeight[]): Map<string, Place> {
-  const live = valuesBehind(
-    graph.nodes,
-    graph.inputs.map(({ name }) => name),
-  );
-  const places = new Map<string, Place>();
-  for (const { name } of chosen) {
-    const touched = valuesBehind(graph.nodes, [name]);
-    // Behind the input too, for a weight may be transposed long before it is used; or not, where no input comes in at all.
-    const cut =
-      firstMade(graph.nodes, (value) => touched.has(value) && live.has(value)) ??
-      firstMade(graph.nodes, (value) => touched.has(value));
-    if (cut === undefined) throw new BnnqError('internal', `weight "${name}" is not used`, { tensor: name });
-    places.set(name, { ...cut, touched });
-  }
-  return places;
-}
-
-/** The first value of the kind that a node makes. */
-function firstMade(
-  nodes: readonly Node[],
-  isOne: (value: string) => boolean,
-): Omit<Place, 'touched'> | undefined {
-  for (const [index, { outputs }] of nodes.entries()) {
-    const first = outputs.find((value) => value !== '' && isOne(value));
-    if (first !== undefined) return { index, first };
-  }
-  return undefined;
-}
-
-/** The values and all that depend on them. */
-function valuesBehind(nodes: readonly Node[], names: readonly string[]): Set<string> {
-  const touched = new Set(names);
-  for (const node of nodes)
-    if (usesOf(node).some((use) => touched.has(use))) for (const output of node.outputs) touched.add(output);
-  return touched;
-}
-
-/** At most so many images, in whole batches from all over the data, one batch at least. */
-function someOf(batches: CalibrationBatches, images: number): CalibrationBatches {
-  if (!Number.isInteger(images) || images < 1)
-    throw new BnnqError('option', `images: expected a whole number from 1 on, got ${images}`);
-  if (images >= batches.count) return batches;
-  const count = Math.max(1, Math.floor(images / batches.batch));
-  const at = (index: number): number => Math.floor((index * batches.batches) / count);
-  return { ...batches, batches: count, feed: (index) => batches.feed(at(index)) };
-}
-
-/** Same values, same digest: at one bit several schemes are the same. */
-function digestOf(initializer: Initializer): string {
-  const { data } = initializer.read();
-  const bytes = data as Exclude<typeof data, string[]>;
-  return createHash('sha256')
-    .update(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength))
-    .digest('base64');
-}
-
-/** Lets timers and signals have their turn now and then. @throws interrupted after an abort */
-function pauses(signal: AbortSignal | undefined): () => Promise<void> {
-  let last = performance.now();
-  return async () => {
-    if (performance.now() - last >= 50) {
-      await new Promise((resolve) => setImmediate(resolve));
-      last = performance.now();
-    }
-    if (signal?.aborted) throw new BnnqError('interrupted', 'interrupted');
+      preprocess: batches.preprocess ?? null,
+    },
+    uniform: uniformChoices(table),
+    frontier: frontierOf(table),
   };
 }
 
-/** How much of the work is done; a layer counts by the multiplications behind it. */
-class Work {
-  readonly #costs: ReadonlyMap<string, number>;
-  readonly #candidates: number;
-  readonly #total: number;
-  readonly #report: SensitivityHooks['onProgress'];
-  #finished = 0;
-  #done = 0;
-
-  constructor(
-    model: Model,
-    layers: readonly PlannedWeight[],
-    places: ReadonlyMap<string, Place>,
-    candidates: number,
-    report: SensitivityHooks['onProgress'],
-  ) {
-    const behind = macsBehind(model);
-    this.#costs = new Map(layers.map(({ name }) => [name, 1 + behind[places.get(name)!.index]!]));
-    this.#candidates = candidates;
-    this.#total = candidates * [...this.#costs.values()].reduce((sum, cost) => sum + cost, 0);
-    this.#report = report;
-  }
-
-  batch(layer: string, share: number): void {
-    this.#tell(layer, this.#finished + share * this.#costs.get(layer)!);
-  }
-
-  cell(layer: string): void {
-    this.#done++;
-    this.#finished += this.#costs.get(layer)!;
-    this.#tell(layer, this.#finished);
-  }
-
-  #tell(layer: string, cost: number): void {
-    const total = this.#candidates * this.#costs.size;
-    this.#report?.({ share: Math.min(1, cost / this.#total), layer, done: this.#done, total });
-  }
+function uniformChoices(table: SensitivityTable): SensitivityReport['uniform'] {
+  return table.candidates.map((_, candidate) => {
+    const { payloadBytes, bitsPerWeight, loss } = allocateUniformly(table, candidate);
+    return {
+      candidate,
+      payloadBytes,
+      bitsPerWeight,
+      loss,
+      allocatedLoss: allocate(table, { payloadBytes }).loss,
+    };
+  });
 }
 
-function nothingToMeasure(skipped: readonly { readonly name: string; readonly reason: string }[]): BnnqError {
-  const reasons = skipped.slice(0, 5).map(({ name, reason }) => `"${name}": ${reason}`);
-  return new BnnqError(
-    'option',
-    `the model has no weights to discretize${reasons.length > 0 ? ` (${reasons.join('; ')})` : ''}`,
-  );
+function frontierOf(table: SensitivityTable): SensitivityReport['frontier'] {
+  const [least, most] = [allocate(table, { payloadBytes: 0 }).payloadBytes, allocateBest(table).payloadBytes];
+  const points = new Map<number, number>();
+  for (let i = 0; i < FRONTIER_POINTS; i++) {
+    const payloadBytes = least + ((most - least) * i) / (FRONTIER_POINTS - 1);
+    const { bitsPerWeight, loss } = allocate(table, { payloadBytes });
+    points.set(bitsPerWeight, loss);
+  }
+  return [...points].map(([bitsPerWeight, loss]) => ({ bitsPerWeight, loss }));
 }

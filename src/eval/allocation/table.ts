@@ -1,4 +1,5 @@
 import type { QuantizeOptions, QuantizeSettings } from '../../quantizers/options.ts';
+import type { Report } from '../types.ts';
 
 /** A way to discretize a weight, every setting of it said. */
 export type Candidate = QuantizeOptions;
@@ -47,6 +48,32 @@ export interface SensitivityTable {
   readonly layers: readonly LayerSensitivity[];
   readonly skipped: readonly { readonly name: string; readonly reason: string }[];
   readonly seconds: number;
+}
+
+/** One candidate for all layers, and what choosing layer by layer makes of the same size. */
+export interface UniformChoice {
+  /** Place in the table's candidates. */
+  readonly candidate: number;
+  /** Bytes of codes and levels; the same in bits, a weight. */
+  readonly payloadBytes: number;
+  readonly bitsPerWeight: number;
+  /** Summed over the layers. */
+  readonly loss: number;
+  /** The least summed loss of any choice that is no larger. */
+  readonly allocatedLoss: number;
+}
+
+/** A table with where it came from and what it allows. Plain data: `sensitivity --json` prints it. */
+export interface SensitivityReport extends SensitivityTable {
+  readonly tool: Report['tool'];
+  readonly command: readonly string[] | null;
+  readonly created: string;
+  readonly model: Report['model'];
+  readonly dataset: Pick<Report['dataset'], 'spec' | 'count' | 'fingerprint' | 'preprocess'>;
+  /** By candidate. */
+  readonly uniform: readonly UniformChoice[];
+  /** Least summed losses from the smallest size to the largest, by bits a weight. */
+  readonly frontier: readonly { readonly bitsPerWeight: number; readonly loss: number }[];
 }
 
 /** What one layer was given. */

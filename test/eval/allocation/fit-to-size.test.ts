@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { allocate, allocateUniformly } from '../../../src/eval/allocation/allocate.ts';
 import { candidatesOf } from '../../../src/eval/allocation/candidates.ts';
 import { allocateToSize, packedSizeOf } from '../../../src/eval/allocation/fit-to-size.ts';
-import { measureSensitivity } from '../../../src/eval/allocation/sensitivity.ts';
+import { measureSensitivity } from '../../../src/eval/allocation/measure-sensitivity.ts';
 import type { Allocation, SensitivityTable } from '../../../src/eval/allocation/table.ts';
 import { openBatches } from '../../../src/eval/calibration/batches.ts';
 import { encodePacked, recordedOptions } from '../../../src/eval/save.ts';

@@ -2,8 +2,8 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
-import { candidateName, candidatesOf } from '../../../src/eval/allocation/candidates.ts';
-import { measureSensitivity } from '../../../src/eval/allocation/sensitivity.ts';
+import { candidatesOf } from '../../../src/eval/allocation/candidates.ts';
+import { measureSensitivity } from '../../../src/eval/allocation/measure-sensitivity.ts';
 import type { SensitivityTable } from '../../../src/eval/allocation/table.ts';
 import { type CalibrationBatches, openBatches } from '../../../src/eval/calibration/batches.ts';
 import { klDivergence } from '../../../src/eval/metrics.ts';
@@ -121,7 +121,7 @@ describe('measureSensitivity', () => {
       { include: ['conv*'] },
       {
         discretizeLayer: async (name, candidate) => {
-          asked.push(`${name} ${candidateName(candidate)}`);
+          asked.push(`${name} ${candidate.scheme}${candidate.bits}`);
           if (name === 'conv1.weight') return 'not today';
           const weight = model.graph.initializers.get(name)!.read();
           const layout = { split: weight.shape, perm: [0, 1, 2, 3], rowAxes: 1 };
