@@ -1,8 +1,14 @@
 import { BnnqError, throwIfAny } from '../errors.ts';
 import type { Initializer, Model } from '../ir/graph.ts';
 import { quantizedInitializer } from '../ir/quantized-initializer.ts';
-import { type Granularity, payloadBytes, type QuantizedTensor } from '../ir/quantized-tensor.ts';
+import {
+  type Granularity,
+  payloadBytes,
+  type QuantizedTensor,
+  type RowLayout,
+} from '../ir/quantized-tensor.ts';
 import { withConstants } from '../ir/with-constants.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 import { type QuantizeOptions, type QuantizeSettings, resolveOptions } from './options.ts';
 import { isKept, lowBitOf, staysInSource } from './plan/low-bit-weights.ts';
 import { type PlannedWeight, type PlanOptions, planWeights } from './plan/plan-weights.ts';
@@ -108,11 +114,20 @@ export function quantizeModel(
 /** A discretized weight; `kept` where its values were of few bits already. */
 export type EncodedWeight = WeightFit & { readonly kept: boolean };
 
+/** How a float weight becomes codes: `quantizeWeight`, or what takes its place. */
+export type DiscretizeWeight = (
+  weight: Tensor,
+  layout: RowLayout,
+  options: QuantizeOptions,
+  name: string,
+) => WeightFit;
+
 /** The codes of one weight; or why it is left as it is. @throws weight for NaN and infinities */
 export function encodeWeight(
   model: Model,
   planned: PlannedWeight,
   options: QuantizeOptions,
+  discretize: DiscretizeWeight = quantizeWeight,
 ): EncodedWeight | string {
   const elements = readWeight(model, planned);
   if (typeof elements === 'string') return elements;
@@ -121,10 +136,11 @@ export function encodeWeight(
     return { ...found, kept: true };
   const reason = found === undefined ? staysInSource(planned, options.bits) : undefined;
   if (reason !== undefined) return reason;
-  return { ...quantizeWeight(elements.tensor, planned.layout, options, planned.name), kept: false };
+  return { ...discretize(elements.tensor, planned.layout, options, planned.name), kept: false };
 }
 
-function reportOf(planned: PlannedWeight, { quantized, kept, ...fit }: EncodedWeight): LayerReport {
+/** What is told of a weight. */
+export function reportOf(planned: PlannedWeight, { quantized, kept, ...fit }: EncodedWeight): LayerReport {
   const { name, source, node, opType, rows, columns, count, chain } = planned;
   const { scheme, bits, granularity } = quantized;
   const bytes = payloadBytes(quantized);
@@ -137,8 +153,8 @@ function reportOf(planned: PlannedWeight, { quantized, kept, ...fit }: EncodedWe
   };
 }
 
-/** The options of each chosen weight. @throws option for settings of weights that are not chosen, and for bad ones */
-function optionsByLayer(
+/** The options of each chosen weight, by name. @throws option for settings of weights that are not chosen, and for bad ones */
+export function optionsByLayer(
   chosen: readonly PlannedWeight[],
   common: QuantizeSettings,
   perLayer: ReadonlyMap<string, Partial<QuantizeSettings>>,

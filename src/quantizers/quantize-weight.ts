@@ -109,6 +109,17 @@ export function quantizeWeight(
   };
 }
 
+/** How near discretized values come to a weight, both in row order. */
+export function weightFit(
+  quantized: QuantizedTensor,
+  weight: Float32Array,
+  values: ArrayLike<number>,
+): WeightFit {
+  const sums: Sums = { energy: 0, cross: 0, power: 0, error: 0 };
+  for (let i = 0; i < weight.length; i++) addPair(sums, weight[i]!, values[i]!);
+  return { quantized, ...measuresOf(sums, weight.length) };
+}
+
 interface Sums {
   energy: number;
   cross: number;
@@ -117,19 +128,14 @@ interface Sums {
 }
 
 function addUp(sums: Sums, values: Float32Array, levels: Float32Array, codes: Uint8Array, at: number): void {
-  let { energy, cross, power, error } = sums;
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i]!;
-    const level = levels[codes[at + i]!]!;
-    energy += value * value;
-    cross += value * level;
-    power += level * level;
-    error += (value - level) * (value - level);
-  }
-  sums.energy = energy;
-  sums.cross = cross;
-  sums.power = power;
-  sums.error = error;
+  for (let i = 0; i < values.length; i++) addPair(sums, values[i]!, levels[codes[at + i]!]!);
+}
+
+function addPair(sums: Sums, value: number, level: number): void {
+  sums.energy += value * value;
+  sums.cross += value * level;
+  sums.power += level * level;
+  sums.error += (value - level) * (value - level);
 }
 
 function measuresOf({ energy, cross, power, error }: Sums, count: number): Omit<WeightFit, 'quantized'> {

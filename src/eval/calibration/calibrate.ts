@@ -1,0 +1,324 @@
+import { BnnqError, throwIfAny } from '../../errors.ts';
+import type { Initializer, Model } from '../../ir/graph.ts';
+import { quantizedInitializer } from '../../ir/quantized-initializer.ts';
+import { dequantize, type QuantizedTensor } from '../../ir/quantized-tensor.ts';
+import { withConstants } from '../../ir/with-constants.ts';
+import type { Kernels } from '../../kernels/contract.ts';
+import type { LinearAlgebra } from '../../kernels/linear-algebra/contract.ts';
+import { createLinearAlgebra } from '../../kernels/linear-algebra/select.ts';
+import { createKernels, type KernelChoice } from '../../kernels/select.ts';
+import { floatValues } from '../../passes/constant-values.ts';
+import { withoutFunctions } from '../../passes/expand-functions.ts';
+import { absorb, findAbsorber } from '../../passes/layer-affine.ts';
+import { isWhite } from '../../quantizers/calibrate/curvature.ts';
+import { blocksOf, type LayerMoments } from '../../quantizers/calibrate/moments.ts';
+import { layerRepair, type Repair } from '../../quantizers/calibrate/repair.ts';
+import {
+  SOLVE_DEFAULTS,
+  type Solution,
+  type SolveOptions,
+  solveWeight,
+} from '../../quantizers/calibrate/solve-weight.ts';
+import { type QuantizeOptions, type QuantizeSettings, resolveOptions } from '../../quantizers/options.ts';
+import { type PlannedWeight, planWeights } from '../../quantizers/plan/plan-weights.ts';
+import type { SkippedWeight } from '../../quantizers/plan/weight-uses.ts';
+import {
+  type DiscretizeWeight,
+  encodeWeight,
+  type LayerReport,
+  type ModelSettings,
+  optionsByLayer,
+  type QuantizedModel,
+  reportOf,
+} from '../../quantizers/quantize-model.ts';
+import { quantizeWeight, weightFit } from '../../quantizers/quantize-weight.ts';
+import { inRowOrder, weightValues } from '../../quantizers/weight-values.ts';
+import type { CalibrationBatches } from './batches.ts';
+import { MomentCollector } from './collect-moments.ts';
+import { Lane } from './lane.ts';
+import { type LayerSite, layerSite } from './layer-site.ts';
+import { Positions } from './positions.ts';
+import { lastCut, valueSizes } from './value-sizes.ts';
+
+/** How weights are rounded: each to its nearest level, or so that the errors of a layer make up for each other. */
+export type Method = 'rtn' | 'gptq';
+
+export interface CalibrateSettings extends ModelSettings {
+  readonly method?: Method | undefined;
+  readonly repairs?: readonly Repair[] | undefined;
+  readonly solve?: Partial<SolveOptions> | undefined;
+  /** Chooses the positions of images that are looked at. */
+  readonly seed?: number | undefined;
+  readonly kernels?: KernelChoice | undefined;
+  /** Bytes that the values held between layers may take; 400 MB when absent. */
+  readonly memoryBytes?: number | undefined;
+}
+
+export interface CalibrateHooks {
+  readonly signal?: AbortSignal | undefined;
+  /** After every layer, and now and then in between. */
+  readonly onProgress?: ((progress: CalibrationProgress) => void) | undefined;
+}
+
+export interface CalibrationProgress {
+  /** Part of the work that is done, 0 to 1. */
+  readonly fraction: number;
+  readonly layers: number;
+  readonly totalLayers: number;
+  /** The layer that is being worked on. */
+  readonly layer: string;
+}
+
+/** How the calibration of one layer went. */
+export interface LayerCalibration {
+  readonly name: string;
+  readonly samples: number;
+  /** Loss of the layer against that of the nearest levels; null where it was rounded. */
+  readonly lossRatio: number | null;
+  readonly damping: number | null;
+  readonly repairs: readonly Repair[];
+  /** What a user should know: too few samples, inputs that never vary, more damping, rounding instead. */
+  readonly notes: readonly string[];
+}
+
+export interface CalibratedModel extends QuantizedModel {
+  readonly calibration: readonly LayerCalibration[];
+}
+
+const DEFAULT_MEMORY_BYTES = 400e6;
+
+/**
+ * Positions that are looked at: so many for each column of a layer, and no fewer than FEWEST_SAMPLES, spread evenly over all
+ * images.
+ */
+const SAMPLES_PER_COLUMN = 24;
+const FEWEST_SAMPLES = 4096;
+
+/**
+ * Discretizes the weights of a model, one layer after the other in the order of the graph, with what the layers see on the
+ * calibration images: each layer's inputs come from the network discretized so far, and what it should give from the float
+ * network on the same images. Both networks are walked side by side, see Lane. The model itself is not changed.
+ * @throws option, weight as quantizeModel; interrupted; unsupported where the network cannot be run
+ */
+export async function calibrateModel(
+  model: Model,
+  batches: CalibrationBatches,
+  settings: CalibrateSettings,
+  hooks: CalibrateHooks = {},
+): Promise<CalibratedModel> {
+  const kernels = createKernels(settings.kernels);
+  const algebra = createLinearAlgebra(settings.kernels);
+  try {
+    return await new Calibration(model, batches, settings, hooks, kernels, algebra).run();
+  } finally {
+    algebra.dispose();
+    kernels.dispose();
+  }
+}
+
+/** The settings of weights among those of a calibration. */
+function weightSettings(settings: CalibrateSettings): QuantizeSettings {
+  const { scheme, bits, granularity, fit, levels, zero, bases } = settings;
+  return { scheme, bits, granularity, fit, levels, zero, bases };
+}
+
+class Calibration {
+  readonly #batches: CalibrationBatches;
+  readonly #settings: CalibrateSettings;
+  readonly #hooks: CalibrateHooks;
+  readonly #kernels: Kernels;
+  readonly #algebra: LinearAlgebra;
+  readonly #float: Lane;
+  readonly #coded: Lane;
+  readonly #chosen: readonly PlannedWeight[];
+  readonly #skipped: SkippedWeight[];
+  readonly #options: ReadonlyMap<string, QuantizeOptions>;
+  readonly #repairs: readonly Repair[];
+  #done = 0;
+  #lastYield: number = performance.now();
+
+  constructor(
+    model: Model,
+    batches: CalibrationBatches,
+    settings: CalibrateSettings,
+    hooks: CalibrateHooks,
+    kernels: Kernels,
+    algebra: LinearAlgebra,
+  ) {
+    const { include, exclude, perLayer, repairs } = settings;
+    const common = weightSettings(settings);
+    resolveOptions(common);
+    const whole = withoutFunctions(model);
+    const { chosen, skipped } = planWeights(whole, { include, exclude });
+    this.#chosen = chosen;
+    this.#skipped = [...skipped];
+    this.#options = optionsByLayer(chosen, common, perLayer ?? new Map());
+    this.#batches = batches;
+    this.#settings = settings;
+    this.#hooks = hooks;
+    this.#kernels = kernels;
+    this.#algebra = algebra;
+    this.#repairs = repairs ?? [];
+    this.#float = new Lane(whole, batches, kernels);
+    this.#coded = new Lane(whole, batches, kernels);
+  }
+
+  async run(): Promise<CalibratedModel> {
+    const sizes = await valueSizes(this.#float.model, this.#batches, this.#kernels);
+    const held = (this.#settings.memoryBytes ?? DEFAULT_MEMORY_BYTES) / 2 / this.#batches.batches;
+    const layers: LayerReport[] = [];
+    const calibration: LayerCalibration[] = [];
+    const problems: BnnqError[] = [];
+    for (const planned of this.#chosen) {
+      try {
+        const site = layerSite(this.#coded.model, planned, this.#kernels);
+        const moments =
+          typeof site === 'string' ? undefined : await this.#moments(site, planned, sizes, held);
+        const done = this.#discretize(planned, site, moments);
+        if (typeof done === 'string') this.#skipped.push({ name: planned.name, reason: done });
+        else {
+          layers.push(done.report);
+          calibration.push(done.calibration);
+        }
+      } catch (thrown) {
+        if (!(thrown instanceof BnnqError) || thrown.code !== 'weight') throw thrown;
+        problems.push(thrown);
+      }
+      this.#done++;
+    }
+    throwIfAny(problems);
+    return { model: this.#coded.model, layers, skipped: this.#skipped, calibration };
+  }
+
+  /** What the layer sees, and what it should give. */
+  async #moments(
+    site: LayerSite,
+    planned: PlannedWeight,
+    sizes: ReadonlyMap<string, number>,
+    held: number,
+  ): Promise<LayerMoments> {
+    const { node, view, input, output } = site;
+    const cut = lastCut(this.#coded.model, output, sizes, held);
+    const { batches } = this.#batches;
+    let step = 0;
+    const onBatch = (): Promise<void> => this.#pause(planned.name, ++step / (3 * batches));
+    for (const lane of cut === undefined ? [] : [this.#float, this.#coded]) await lane.advance(cut!, onBatch);
+    const centred = this.#shifts() && findAbsorber(this.#coded.model, node) !== undefined;
+    const collector = new MomentCollector(view, this.#algebra);
+    const float = this.#float.runner([output]);
+    const coded = this.#coded.runner([input]);
+    const positions = new Positions(this.#settings.seed ?? 0);
+    const wanted = Math.max(FEWEST_SAMPLES, SAMPLES_PER_COLUMN * view.columns);
+    try {
+      for (let i = 0; i < batches; i++) {
+        const y = (await float.run(i)).get(output)!;
+        const x = (await coded.run(i)).get(input)!;
+        collector.add(x, y, positions.choose(Math.ceil(wanted / batches), view.positions(x)));
+        await onBatch();
+      }
+      return collector.finish(centred);
+    } finally {
+      float.dispose();
+      coded.dispose();
+      collector.dispose();
+    }
+  }
+
+  /** Whether means are made up for behind a layer. */
+  #shifts(): boolean {
+    return this.#repairs.some((repair) => repair !== 'equalize');
+  }
+
+  /** Discretizes one layer and puts it into the network, with its repair; or says why it stays as it is. */
+  #discretize(
+    planned: PlannedWeight,
+    site: LayerSite | string,
+    moments: LayerMoments | undefined,
+  ): { report: LayerReport; calibration: LayerCalibration } | string {
+    const { name } = planned;
+    let solution: Solution | undefined;
+    const method = this.#settings.method ?? 'gptq';
+    const discretize: DiscretizeWeight = (weight, layout, options) => {
+      if (moments === undefined || method === 'rtn' || blocksOf(moments).every(isWhite))
+        return quantizeWeight(weight, layout, options, name);
+      const values = inRowOrder(weightValues(weight, name), layout);
+      const { dtype, shape } = weight;
+      const solve = { ...SOLVE_DEFAULTS, ...this.#settings.solve };
+      solution = solveWeight({ values, layout, shape, dtype }, moments, options, solve, this.#algebra);
+      return weightFit(solution.quantized, values, solution.values);
+    };
+    const encoded = encodeWeight(this.#coded.model, planned, this.#options.get(name)!, discretize);
+    if (typeof encoded === 'string') return encoded;
+    const quantized = this.#settings.keep?.(encoded.quantized) ?? encoded.quantized;
+    const constants = new Map<string, Initializer>([[name, quantizedInitializer(name, quantized)]]);
+    this.#coded.model = withConstants(this.#coded.model, constants);
+    const repairs =
+      typeof site === 'string' || moments === undefined ? [] : this.#repair(site, moments, encoded.quantized);
+    const notes = notesOf(site, moments, solution, this.#settings.solve?.damping ?? SOLVE_DEFAULTS.damping);
+    return {
+      report: reportOf(planned, encoded),
+      calibration: {
+        name,
+        samples: moments?.samples ?? 0,
+        lossRatio:
+          solution === undefined || solution.roundingLoss === 0
+            ? null
+            : solution.loss / solution.roundingLoss,
+        damping: solution?.damping ?? null,
+        repairs,
+        notes,
+      },
+    };
+  }
+
+  /** Makes the outputs of the layer what they should be, as far as a constant behind it can; says what was done. */
+  #repair(site: LayerSite, moments: LayerMoments, quantized: QuantizedTensor): readonly Repair[] {
+    const model = this.#coded.model;
+    const node = model.graph.nodes.find(({ outputs }) => outputs[0] === site.output)!;
+    const absorber = this.#shifts() ? findAbsorber(model, node) : undefined;
+    if (absorber === undefined) return [];
+    const values = Float64Array.from(inRowOrder(dequantize(quantized), quantized.layout));
+    // Of a MatMul the bias is that of the Add behind it, which its outputs do not have yet.
+    const bias =
+      node.opType === 'MatMul' ? undefined : floatValues(model.graph.initializers.get(node.inputs[2] ?? ''));
+    const affine = layerRepair(values, moments, this.#repairs, bias, absorber.takesScale);
+    this.#coded.model = absorb(model, absorber, absorber.takesScale ? affine : { shift: affine.shift });
+    const scaled = this.#repairs.filter((repair) => repair === 'batch-norm' || repair === 'scale');
+    return scaled.length > 0 && absorber.takesScale ? scaled : ['bias'];
+  }
+
+  /** Lets timers and signals have their turn, and says how far it is. @throws interrupted */
+  async #pause(layer: string, part: number): Promise<void> {
+    const now = performance.now();
+    if (now - this.#lastYield < YIELD_MS) return;
+    await new Promise((resolve) => setImmediate(resolve));
+    this.#lastYield = performance.now();
+    if (this.#hooks.signal?.aborted) throw new BnnqError('interrupted', 'interrupted');
+    const totalLayers = this.#chosen.length;
+    const fraction = (this.#done + Math.min(1, part)) / totalLayers;
+    this.#hooks.onProgress?.({ fraction, layers: this.#done, totalLayers, layer });
+  }
+}
+
+/** Pauses of the calling thread's work. */
+const YIELD_MS = 50;
+
+function notesOf(
+  site: LayerSite | string,
+  moments: LayerMoments | undefined,
+  solution: Solution | undefined,
+  damping: number,
+): string[] {
+  if (typeof site === 'string') return [`rounded to the nearest levels: ${site}`];
+  const notes: string[] = [];
+  const { columns = 0, samples = 0, groups = 1, blockEnds = [] } = moments ?? {};
+  if (samples < columns)
+    notes.push(`${samples} samples for ${columns} columns: more calibration images would help`);
+  if (solution === undefined) return notes;
+  if (solution.deadColumns > 0)
+    notes.push(`${solution.deadColumns} of ${columns * groups} inputs never vary on the calibration images`);
+  if (solution.damping > damping)
+    notes.push(`damping was raised to ${solution.damping} so that the moments have a Cholesky factor`);
+  if (blockEnds.length > 1) notes.push(`its ${columns} columns were taken in ${blockEnds.length} blocks`);
+  return notes;
+}

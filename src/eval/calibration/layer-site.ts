@@ -1,0 +1,31 @@
+import type { Model, Node } from '../../ir/graph.ts';
+import type { Kernels } from '../../kernels/contract.ts';
+import type { PlannedWeight } from '../../quantizers/plan/plan-weights.ts';
+import { type LayerView, layerView } from './layer-view.ts';
+
+/** The one place of a model where a weight is used. */
+export interface LayerSite {
+  readonly node: Node;
+  readonly view: LayerView;
+  /** Names of what the node reads and gives. */
+  readonly input: string;
+  readonly output: string;
+}
+
+/** Weights of more elements are rounded: their targets and moments would fill the memory. */
+const MOST_WEIGHTS = 2 ** 25;
+
+/** Where a weight is used; or why it cannot be calibrated. */
+export function layerSite(model: Model, planned: PlannedWeight, kernels: Kernels): LayerSite | string {
+  const { chain, count, rows, columns } = planned;
+  if (count > MOST_WEIGHTS) return `it has ${count} weights, more than ${MOST_WEIGHTS}`;
+  const operand = chain.views.at(-1)?.node.outputs[0] ?? chain.value;
+  const users = model.graph.nodes.filter(({ inputs }) => inputs.includes(operand));
+  const [node] = users;
+  if (node === undefined || users.length > 1) return `${users.length} nodes use it`;
+  if (node.inputs.indexOf(operand) !== 1) return `it is not the right operand of ${node.opType}`;
+  const view = layerView(node, chain.shape, kernels);
+  if (view === undefined || view.rows !== rows || view.columns !== columns)
+    return `the inputs of ${node.opType} are not looked into`;
+  return { node, view, input: node.inputs[0]!, output: node.outputs[0]! };
+}

@@ -1,0 +1,78 @@
+import type { LayerMoments } from './moments.ts';
+
+/**
+ * What is done about the statistics of a layer's outputs once its weights are discretized.
+ *
+ * | repair       | what it does, with y of the float network and ŷ of the discretized one on the same images            |
+ * | ------------ | ----------------------------------------------------------------------------------------------------- |
+ * | `equalize`   | before anything: rows and columns of weights are scaled against each other across layers               |
+ * | `bias`       | ŷ gets the mean of y                                                                                    |
+ * | `batch-norm` | ŷ gets mean and variance of y: the statistics of the BatchNormalization relative to the float network   |
+ * | `scale`      | ŷ becomes s·ŷ + t with the least squared difference from y                                              |
+ */
+export type Repair = 'equalize' | 'bias' | 'batch-norm' | 'scale';
+
+export const REPAIRS: readonly Repair[] = ['equalize', 'bias', 'batch-norm', 'scale'];
+
+/** Factors outside of this range come of channels that hardly ever vary: these keep their scale. */
+const SCALES = { least: 0.1, most: 10 };
+
+/**
+ * The affine that takes the outputs of a discretized layer, as the moments foretell them, to those of the float one.
+ * @param values discretized weights [rows, columns]
+ * @param bias of the layer, by row
+ * @param takesScale whether there is a place for a scale behind the layer
+ */
+export function layerRepair(
+  values: Float64Array,
+  moments: LayerMoments,
+  repairs: readonly Repair[],
+  bias: Float64Array | undefined,
+  takesScale: boolean,
+): { readonly scale: Float64Array; readonly shift: Float64Array } {
+  const { rows, columns, groups, inputMean, outputMean, outputVariance } = moments;
+  const scale = new Float64Array(rows).fill(1);
+  const shift = new Float64Array(rows);
+  const wantsScale = takesScale && (repairs.includes('batch-norm') || repairs.includes('scale'));
+  for (let r = 0; r < rows; r++) {
+    const first = Math.floor((r * groups) / rows) * columns;
+    let mean = bias?.[r] ?? 0;
+    for (let j = 0; j < columns; j++) mean += values[r * columns + j]! * inputMean[first + j]!;
+    if (wantsScale) {
+      const { variance, together } = secondMoments(values, moments, r);
+      const found = repairs.includes('batch-norm')
+        ? Math.sqrt(outputVariance[r]! / variance)
+        : together / variance;
+      if (found >= SCALES.least && found <= SCALES.most) scale[r] = found;
+    }
+    shift[r] = outputMean[r]! - scale[r]! * mean;
+  }
+  return { scale, shift };
+}
+
+/** var(ŷ) and cov(ŷ, y) of a row; columns of different blocks are taken as independent. */
+function secondMoments(
+  values: Float64Array,
+  { rows, columns, groups, blockEnds, inputs, cross }: LayerMoments,
+  r: number,
+): { variance: number; together: number } {
+  const group = Math.floor((r * groups) / rows);
+  let variance = 0;
+  let together = 0;
+  let from = 0;
+  for (const [b, end] of blockEnds.entries()) {
+    const width = end - from;
+    const matrix = inputs[group * blockEnds.length + b]!;
+    for (let j = 0; j < width; j++) {
+      const value = values[r * columns + from + j]!;
+      if (value === 0) continue;
+      let product = 0;
+      for (let k = 0; k < width; k++) product += matrix[j * width + k]! * values[r * columns + from + k]!;
+      variance += value * product;
+    }
+    from = end;
+  }
+  for (let j = 0; j < columns && cross.length > 0; j++)
+    together += values[r * columns + j]! * cross[r * columns + j]!;
+  return { variance, together };
+}

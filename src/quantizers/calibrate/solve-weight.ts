@@ -1,0 +1,339 @@
+import { planesOf, type QuantizedTensor, type RowLayout, tableCount } from '../../ir/quantized-tensor.ts';
+import type { LinearAlgebra } from '../../kernels/linear-algebra/contract.ts';
+import type { DataType } from '../../tensor/dtype.ts';
+import { groupSizeOf, type QuantizeOptions } from '../options.ts';
+import { parseScheme } from '../registry.ts';
+import { TableValues } from '../table-values.ts';
+import { type Curvature, curvatureOf } from './curvature.ts';
+import { blocksOf, type LayerMoments } from './moments.ts';
+import { nearest, Panel } from './panel.ts';
+import { emptyLevelLoss, refitParams } from './refit.ts';
+import { TableSet } from './table-set.ts';
+import { targetsOf } from './targets.ts';
+
+/** How a weight is rounded with the second moments of its inputs. */
+export interface SolveOptions {
+  /** Part of the mean diagonal of the Hessian that is added to its diagonal. */
+  readonly damping: number;
+  /** Part of the way from the trained weights to those that make up for what earlier layers have lost, 0 to 1. */
+  readonly correction: number;
+  /** Times that levels are fitted to the codes, and the codes to the levels. */
+  readonly refits: number;
+  /** Scales of the fitted levels that are tried. */
+  readonly scales: readonly number[];
+}
+
+export const SOLVE_DEFAULTS: SolveOptions = { damping: 0.01, correction: 1, refits: 3, scales: [1] };
+
+/** Widths beyond which levels are not fitted again: there is next to nothing to win. */
+const MOST_REFIT_BITS = 5;
+/** A round of refits that gains less than this part of the loss is the last. */
+const LEAST_GAIN = 1e-4;
+
+/** A weight in row order, and where it belongs. */
+export interface RowWeight {
+  readonly values: Float32Array;
+  readonly layout: RowLayout;
+  readonly shape: readonly number[];
+  readonly dtype: DataType;
+}
+
+export interface Solution {
+  readonly quantized: QuantizedTensor;
+  /** Discretized values in row order. */
+  readonly values: Float64Array;
+  /** Σ over rows of (v − t)·H·(v − t)ᵀ with damping: of the solution, and of the nearest levels. */
+  readonly loss: number;
+  readonly roundingLoss: number;
+  /** Largest damping that was needed, and columns (of all groups) whose inputs never vary. */
+  readonly damping: number;
+  readonly deadColumns: number;
+}
+
+/**
+ * Discretizes a weight so that the outputs of its layer, not the weights, come out as near as they can: error-compensating
+ * rounding to the levels of any scheme, coordinate descent, and levels fitted to the codes under the same loss, in turn. No
+ * step raises the loss, and a row for which the nearest levels were better keeps these.
+ */
+export function solveWeight(
+  weight: RowWeight,
+  moments: LayerMoments,
+  options: QuantizeOptions,
+  solve: SolveOptions,
+  algebra: LinearAlgebra,
+): Solution {
+  const { rows, columns, groups } = moments;
+  const perGroup = rows / groups;
+  const panels: Panel[] = [];
+  const targets = weight.values.slice();
+  let damping = 0;
+  let deadColumns = 0;
+  for (const block of blocksOf(moments)) {
+    const curvature = curvatureOf(block, solve.damping, algebra);
+    if (curvature === undefined) {
+      deadColumns += block.width;
+      continue;
+    }
+    damping = Math.max(damping, curvature.damping);
+    deadColumns += curvature.deadColumns;
+    const row = block.group * perGroup;
+    const at = { row, rows: perGroup, from: block.from, width: block.width };
+    const own = targetsOf(
+      partOf(weight.values, columns, at),
+      moments,
+      block.group,
+      curvature,
+      solve.correction,
+      algebra,
+    );
+    for (let r = 0; r < perGroup; r++)
+      targets.set(own.subarray(r * block.width, (r + 1) * block.width), (row + r) * columns + block.from);
+    panels.push(new Panel(at, own, curvature, algebra));
+  }
+  const tables = fittedTables(targets, rows, columns, options);
+  const { loss, roundingLoss } =
+    tables.grid.perRow === 0 ? solveTogether(panels, tables, solve) : solveRows(panels, tables, solve, rows);
+  const codes = codesOf(targets, panels, tables, rows, columns);
+  const { layout, shape, dtype } = weight;
+  const { scheme, bits, granularity } = options;
+  const { rule, groupSize } = tables.grid;
+  const values = Float64Array.from(codes, (code, i) => {
+    const table = tables.tableAt(Math.floor(i / columns), i % columns);
+    return tables.levels[table * tables.size + tables.placeOf[table * tables.size + code]!]!;
+  });
+  const { params } = tables;
+  const planes = planesOf(codes, bits);
+  return {
+    quantized: {
+      scheme,
+      bits,
+      granularity,
+      shape,
+      dtype,
+      layout,
+      rows,
+      columns,
+      groupSize,
+      rule,
+      params,
+      planes,
+    },
+    values,
+    loss,
+    roundingLoss,
+    damping,
+    deadColumns,
+  };
+}
+
+interface Place {
+  readonly row: number;
+  readonly rows: number;
+  readonly from: number;
+  readonly width: number;
+}
+
+function partOf(values: Float32Array, columns: number, { row, rows, from, width }: Place): Float64Array {
+  const part = new Float64Array(rows * width);
+  for (let r = 0; r < rows; r++) {
+    const start = (row + r) * columns + from;
+    part.set(values.subarray(start, start + width), r * width);
+  }
+  return part;
+}
+
+/** Tables fitted to the targets by the scheme, as if all inputs were alike. */
+function fittedTables(
+  targets: Float32Array,
+  rows: number,
+  columns: number,
+  options: QuantizeOptions,
+): TableSet {
+  const { bits, granularity } = options;
+  const scheme = parseScheme(options.scheme);
+  const single = granularity === 'tensor';
+  const groupSize = groupSizeOf(granularity, rows, columns);
+  const tables = new TableSet({
+    rule: scheme.rule(options),
+    bits,
+    columns,
+    perRow: single ? 0 : Math.ceil(columns / groupSize),
+    groupSize,
+    count: tableCount({ rows, columns, granularity, groupSize }),
+  });
+  const table = new TableValues();
+  for (let t = 0, begin = 0; t < tables.grid.count; t++) {
+    const rowEnd = single ? targets.length : (Math.floor(begin / columns) + 1) * columns;
+    const end = Math.min(begin + groupSize, rowEnd);
+    const part = targets.subarray(begin, end);
+    table.load(part);
+    const isZero = part.every((value) => value === 0);
+    tables.set(t, isZero ? new Float32Array(tables.width) : scheme.fit(table, { ...options, single }).params);
+    begin = end;
+  }
+  return tables;
+}
+
+/** What a search is at, to be gone back to. */
+interface Saved {
+  readonly params: Float32Array;
+  readonly places: readonly Uint8Array[];
+}
+
+/** One table for all rows: what lowers the loss of all together is kept. */
+function solveTogether(panels: readonly Panel[], tables: TableSet, solve: SolveOptions) {
+  const total = (): number => panels.reduce((sum, { losses }) => losses.reduce((a, b) => a + b, sum), 0);
+  const save = (): Saved => ({
+    params: tables.params.slice(),
+    places: panels.map(({ places }) => places.slice()),
+  });
+  for (const panel of panels) panel.round(tables);
+  const roundingLoss = total();
+  const fitted = tables.params.slice();
+  let best = save();
+  let loss = roundingLoss;
+  for (const scale of solve.scales) {
+    tables.set(0, scaled(tables, fitted, scale));
+    for (const panel of panels) panel.compensate(tables);
+    refine(panels, tables, solve, total);
+    if (total() >= loss) continue;
+    loss = total();
+    best = save();
+  }
+  tables.set(0, best.params);
+  panels.forEach((panel, i) => {
+    panel.places.set(best.places[i]!);
+  });
+  return { loss, roundingLoss };
+}
+
+/** Every row has tables of its own: of all that was tried each keeps what was best for it. */
+function solveRows(panels: readonly Panel[], tables: TableSet, solve: SolveOptions, rows: number) {
+  const lossesOf = (): Float64Array => {
+    const sums = new Float64Array(rows);
+    for (const panel of panels)
+      panel.losses.forEach((loss, r) => {
+        sums[panel.row + r]! += loss;
+      });
+    return sums;
+  };
+  const total = (): number => lossesOf().reduce((a, b) => a + b, 0);
+  const perRow = tables.grid.perRow * tables.width;
+  for (const panel of panels) panel.round(tables);
+  const least = lossesOf();
+  const roundingLoss = total();
+  const fitted = tables.params.slice();
+  const bestParams = tables.params.slice();
+  const bestPlaces = panels.map(({ places }) => places.slice());
+  for (const scale of solve.scales) {
+    for (let t = 0; t < tables.grid.count; t++)
+      tables.set(t, scaled(tables, fitted.subarray(t * tables.width, (t + 1) * tables.width), scale));
+    for (const panel of panels) panel.compensate(tables);
+    refine(panels, tables, solve, total);
+    const losses = lossesOf();
+    for (let r = 0; r < rows; r++) {
+      if (!(losses[r]! < least[r]!)) continue;
+      least[r] = losses[r]!;
+      bestParams.set(tables.params.subarray(r * perRow, (r + 1) * perRow), r * perRow);
+      for (const [i, { row, rows: count, width, places }] of panels.entries())
+        if (r >= row && r < row + count)
+          bestPlaces[i]!.set(places.subarray((r - row) * width, (r - row + 1) * width), (r - row) * width);
+    }
+  }
+  for (let t = 0; t < tables.grid.count; t++)
+    tables.set(t, bestParams.subarray(t * tables.width, (t + 1) * tables.width));
+  panels.forEach((panel, i) => {
+    panel.places.set(bestPlaces[i]!);
+  });
+  return { loss: least.reduce((a, b) => a + b, 0), roundingLoss };
+}
+
+/** a of a·q^j and Δ of (code − z)·Δ scale alone, the parameters of other rules all together. */
+function scaled({ grid, width }: TableSet, params: Float32Array, scale: number): Float32Array {
+  const alone = grid.rule === 'geometric' || grid.rule === 'geometric-zero' || grid.rule === 'affine';
+  return params.map((value, i) => (i % width === 0 || !alone ? value * scale : value));
+}
+
+/** Levels to codes and codes to levels, in turn. */
+function refine(
+  panels: readonly Panel[],
+  tables: TableSet,
+  { refits }: SolveOptions,
+  total: () => number,
+): void {
+  if (tables.grid.bits > MOST_REFIT_BITS) return;
+  for (let round = 0, before = total(); round < refits; round++) {
+    if (tables.grid.perRow === 0) refitShared(panels, tables);
+    else for (const panel of panels) refitRows(panels, panel, tables);
+    for (const panel of panels) panel.descend(tables);
+    const now = total();
+    if (!(now < before * (1 - LEAST_GAIN))) break;
+    before = now;
+  }
+}
+
+/** Fits the one table to the codes of all rows. */
+function refitShared(panels: readonly Panel[], tables: TableSet): void {
+  const loss = emptyLevelLoss(tables.size);
+  for (const panel of panels)
+    for (let r = 0; r < panel.rows; r++) panel.addLevelLoss(loss, r, 0, tables, panel.gradientOf(r, tables));
+  replace(tables, 0, refitParams(tables.grid.rule, tables.grid.bits, tables.paramsOf(0), loss), (before) => {
+    for (const panel of panels) for (let r = 0; r < panel.rows; r++) panel.follow(r, 0, before, tables);
+  });
+}
+
+/** Fits the tables of each row to its codes, one after the other. Rows that lie in several panels are done with the first. */
+function refitRows(panels: readonly Panel[], first: Panel, tables: TableSet): void {
+  const beside = panels.filter(({ row }) => row === first.row);
+  if (beside[0] !== first) return;
+  const { perRow } = tables.grid;
+  for (let r = 0; r < first.rows; r++)
+    for (let t = (first.row + r) * perRow; t < (first.row + r + 1) * perRow; t++) {
+      const loss = emptyLevelLoss(tables.size);
+      for (const panel of beside) panel.addLevelLoss(loss, r, t, tables, panel.gradientOf(r, tables));
+      replace(
+        tables,
+        t,
+        refitParams(tables.grid.rule, tables.grid.bits, tables.paramsOf(t), loss),
+        (before) => {
+          for (const panel of beside) panel.follow(r, t, before, tables);
+        },
+      );
+    }
+}
+
+function replace(
+  tables: TableSet,
+  table: number,
+  params: Float32Array,
+  follow: (before: { codeAt: Uint8Array }) => void,
+): void {
+  if (params.every((value, p) => value === tables.paramsOf(table)[p])) return;
+  const { size, codeAt } = tables;
+  const before = { codeAt: codeAt.slice(table * size, (table + 1) * size) };
+  tables.set(table, params);
+  follow(before);
+}
+
+/** Codes in row order; columns outside of all panels, whose inputs never vary, take the nearest level. */
+function codesOf(
+  targets: Float32Array,
+  panels: readonly Panel[],
+  tables: TableSet,
+  rows: number,
+  columns: number,
+): Uint8Array {
+  const { size, codeAt, levels } = tables;
+  const codes = new Uint8Array(rows * columns);
+  for (let r = 0, i = 0; r < rows; r++)
+    for (let j = 0; j < columns; j++, i++) {
+      const list = tables.tableAt(r, j) * size;
+      codes[i] = codeAt[list + nearest(levels, list, size, targets[i]!)]!;
+    }
+  for (const { row, from, rows: count, width, places } of panels)
+    for (let r = 0, i = 0; r < count; r++)
+      for (let j = 0; j < width; j++, i++)
+        codes[(row + r) * columns + from + j] =
+          codeAt[tables.tableAt(row + r, from + j) * size + places[i]!]!;
+  return codes;
+}
