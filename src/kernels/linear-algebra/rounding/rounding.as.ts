@@ -71,6 +71,7 @@ function roundBlock(
  * @param v [rows, n] scratch, laid out like w
  * @param g [rows, n] zeros, laid out like w
  * @param hessian [n, n]
+ * @param diagonal of it, n float64: reading it there would miss the cache with every column
  * @param order n u32: columns in the order of their visits
  * @param offsets @param lists @param rowBytes @param size as of `roundRows`, but `offsets` in the order of columns
  * @param places [rows, n] bytes
@@ -79,7 +80,7 @@ function roundBlock(
  */
 export function descendRows(
   w: usize, v: usize, g: usize, stride: usize, rows: i32, n: i32, hessian: usize, strideH: usize,
-  order: usize, offsets: usize, lists: usize, rowBytes: usize, size: i32, places: usize,
+  diagonal: usize, order: usize, offsets: usize, lists: usize, rowBytes: usize, size: i32, places: usize,
   sweeps: i32, tolerance: f64, losses: usize, decreases: usize, panels: usize,
 ): i32 {
   for (let row = 0; row < rows; row++) {
@@ -109,7 +110,8 @@ export function descendRows(
     store<f64>(decrease, 0);
     for (let sweep = 0; sweep < sweeps; sweep++) {
       const found = sweepRow(
-        v + from, g + from, n, hessian, strideH, order, offsets, rowLists, size, rowPlaces, tolerance, decrease,
+        v + from, g + from, n, hessian, strideH, diagonal, order, offsets, rowLists, size, rowPlaces,
+        tolerance, decrease,
       );
       changes += found;
       if (found == 0) break;
@@ -133,15 +135,14 @@ function takeLevels(v: usize, n: i32, offsets: usize, lists: usize, places: usiz
 
 /** One sweep over one row. Returns the number of changes. */
 function sweepRow(
-  v: usize, g: usize, n: i32, hessian: usize, strideH: usize, order: usize, offsets: usize,
+  v: usize, g: usize, n: i32, hessian: usize, strideH: usize, diagonal: usize, order: usize, offsets: usize,
   lists: usize, size: i32, places: usize, tolerance: f64, decrease: usize,
 ): i32 {
   let changes = 0;
   let sum = load<f64>(decrease);
   for (let p: usize = 0, end = (<usize>n) << 2; p < end; p += 4) {
     const j = <usize>load<u32>(order + p);
-    const line = hessian + j * strideH;
-    const curvature = load<f64>(line + (j << 3));
+    const curvature = load<f64>(diagonal + (j << 3));
     if (!(curvature > 0)) continue;
     const value = load<f64>(v + (j << 3));
     const slope = load<f64>(g + (j << 3));
@@ -152,6 +153,7 @@ function sweepRow(
     const bend = step * curvature;
     const change = step * (2 * slope + bend);
     if (!(change < -tolerance * (step * bend))) continue;
+    const line = hessian + j * strideH;
     const steps = f64x2.splat(step);
     for (let s: usize = 0; s < (<usize>n) << 3; s += 16) {
       v128.store(g + s, f64x2.add(v128.load(g + s), f64x2.mul(steps, v128.load(line + s))));

@@ -88,6 +88,7 @@ export function descendRowsSimd(
     const h = takeMatrix(take, n, n);
     const [w, v, g] = [takeMatrix(take, most, n), takeMatrix(take, most, n), takeMatrix(take, most, n)];
     const heapLists = new HeapLists(workspace, take, lists, most);
+    const diagonal = take(n * 8);
     const orderAt = take(n * 4);
     const offsets = take(n * 4);
     const placesAt = take(most * n);
@@ -95,6 +96,9 @@ export function descendRowsSimd(
     const decreasesAt = take(most * 8);
     const panels = take(PANEL_BYTES);
     loadMatrix(workspace, h, hessian);
+    new Float64Array(heap.buffer, diagonal, n).set(
+      Float64Array.from({ length: n }, (_, j) => hessian[j * n + j]),
+    );
     new Uint32Array(heap.buffer, orderAt, n).set(visits);
     new Uint32Array(heap.buffer, offsets, n).set(listOffsets(heapLists, problem));
     for (let first = 0; first < rows; first += ROWS) {
@@ -114,6 +118,7 @@ export function descendRowsSimd(
         n,
         h.address,
         h.stride,
+        diagonal,
         orderAt,
         offsets,
         heapLists.address,
