@@ -3,6 +3,7 @@ import type { Model } from '../../ir/graph.ts';
 import { ChannelSamples } from '../../quantizers/activations/channel-samples.ts';
 import { Histogram } from '../../quantizers/activations/histogram.ts';
 import { createSession } from '../../runtime/session.ts';
+import type { DataType } from '../../tensor/dtype.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import type { CalibrationBatches } from '../calibration/batches.ts';
 
@@ -16,8 +17,9 @@ export interface Wanted {
   channelAxis(rank: number): number | undefined;
 }
 
-/** What was seen of a value. */
+/** What was seen of a value; neither of the two where it is not FLOAT (FLOAT16 and BFLOAT16 are computed as such). */
 export interface ActivationStatistics {
+  readonly dtype: DataType;
   /** Shape of the first batch. */
   readonly shape: readonly number[];
   readonly histogram: Histogram | undefined;
@@ -43,7 +45,7 @@ const YIELD_MS = 50;
 /**
  * Runs the network on all batches, once, and keeps statistics of inner values: 64 KiB each for a histogram, 256 MiB in all
  * for samples, whatever the number of images. One batch of the values is in memory at a time.
- * @returns by value; values that are not FLOAT (FLOAT16 and BFLOAT16 are computed as such) are left out
+ * @returns by value
  * @throws interrupted; mismatch for values that are NaN or infinite, all that there are; whatever the network throws
  */
 export async function collectActivations(
@@ -105,21 +107,27 @@ function start(
   images: number,
   total: number,
 ): void {
-  const floats = wanted.flatMap(({ value, statistic, channelAxis }) => {
+  const seen = wanted.map(({ value, statistic, channelAxis }) => {
     const { dtype, shape } = values.get(value)!;
-    return dtype === 'FLOAT' ? [{ value, statistic, shape, axis: channelAxis(shape.length) }] : [];
+    return {
+      value,
+      statistic: dtype === 'FLOAT' ? statistic : undefined,
+      dtype,
+      shape,
+      axis: channelAxis(shape.length),
+    };
   });
-  const channels = floats.reduce(
+  const channels = seen.reduce(
     (sum, { statistic, shape, axis }) =>
-      statistic === 'histogram' ? sum : sum + (axis === undefined ? 1 : shape[axis]!),
+      statistic === 'samples' ? sum + (axis === undefined ? 1 : shape[axis]!) : sum,
     0,
   );
   const most = Math.max(1, Math.min(MOST_SAMPLES, Math.floor(MOST_SAMPLES_IN_ALL / Math.max(1, channels))));
-  for (const { value, statistic, shape, axis } of floats)
-    found.set(
-      value,
-      statistic === 'histogram'
-        ? { shape, histogram: new Histogram(), samples: undefined }
-        : { shape, histogram: undefined, samples: new ChannelSamples(shape, axis, images, total, most) },
-    );
+  for (const { value, statistic, dtype, shape, axis } of seen)
+    found.set(value, {
+      dtype,
+      shape,
+      histogram: statistic === 'histogram' ? new Histogram() : undefined,
+      samples: statistic === 'samples' ? new ChannelSamples(shape, axis, images, total, most) : undefined,
+    });
 }

@@ -104,7 +104,7 @@ export async function quantizeActivations(
   const inputs = chosen.filter((input) => {
     const known = already(input.value);
     if (known === undefined || known.bits > bitsOf(input)) return true;
-    skipped.push({ value: input.value, reason: `${known.by} makes it of ${known.bits} bits already` });
+    skipped.push({ value: input.value, reason: `${known.by} gives it few bits already: ${known.bits}` });
     return false;
   });
   if (inputs.length === 0) return { model, activations: [], skipped };
@@ -125,16 +125,15 @@ export async function quantizeActivations(
   const activations: ActivationFit[] = [];
   for (const [i, input] of inputs.entries()) {
     const { value, layers } = input;
-    const seen = statistics.get(value);
-    if (seen === undefined) {
-      skipped.push({ value, reason: 'its elements are not of a float type that is computed with here' });
+    const { dtype, shape, histogram, samples: sampled } = statistics.get(value)!;
+    const fitted =
+      (histogram && uniformRule(histogram, bitsOf(input), options)) ??
+      (sampled && thresholdRule(sampled, shape.length, wanted[i]!.channelAxis(shape.length)));
+    if (fitted === undefined) {
+      skipped.push({ value, reason: `its elements are ${dtype}, FLOAT is rounded here` });
       continue;
     }
-    const { shape, histogram } = seen;
-    const { rule, ...fit } =
-      histogram === undefined
-        ? thresholdRule(seen.samples!, shape.length, wanted[i]!.channelAxis(shape.length))
-        : uniformRule(histogram, bitsOf(input), options);
+    const { rule, ...fit } = fitted;
     quants.push({ value, layers, rule });
     activations.push({
       value,
