@@ -1,6 +1,7 @@
 import type { Initializer, Model, Node } from '../ir/graph.ts';
 import { type DataType, isHalf } from '../tensor/dtype.ts';
 import { sizeOf } from '../tensor/tensor.ts';
+import { batchNormOf } from './batch-norm.ts';
 import { floatTensor, floatValues, numberAttribute } from './constant-values.ts';
 import { constantInitializer, type GraphEditor } from './graph-editor.ts';
 import { inferShapes } from './infer-shapes.ts';
@@ -61,6 +62,13 @@ function channelConstant(
   const each = last === channels ? values : new Float64Array(channels).fill(values[0]!);
   return { input, shape, dtype: constant.dtype, values: each };
 }
+
+/** Largest finite values of the types that are written back. */
+export const LARGEST: Readonly<Partial<Record<DataType, number>>> = {
+  FLOAT: 3.4028234663852886e38,
+  FLOAT16: 65504,
+  BFLOAT16: 3.3895313892515355e38,
+};
 
 /** The node with a constant changed: in its place where the node alone uses it, else under a name that is free. */
 export function withConstant(
@@ -141,4 +149,39 @@ export function scaleNorm(editor: GraphEditor, value: string, factors: Float64Ar
     changed = withConstant(editor, changed, input, role, constant.dtype, constant.shape, scaled);
   }
   if (changed !== node) editor.replace(node, changed);
+}
+
+/**
+ * Adapts a BatchNormalization to a layer that gives f·(y − b) + b for y: its statistics become those of what it now gets, mean
+ * f·(μ − b) + b and variance f²·(σ² + ε) − ε, and γ and β still tell what it gives.
+ * @returns whether the types of its constants can hold them; else nothing has changed
+ */
+export function scaleStatistics(
+  editor: GraphEditor,
+  value: string,
+  factors: Float64Array,
+  bias: Float64Array | undefined,
+): boolean {
+  const node = editor.producer(value)!;
+  const { mean, variance, epsilon } = batchNormOf(node, (name) => editor.constant(name))!;
+  const parts = [
+    {
+      input: 3,
+      role: 'mean',
+      values: mean.map((m, c) => factors[c]! * (m - (bias?.[c] ?? 0)) + (bias?.[c] ?? 0)),
+    },
+    {
+      input: 4,
+      role: 'variance',
+      values: variance.map((v, c) => factors[c]! * factors[c]! * (v + epsilon) - epsilon),
+    },
+  ].map((part) => ({ ...part, constant: editor.constant(node.inputs[part.input])! }));
+  if (parts[1]!.values.some((v) => v < 0)) return false;
+  if (parts.some(({ values, constant }) => !values.every((v) => Math.abs(v) <= LARGEST[constant.dtype]!)))
+    return false;
+  let changed = node;
+  for (const { input, role, values, constant } of parts)
+    changed = withConstant(editor, changed, input, role, constant.dtype, constant.shape, values);
+  if (changed !== node) editor.replace(node, changed);
+  return true;
 }

@@ -1,5 +1,5 @@
 import type { Initializer, Model } from '../ir/graph.ts';
-import { scaleBias, scaleNorm } from './channel-constants.ts';
+import { scaleBias, scaleNorm, scaleStatistics } from './channel-constants.ts';
 import { findLinks, type Link, type RowLayer } from './equalize/links.ts';
 import type { RangeMeasure, ScaledWeight } from './equalize/scaled-weight.ts';
 import { GraphEditor } from './graph-editor.ts';
@@ -35,10 +35,11 @@ const DEAD = 1e-6;
  *
  * Channels with ranges r₁ of the rows that make them and r₂ of the columns that use them are divided by s = √(r₁/r₂) on the
  * one side and multiplied by s on the other: both ranges become √(r₁·r₂). Unlike in the paper BatchNormalization is not
- * folded. The rows of a layer before one may have any scale, as it takes the inverse in γ and mean: they get the range of
- * the largest. What it gives may have any scale too, in γ and β, as far as what follows commutes with positive factors
- * (Relu, LeakyRelu, PRelu, pooling, Concat; not Clip): so the columns that use it get the range of the largest. Where
- * several layers use a channel the largest range counts, each as a part of its layer's own.
+ * folded. The rows of a layer before one may have any scale, as mean and variance follow (where their types cannot hold
+ * them, mean and γ): they get the range of the largest. What it gives may have any scale too, in γ and β, as far as what
+ * follows commutes with positive factors (Relu, LeakyRelu, PRelu, pooling, Concat; not Clip): so the columns that use it
+ * get the range of the largest. Where several layers use a channel the largest range counts, each as a part of its layer's
+ * own.
  *
  * Weights that are discretized, or have several uses, are left alone.
  */
@@ -59,9 +60,11 @@ export function equalizeLayers(model: Model, options: EqualizeOptions = {}): Equ
   if (free.length === 0 && links.length === 0) return { model, pairs: 0, rows: 0 };
   for (const [i, link] of links.entries()) scaleSource(model, editor, link, inverse(divisors[i]!));
   for (const weight of scaledWeights(layers, links)) editor.setConstant(weight);
+  const left = free
+    .map(({ norm, bias }, i) => ({ norm: norm!, bias: bias?.values, factors: rowFactors[i]! }))
+    .filter(({ norm, bias, factors }) => !scaleStatistics(editor, norm.value, factors, bias));
   let current = editor.result();
-  for (const [i, { norm, bias }] of free.entries())
-    current = absorb(current, norm!, undoing(rowFactors[i]!, bias?.values));
+  for (const { norm, bias, factors } of left) current = absorb(current, norm, undoing(factors, bias));
   const pairs = links.reduce((count, { sinks }) => count + sinks.length, 0);
   return { model: current, pairs, rows: free.length };
 }

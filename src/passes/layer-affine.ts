@@ -1,8 +1,7 @@
 import { BnnqError } from '../errors.ts';
 import type { Model, Node } from '../ir/graph.ts';
-import type { DataType } from '../tensor/dtype.ts';
 import { type BatchNorm, batchNormOf } from './batch-norm.ts';
-import { addendOf, biasOf, soleConsumer, withConstant } from './channel-constants.ts';
+import { addendOf, biasOf, LARGEST, soleConsumer, withConstant } from './channel-constants.ts';
 import { numberAttribute } from './constant-values.ts';
 import { GraphEditor } from './graph-editor.ts';
 import { inferShapes } from './infer-shapes.ts';
@@ -139,13 +138,6 @@ function absorbIntoNorm(
   }
   return current;
 }
-
-/** Largest finite values of the types that are written back. */
-const LARGEST: Readonly<Partial<Record<DataType, number>>> = {
-  FLOAT: 3.4028234663852886e38,
-  FLOAT16: 65504,
-  BFLOAT16: 3.3895313892515355e38,
-};
 
 /** Output channels of a layer whose weight comes from an initializer. */
 function layerChannels(model: Model, node: Node): number | undefined {

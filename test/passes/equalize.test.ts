@@ -287,6 +287,36 @@ describe('BatchNormalization between layers', () => {
   });
 });
 
+describe('statistics of half precision', () => {
+  it('stay where the variance would be out of range, and γ takes the scale', () => {
+    const half = (tensor: Tensor): Tensor =>
+      floatTensor('FLOAT16', tensor.shape, Array.from(tensor.data as Float32Array));
+    const { ng, nb, nm, nv } = normConstants(4, 'n', 20);
+    const constants = {
+      w: uneven([4, 3, 3, 3], 0, 2),
+      u: twoConvs.constants!.u!,
+      ng: ng!,
+      nb: nb!,
+      nm: half(nm!),
+      nv: half(nv!),
+    };
+    (constants.w.data as Float32Array).fill(1e-3, 0, 27);
+    const nodes = [layer('Conv', ['x', 'w'], 'p'), norm('n', 'p', 'n'), layer('Sigmoid', ['n'], 'y')];
+    const { model, before } = equalizedHalf({ inputs: image, outputs: ['y'], constants, nodes });
+    expect(model.graph.initializers.get('nv')).toBe(before.graph.initializers.get('nv'));
+    expect(model.graph.initializers.get('nm')!.dtype).toBe('FLOAT16');
+  });
+});
+
+/** Means of 11 bits are as good as they can be: a thousandth. */
+function equalizedHalf(short: ShortModel): { model: Model; before: Model } {
+  const before = buildModel(short);
+  const { model, rows } = equalizeLayers(before);
+  expect(rows).toBe(1);
+  expect(difference(before, model)).toBeLessThan(1e-3);
+  return { model, before };
+}
+
 describe('weights of half precision', () => {
   it('stay of their type', () => {
     const half = (tensor: Tensor): Tensor =>
