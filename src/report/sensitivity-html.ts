@@ -8,7 +8,7 @@ import { STYLE } from './style.ts';
 const HEAT_STYLE = `
 .heat-cell { fill: rgb(var(--tint)); stroke: var(--faint); stroke-width: 1; }
 .chart .value { fill: var(--ink); font-size: 12px; } .chart .name { fill: var(--ink); } .chart .heads text { font-weight: 600; }
-.uniform text { font-weight: 400; } figure.wide { overflow-x: auto; } tfoot td, tfoot th { font-weight: 600; border-top: 1px solid var(--rule); }
+.chart .uniform text { font-weight: 400; } .one { max-width: 40rem; } figure.wide { overflow-x: auto; } tfoot td, tfoot th { font-weight: 600; border-top: 1px solid var(--rule); }
 tfoot th { position: sticky; left: 0; background: var(--card); }
 `;
 
@@ -58,7 +58,7 @@ function allocation(report: SensitivityReport): string {
   if (chart === '') return '';
   return section(
     'What a choice for each layer brings',
-    `<div class="charts"><figure><figcaption>Summed loss against size</figcaption>${chart}</figure></div>
+    `<div class="one"><figure><figcaption>Summed loss against size</figcaption>${chart}</figure></div>
 <p class="hint">Line: each layer gets the candidate that makes the sum least. Marks: one candidate for all. Losses of single layers do not add up exactly, least of all at 1 and 2 bits: what counts is the accuracy of the whole network.</p>`,
   );
 }
