@@ -55,6 +55,11 @@ export function quantizeWeight(
       { tensor: name },
     );
   const scheme = parseScheme(options.scheme);
+  const candidates = scheme.candidates?.(options);
+  if (candidates !== undefined)
+    return candidates
+      .map((candidate) => quantizeWeight(tensor, layout, candidate, name))
+      .reduce((best, other) => (other.mse < best.mse ? other : best));
   const { bits, granularity } = options;
   const { rows, columns } = rowsAndColumns(layout);
   const groupSize = groupSizeOf(granularity, rows, columns);

@@ -1,4 +1,5 @@
 import { BnnqError } from '../errors.ts';
+import { auto } from './auto.ts';
 import { binary } from './binary.ts';
 import { codebook } from './codebook.ts';
 import { exponential } from './exponential.ts';
@@ -8,7 +9,15 @@ import type { Scheme } from './scheme.ts';
 import { ternary } from './ternary.ts';
 
 /** All schemes. A new one is a file and a line here. */
-export const SCHEMES: readonly Scheme[] = [binary, linear, exponential, ternary, powerOfTwo, codebook];
+export const SCHEMES: readonly Scheme[] = [
+  binary,
+  linear,
+  exponential,
+  ternary,
+  powerOfTwo,
+  codebook,
+  auto,
+];
 
 /** The names of all schemes. */
 export const SCHEME_NAMES: readonly string[] = SCHEMES.map(({ name }) => name);

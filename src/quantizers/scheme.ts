@@ -1,4 +1,5 @@
 import type { LevelRule } from '../ir/levels.ts';
+import type { QuantizeOptions } from './options.ts';
 import type { TableValues } from './table-values.ts';
 
 /** `correlation`: greatest correlation of original and discretized weights, that is least squares. `max-range`: levels span ±max|w|. */
@@ -49,6 +50,8 @@ export interface Scheme {
   readonly choices: readonly ('zero' | 'levels' | 'bases')[];
   /** What is wrong with options that are in order one by one; a sentence each. */
   problems?(options: FitOptions): string[];
+  /** For a scheme that stands for a choice of others: their options, the best of which is taken for each weight. */
+  candidates?(options: QuantizeOptions): readonly QuantizeOptions[];
   rule(options: FitOptions): LevelRule;
   /** Fits one level table; the values are not all zero. */
   fit(values: TableValues, options: FitOptions): FittedTable;

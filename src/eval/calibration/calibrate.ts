@@ -20,6 +20,7 @@ import {
   solveWeight,
 } from '../../quantizers/calibrate/solve-weight.ts';
 import { type QuantizeOptions, type QuantizeSettings, resolveOptions } from '../../quantizers/options.ts';
+import { parseScheme } from '../../quantizers/registry.ts';
 import { type PlannedWeight, planWeights } from '../../quantizers/plan/plan-weights.ts';
 import type { SkippedWeight } from '../../quantizers/plan/weight-uses.ts';
 import {
@@ -244,7 +245,11 @@ class Calibration {
       const values = inRowOrder(weightValues(weight, name), layout);
       const { dtype, shape } = weight;
       const solve = { ...SOLVE_DEFAULTS, ...this.#settings.solve };
-      solution = solveWeight({ values, layout, shape, dtype }, moments, options, solve, this.#algebra);
+      const candidates = parseScheme(options.scheme).candidates?.(options) ?? [options];
+      const solutions = candidates.map((candidate) =>
+        solveWeight({ values, layout, shape, dtype }, moments, candidate, solve, this.#algebra),
+      );
+      solution = solutions.reduce((best, other) => (other.loss < best.loss ? other : best));
       return weightFit(solution.quantized, values, solution.values);
     };
     const encoded = encodeWeight(this.#coded.model, planned, this.#options.get(name)!, discretize);
