@@ -287,6 +287,24 @@ describe('BatchNormalization between layers', () => {
   });
 });
 
+describe('graphs that are made to take for ever', () => {
+  const chain = (op: string, inputs: (before: string) => string[]): ShortModel => ({
+    ...twoConvs,
+    nodes: [
+      twoConvs.nodes[0]!,
+      ...Array.from({ length: 20000 }, (_, i) => layer(op, inputs(i === 0 ? 'p' : `p${i}`), `p${i + 1}`)),
+      layer('Conv', ['p20000', 'u'], 'y'),
+    ],
+  });
+
+  it('are given up: long chains, and Concat of a value with itself', () => {
+    const long = buildModel(chain('Relu', (before) => [before]));
+    expect(equalizeLayers(long).pairs).toBe(0);
+    const doubling = buildModel(chain('Concat', (before) => [before, before]));
+    expect(equalizeLayers(doubling).pairs).toBe(0);
+  });
+});
+
 describe('statistics of half precision', () => {
   it('stay where the variance would be out of range, and γ takes the scale', () => {
     const half = (tensor: Tensor): Tensor =>

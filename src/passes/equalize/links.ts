@@ -57,6 +57,9 @@ const BY_CHANNEL: ReadonlySet<string> = new Set([
 
 const LAYERS: ReadonlySet<string> = new Set(['Conv', 'ConvTranspose', 'Gemm', 'MatMul']);
 
+/** Steps from a value to all that use it, beyond which it is given up; networks have tens (files may be made to have 2^100). */
+const MOST_STEPS = 1000;
+
 /** Axis of the channels. Behind a Gemm 1 and the last one are the same. */
 type ChannelAxis = '1' | 'last' | 'both';
 
@@ -95,6 +98,7 @@ class LinkFinder {
   readonly #only: ReadonlySet<string> | undefined;
   readonly #weights = new Map<string, ScaledWeight | undefined>();
   #values: ReadonlyMap<string, Value> | undefined;
+  #steps = 0;
 
   constructor(
     model: Model,
@@ -123,13 +127,14 @@ class LinkFinder {
   /** The link from a value; undefined where something uses it, or what is made of it, that does not let factors through. */
   linkOf(source: Link['source'], value: string, channels: number, axis: ChannelAxis): Link | undefined {
     const sinks: Sink[] = [];
+    this.#steps = 0;
     return this.#follow(value, channels, 0, axis, sinks) && sinks.length > 0
       ? { source, channels, sinks }
       : undefined;
   }
 
   #follow(value: string, channels: number, offset: number, axis: ChannelAxis, sinks: Sink[]): boolean {
-    if (this.#editor.isOutput(value)) return false;
+    if (++this.#steps > MOST_STEPS || this.#editor.isOutput(value)) return false;
     return this.#editor.consumers(value).every((node) => {
       if (node.domain !== '' || node.outputs.length !== 1) return false;
       const next = node.outputs[0]!;

@@ -168,6 +168,14 @@ describe('expected inputs', () => {
     expect(expectedAtLast(buildModel(other))).toBeUndefined();
   });
 
+  it('are no longer told in graphs that are made to have far too many', () => {
+    const doubling = Array.from({ length: 200 }, (_, i) =>
+      layer('Concat', [i === 0 ? 'n' : `n${i}`, i === 0 ? 'n' : `n${i}`], `n${i + 1}`, { axis: 1 }),
+    );
+    const model = buildModel(network([layer('Identity', ['n'], 'a'), ...doubling]));
+    expect([...expectedAtLast(model)!]).toEqual(beta);
+  });
+
   it('are not those of another axis', () => {
     const model = buildModel({
       inputs: { x: ['FLOAT', [1, 4, 3, 4]] },
