@@ -167,13 +167,23 @@ function sum(a: ExpectedValue, b: ExpectedValue | undefined): ExpectedValue | un
 function joined(parts: readonly (ExpectedValue | undefined)[]): ExpectedValue | undefined {
   const all = parts.filter((part) => part !== undefined && !part.isFlat) as ExpectedValue[];
   if (all.length !== parts.length) return undefined;
-  const join = (values: readonly Float64Array[]): Float64Array =>
-    Float64Array.from(values.flatMap((value) => Array.from(value)));
-  const deviations = all.flatMap(({ deviation }) => deviation ?? []);
+  const means = all.map(({ mean }) => mean);
+  if (means.reduce((length, { length: own }) => length + own, 0) > MOST_HELD) return undefined;
+  const deviations = all.flatMap(({ deviation }) => (deviation === undefined ? [] : [deviation]));
   return {
-    mean: join(all.map(({ mean }) => mean)),
-    deviation: deviations.length === all.length ? join(deviations) : undefined,
+    mean: concatenated(means),
+    deviation: deviations.length === all.length ? concatenated(deviations) : undefined,
   };
+}
+
+function concatenated(parts: readonly Float64Array[]): Float64Array {
+  const whole = new Float64Array(parts.reduce((length, part) => length + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }
 
 /** The value cut to [low, high], plus `slope` times what is cut off. */
