@@ -15,6 +15,13 @@
 
 export { BnnqError, type ErrorCode, type ErrorPlace } from './errors.ts';
 export {
+  type ActivationData,
+  type ActivationFit,
+  type ActivationOptions,
+  type QuantizedActivations,
+  quantizeActivations,
+} from './eval/activations/quantize-activations.ts';
+export {
   allocate,
   allocateUniformly,
   type Budget,
@@ -91,6 +98,7 @@ export type {
 } from './ir/graph.ts';
 export { dequantize, type Granularity, type QuantizedTensor, type RowLayout } from './ir/quantized-tensor.ts';
 export type { KernelChoice } from './kernels/select.ts';
+export { ACTIVATION_RANGES, type ActivationRange } from './quantizers/activations/range.ts';
 export type { QuantizeOptions, QuantizeSettings } from './quantizers/options.ts';
 export {
   type PlannedWeight,

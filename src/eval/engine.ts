@@ -5,18 +5,20 @@ import { readModel } from '../formats/read-model.ts';
 import type { Model } from '../ir/graph.ts';
 import type { Kernels } from '../kernels/contract.ts';
 import { createKernels } from '../kernels/select.ts';
+import { type CalibrationBatches, openBatches } from './calibration/batches.ts';
 import type { ImageScores, OutputKind } from './metrics.ts';
 import { type Network, openNetwork } from './network.ts';
 import { PackedSamples } from './packed-samples.ts';
 import { type DiscretizedPoint, discretize, type WeightOptions } from './point.ts';
 import { type OutputTable, runImages } from './run-images.ts';
+import { recordedOptions, writePacked } from './save.ts';
 import { feederFor, type Setup } from './setup.ts';
 import type { PointSettings } from './types.ts';
 
-/** One piece of work: a network, discretized first where settings are given, over a range of images. */
-export interface Job {
-  /** Index in the engine's models. */
-  readonly model: number;
+/** A network over a range of images, rounded first where settings are given that need no images. */
+export interface ScoreJob {
+  /** Index in the engine's models, or the path of a packed file. */
+  readonly model: number | string;
   readonly point?: PointSettings & WeightOptions;
   readonly from: number;
   readonly to: number;
@@ -24,12 +26,23 @@ export interface Job {
   readonly table: 'write' | 'compare' | 'none';
 }
 
-export interface JobResult {
+/** A network to be discretized with the calibration images, and written to a packed file. */
+export interface DiscretizeJob {
+  readonly model: number;
+  readonly point: PointSettings & WeightOptions;
+  readonly file: string;
+}
+
+export type Job = ScoreJob | DiscretizeJob;
+
+export interface ScoreJobResult {
   readonly kind: OutputKind;
   readonly scores: ImageScores;
   readonly seconds: number;
   readonly discretized: DiscretizedPoint | undefined;
 }
+
+export type ResultOf<J extends Job> = J extends DiscretizeJob ? DiscretizedPoint : ScoreJobResult;
 
 /** Pauses of the calling thread's work, so that timers and signals get their turn. */
 const YIELD_MS = 50;
@@ -40,6 +53,8 @@ export class Engine {
   #dataset: Dataset | string;
   readonly #setup: Setup;
   #kernels: Kernels | undefined;
+  /** Opened once for all points. */
+  #images: Promise<CalibrationBatches> | undefined;
   #lastYield: number = performance.now();
 
   /** @param models paths or models; @param dataset a spec or a dataset; workers get the former */
@@ -50,14 +65,53 @@ export class Engine {
   }
 
   /** @throws interrupted when the setup's control says so; whatever the network or the data throw */
-  async run(job: Job): Promise<JobResult> {
+  async run<J extends Job>(job: J): Promise<ResultOf<J>> {
     this.#checkControl();
+    return ('file' in job ? this.#discretize(job) : this.#score(job)) as Promise<ResultOf<J>>;
+  }
+
+  async #discretize({ model: index, point, file }: DiscretizeJob): Promise<DiscretizedPoint> {
+    const { calibration, count, control } = this.#setup;
+    const model = await this.#model(index);
+    const images = await this.#calibrationBatches(model);
+    let done = 0; // counted as one more pass over the images
+    const onProgress = ({ fraction }: { fraction: number }): void => {
+      const now = Math.floor(fraction * count);
+      Atomics.add(new Int32Array(control), 1, now - done);
+      done = now;
+      this.#checkControl();
+    };
+    const seed = calibration?.seed;
+    const { model: discretized, point: result } = await discretize(model, point, images, seed, {
+      onProgress,
+    });
+    Atomics.add(new Int32Array(control), 1, count - done);
+    await writePacked(discretized, file, {
+      force: true,
+      options: recordedOptions({ ...point, images, seed }),
+    });
+    return result;
+  }
+
+  async #calibrationBatches(model: Model): Promise<CalibrationBatches> {
+    const { calibration, preprocess, output } = this.#setup;
+    if (calibration === undefined)
+      throw new BnnqError('option', 'calibration images are needed and none are given');
+    this.#images ??= openBatches(model, calibration.data, {
+      preprocess,
+      samples: calibration.samples,
+      output,
+    });
+    return this.#images;
+  }
+
+  async #score(job: ScoreJob): Promise<ScoreJobResult> {
     const started = performance.now();
-    const model = await this.#model(job.model);
-    const discretized = job.point && discretize(model, job.point);
+    const model = typeof job.model === 'string' ? await readModel(job.model) : await this.#model(job.model);
+    const discretized = job.point && (await discretize(model, job.point));
     const network = this.#open(discretized?.model ?? model);
     try {
-      const { kind, scores } = await this.#images(network, job);
+      const { kind, scores } = await this.#runImages(network, job);
       const seconds = (performance.now() - started) / 1000;
       return { kind, scores, seconds, discretized: discretized?.point };
     } finally {
@@ -82,7 +136,7 @@ export class Engine {
     return openNetwork(model, this.#kernels, this.#setup.output);
   }
 
-  async #images(network: Network, job: Job): Promise<{ kind: OutputKind; scores: ImageScores }> {
+  async #runImages(network: Network, job: ScoreJob): Promise<{ kind: OutputKind; scores: ImageScores }> {
     const { preprocess, cache, labels, batch, table, kind, width } = this.#setup;
     if (typeof this.#dataset === 'string') this.#dataset = await openDataset(this.#dataset);
     const dataset = this.#dataset;

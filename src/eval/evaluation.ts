@@ -7,7 +7,7 @@ import { isOpened, openDataset } from '../formats/datasets/open-dataset.ts';
 import { readModel } from '../formats/read-model.ts';
 import type { Model } from '../ir/graph.ts';
 import { createKernels } from '../kernels/select.ts';
-import { Engine, type Job } from './engine.ts';
+import { type DiscretizeJob, Engine, type ScoreJob } from './engine.ts';
 import { type ImageScores, type OutputKind, reduceScores } from './metrics.ts';
 import { openNetwork } from './network.ts';
 import type { DiscretizedPoint } from './point.ts';
@@ -75,7 +75,11 @@ export class Evaluation {
     );
     const dataset = typeof data === 'string' ? await openDataset(data) : data;
     const setup = await prepareWith(models[0]!, dataset, options, compared);
-    const alone = threads === 1 || WORKER_URL === undefined || !isOpened(dataset);
+    const calibration = options.calibration?.data;
+    const isShared =
+      isOpened(dataset) &&
+      (calibration === undefined || typeof calibration === 'string' || isOpened(calibration));
+    const alone = threads === 1 || WORKER_URL === undefined || !isShared;
     if (alone) {
       const runner = localRunner(new Engine(models, dataset, setup));
       return new Evaluation(models, dataset, setup, runner, undefined, options.signal);
@@ -87,7 +91,17 @@ export class Evaluation {
       remove(temporary);
       throw thrown;
     });
-    const runner = new WorkerPool(WORKER_URL!, { models: paths, dataset: dataset.spec, setup }, threads);
+    // A dataset object cannot be posted to a worker, its spec can.
+    const source = setup.calibration;
+    const posted: Setup =
+      source === undefined || typeof source.data === 'string'
+        ? setup
+        : { ...setup, calibration: { ...source, data: source.data.spec } };
+    const runner = new WorkerPool(
+      WORKER_URL!,
+      { models: paths, dataset: dataset.spec, setup: posted },
+      threads,
+    );
     return new Evaluation(models, dataset, setup, runner, temporary, options.signal);
   }
 
@@ -104,7 +118,7 @@ export class Evaluation {
    * One pass over the data, in `shards` parts that may run at the same time. The scores are the same bits for any number
    * of them. @throws interrupted after an abort
    */
-  async pass(job: Omit<Job, 'from' | 'to'>, shards: number): Promise<Pass> {
+  async pass(job: Omit<ScoreJob, 'from' | 'to'>, shards: number): Promise<Pass> {
     this.#checkSignal();
     const { count } = this.setup;
     const parts = Math.max(1, Math.min(shards, count));
@@ -128,6 +142,17 @@ export class Evaluation {
     );
     const seconds = results.reduce((sum, result) => sum + result.seconds, 0);
     return { scores: { ...scores, seconds }, discretized: results[0]!.discretized };
+  }
+
+  /** Discretizes the first model with the calibration images and writes it to a packed file. @throws interrupted after an abort */
+  async discretize(job: Omit<DiscretizeJob, 'model'>): Promise<DiscretizedPoint> {
+    this.#checkSignal();
+    try {
+      return await this.#runner.run({ ...job, model: 0 });
+    } catch (thrown) {
+      this.#checkSignal();
+      throw thrown;
+    }
   }
 
   #checkSignal(): void {

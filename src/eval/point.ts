@@ -1,10 +1,13 @@
-import { BnnqError } from '../errors.ts';
 import type { Model } from '../ir/graph.ts';
 import type { Granularity } from '../ir/quantized-tensor.ts';
-import { type LayerReport, quantizeModel } from '../quantizers/quantize-model.ts';
+import type { ActivationRange } from '../quantizers/activations/range.ts';
+import type { LayerReport } from '../quantizers/quantize-model.ts';
 import type { BasesKind, Fit, LevelKind } from '../quantizers/scheme.ts';
+import type { CalibrationBatches } from './calibration/batches.ts';
+import type { CalibrateHooks, Method } from './calibration/calibrate.ts';
+import { type DiscretizedModel, type DiscretizeSettings, discretizeModel } from './discretize-model.ts';
 import { packedSize, recordedOptions } from './save.ts';
-import type { PointSettings, SweepPoint } from './types.ts';
+import type { LayerFit, PointSettings, SweepPoint } from './types.ts';
 
 /** Which weights are discretized: globs on the names of initializers and nodes. */
 export interface WeightOptions {
@@ -18,44 +21,61 @@ export type DiscretizedPoint = Pick<
   'correlation' | 'packedBytes' | 'packed' | 'bitsPerWeight' | 'layers'
 >;
 
-/** Discretizes a model as a point of a sweep asks, and measures weights and packed size. */
-export function discretize(
-  model: Model,
-  settings: PointSettings & WeightOptions,
-): { model: Model; point: DiscretizedPoint } {
-  const { scheme, bits, granularity, fit, levels, zero, bases, method, include, exclude } = settings;
-  if (method !== 'rtn') throw new BnnqError('option', `method: expected rtn, got "${method}"`);
-  const quantized = quantizeModel(model, {
-    scheme,
-    bits,
+/** Whether images are needed to discretize as a point asks. */
+export function needsImages({ method, repairs = [], actBits }: PointSettings): boolean {
+  return method !== 'rtn' || actBits !== undefined || repairs.some((repair) => repair !== 'equalize');
+}
+
+/** A point's settings as `discretizeModel` takes them. */
+export function settingsOf(point: PointSettings & WeightOptions): DiscretizeSettings {
+  const { granularity, fit, levels, bases, method, actRange, ...rest } = point;
+  return {
+    ...rest,
     granularity: granularity as Granularity,
     fit: fit as Fit,
     levels: levels as LevelKind,
-    zero,
     bases: bases as BasesKind | undefined,
-    include,
-    exclude,
+    method: method as Method,
+    actRange: actRange as ActivationRange | undefined,
+  };
+}
+
+/** Discretizes a model as a point of a sweep asks, and measures weights and packed size. */
+export async function discretize(
+  model: Model,
+  point: PointSettings & WeightOptions,
+  images?: CalibrationBatches,
+  seed?: number,
+  hooks?: CalibrateHooks,
+): Promise<{ model: Model; point: DiscretizedPoint }> {
+  const settings = { ...settingsOf(point), seed };
+  const discretized = await discretizeModel(model, settings, images, hooks);
+  const { total, ...packed } = packedSize(discretized.model, {
+    options: recordedOptions({ ...point, images, seed }),
   });
-  const { total, ...packed } = packedSize(quantized.model, { options: recordedOptions(settings) });
-  const weights = quantized.layers.reduce((sum, { count }) => sum + count, 0);
+  const weights = discretized.layers.reduce((sum, { count }) => sum + count, 0);
   return {
-    model: quantized.model,
+    model: discretized.model,
     point: {
-      correlation: totalCorrelation(quantized.layers),
+      correlation: totalCorrelation(discretized.layers),
       packedBytes: total,
       packed,
       bitsPerWeight: (8 * (packed.codes + packed.levels)) / Math.max(1, weights),
-      layers: quantized.layers.map((layer) => ({
-        name: layer.name,
-        scheme: layer.scheme,
-        bits: layer.bits,
-        granularity: layer.granularity,
-        count: layer.count,
-        correlation: layer.correlation,
-        mse: layer.mse,
-      })),
+      layers: layerFits(discretized),
     },
   };
+}
+
+function layerFits({ layers, calibration }: DiscretizedModel): LayerFit[] {
+  const calibrated = new Map(calibration.map((one) => [one.name, one]));
+  return layers.map(({ name, scheme, bits, granularity, count, correlation, mse }) => {
+    const { lossRatio = null, notes = [] } = calibrated.get(name) ?? {};
+    return {
+      ...{ name, scheme, bits, granularity, count, correlation, mse },
+      ...(lossRatio !== null && { lossRatio }),
+      ...(notes.length > 0 && { notes }),
+    };
+  });
 }
 
 /** ρ = Σ w·ŵ / √(Σ w²·Σ ŵ²) over the weights of all layers. */

@@ -1,7 +1,10 @@
 import { BnnqError } from '../errors.ts';
+import { type ActivationRange, DEFAULT_RANGE } from '../quantizers/activations/range.ts';
+import type { Repair } from '../quantizers/calibrate/repair.ts';
 import { DEFAULTS, parseGranularity } from '../quantizers/options.ts';
 import { parseScheme } from '../quantizers/registry.ts';
 import type { BasesKind, Fit, LevelKind, Scheme } from '../quantizers/scheme.ts';
+import type { Method } from './calibration/calibrate.ts';
 import type { PointSettings } from './types.ts';
 
 /** What a sweep tries: every combination that makes sense. */
@@ -18,6 +21,13 @@ export interface PointRange {
   readonly zero?: readonly boolean[];
   /** How `binary` finds its bases; `joint` when absent. */
   readonly bases?: BasesKind;
+  /** `rtn` when absent. */
+  readonly methods?: readonly Method[];
+  /** What is done behind layers; nothing when absent. */
+  readonly repairs?: readonly Repair[];
+  /** Bits of activations; null stands for float, and is all when absent. */
+  readonly actBits?: readonly (number | null)[];
+  readonly actRange?: ActivationRange;
 }
 
 /** Points, and the combinations that were left out, with the reason, a sentence each. */
@@ -27,7 +37,7 @@ export interface Points {
 }
 
 /**
- * The combinations in the order scheme, granularity, fit, levels, zero, bits. Where a scheme has only one choice it is
+ * The combinations in the order method, bits of activations, scheme, granularity, fit, levels, zero, bits. Where a scheme has only one choice it is
  * taken, whatever was asked for (ternary has 2 bits, binary no zero level), and what comes out the same is listed once.
  * @throws option (unknown names, widths outside 1 … 8, nothing left to try)
  */
@@ -37,7 +47,16 @@ export function pointsOf(range: PointRange): Points {
       throw new BnnqError('option', `bits: expected whole numbers from 1 to 8, got ${bits}`);
   const points = new Map<string, PointSettings>();
   const left = new Set<string>();
-  for (const name of range.schemes) {
+  const activations = range.actBits ?? [null];
+  for (const bits of activations)
+    if (bits !== null && (!Number.isInteger(bits) || bits < 1 || bits > 8))
+      throw new BnnqError('option', `bits of activations: expected whole numbers from 1 to 8, got ${bits}`);
+  const ways = (range.methods ?? ['rtn']).flatMap((method) =>
+    activations.map((actBits) => ({ method, actBits })),
+  );
+  for (const [name, { method, actBits }] of ways.flatMap((way) =>
+    range.schemes.map((one) => [one, way] as const),
+  )) {
     const scheme = parseScheme(name);
     for (const granularity of range.granularities ?? [DEFAULTS.granularity])
       for (const fit of range.fits ?? [DEFAULTS.fit])
@@ -48,10 +67,12 @@ export function pointsOf(range: PointRange): Points {
                 scheme: name,
                 bits,
                 granularity: parseGranularity(granularity),
-                method: 'rtn',
+                method,
                 fit: scheme.fits.includes(fit) ? fit : scheme.fits[0]!,
                 levels: scheme.choices.includes('levels') ? levels : DEFAULTS.levels,
                 zero: scheme.choices.includes('zero') ? zero : DEFAULTS.zero,
+                ...(range.repairs !== undefined && range.repairs.length > 0 && { repairs: range.repairs }),
+                ...(actBits !== null && { actBits, actRange: range.actRange ?? DEFAULT_RANGE }),
               };
               const bases = scheme.choices.includes('bases')
                 ? (range.bases ?? DEFAULTS.bases)

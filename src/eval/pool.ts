@@ -1,12 +1,12 @@
 import { Worker } from 'node:worker_threads';
 import { BnnqError } from '../errors.ts';
-import type { Engine, Job, JobResult } from './engine.ts';
+import type { Engine, Job, ResultOf } from './engine.ts';
 import type { WorkerAnswer, WorkerStart } from './worker.ts';
 
 /** Takes jobs and works on as many at a time as it has threads, in the order in which they came. */
 export interface Runner {
   readonly threads: number;
-  run(job: Job): Promise<JobResult>;
+  run<J extends Job>(job: J): Promise<ResultOf<J>>;
   /** Ends the threads; what they were working on fails. */
   close(): Promise<void>;
 }
@@ -35,7 +35,7 @@ export const WORKER_URL: URL | undefined = import.meta.url.endsWith('.js')
 
 interface Waiting {
   readonly job: Job;
-  resolve(result: JobResult): void;
+  resolve(result: ResultOf<Job>): void;
   reject(error: unknown): void;
 }
 
@@ -55,9 +55,9 @@ export class WorkerPool implements Runner {
     this.threads = threads;
   }
 
-  run(job: Job): Promise<JobResult> {
+  run<J extends Job>(job: J): Promise<ResultOf<J>> {
     return new Promise((resolve, reject) => {
-      this.#queue.push({ job, resolve, reject });
+      this.#queue.push({ job, resolve: resolve as Waiting['resolve'], reject });
       this.#next();
     });
   }

@@ -7,6 +7,7 @@ import {
   writePacked as write,
 } from '../formats/packed/write.ts';
 import type { Model } from '../ir/graph.ts';
+import { DEFAULT_RANGE } from '../quantizers/activations/range.ts';
 import { DEFAULTS } from '../quantizers/options.ts';
 import { VERSION } from '../version.ts';
 
@@ -46,7 +47,19 @@ export function recordedOptions(settings: {
   readonly levels: string;
   readonly zero: boolean;
   readonly bases?: string | undefined;
+  readonly repairs?: readonly string[] | undefined;
+  readonly actBits?: number | undefined;
+  readonly actRange?: string | undefined;
+  readonly seed?: number | undefined;
+  /** Images that were calibrated with. */
+  readonly images?: { readonly fingerprint: string; readonly count: number } | undefined;
 }): Readonly<Record<string, PackedOption>> {
-  const { method, fit, levels, zero, bases = DEFAULTS.bases } = settings;
-  return { method, fit, levels, zero, bases };
+  const { method, fit, levels, zero, bases = DEFAULTS.bases, repairs = [], actBits, actRange } = settings;
+  const { images, seed } = settings;
+  return {
+    ...{ method, fit, levels, zero, bases },
+    ...(repairs.length > 0 && { repairs: repairs.join(',') }),
+    ...(actBits !== undefined && { actBits, actRange: actRange ?? DEFAULT_RANGE }),
+    ...(images && { calibration: images.fingerprint, calibrationImages: images.count, seed: seed ?? 0 }),
+  };
 }

@@ -29,8 +29,20 @@ export interface EvaluateOptions {
   /** Bytes of memory for decoded samples; 1.5 GB when absent. */
   readonly cacheBytes?: number;
   readonly signal?: AbortSignal;
+  /** Images to calibrate with; labels are never looked at. */
+  readonly calibration?: CalibrationSource;
   /** Remarks for a person: what looks wrong but may be meant. */
   readonly onNote?: (note: string) => void;
+}
+
+/** Where calibration images come from. Preprocessing and output are those of scoring. */
+export interface CalibrationSource {
+  /** A spec as for `openDataset`, or a dataset. */
+  readonly data: string | Dataset;
+  /** Images at most, evenly over the dataset; all when absent. */
+  readonly samples?: number;
+  /** Chooses the positions of images that are looked at; 0 when absent. */
+  readonly seed?: number;
 }
 
 /**
@@ -42,6 +54,7 @@ export interface Setup {
   readonly preprocess: Preprocess | undefined;
   /** Index of the right output by image, the offset added. */
   readonly labels: Int32Array | undefined;
+  readonly calibration: CalibrationSource | undefined;
   readonly output: string | undefined;
   readonly kernels: KernelChoice;
   readonly batch: number | undefined;
@@ -93,6 +106,7 @@ export async function prepare(
     count,
     preprocess,
     labels,
+    calibration: options.calibration,
     output: options.output,
     kernels: options.kernels ?? 'auto',
     batch: options.batch,

@@ -1,17 +1,28 @@
+import { existsSync } from 'node:fs';
 import { arch, availableParallelism, cpus, platform } from 'node:os';
 import { BnnqError, messageOf } from '../errors.ts';
 import type { Dataset } from '../formats/datasets/dataset.ts';
 import { hashOf } from '../formats/datasets/source.ts';
 import type { Model } from '../ir/graph.ts';
 import { VERSION } from '../version.ts';
+import { CalibratedModels } from './calibrated-models.ts';
+import { openBatches } from './calibration/batches.ts';
 import { describeModel } from './describe-model.ts';
+import { settingsProblems } from './discretize-model.ts';
 import { Evaluation } from './evaluation.ts';
 import { Journal } from './journal.ts';
-import type { WeightOptions } from './point.ts';
+import { type DiscretizedPoint, needsImages, settingsOf, type WeightOptions } from './point.ts';
 import { type PointRange, pointsOf } from './points.ts';
 import { withoutComparison } from './score.ts';
-import type { EvaluateOptions } from './setup.ts';
-import type { FailedPoint, FloatScores, PointSettings, Report, SweepPoint } from './types.ts';
+import type { EvaluateOptions, Setup } from './setup.ts';
+import type {
+  FailedPoint,
+  FloatScores,
+  PointSettings,
+  Report,
+  ReportCalibration,
+  SweepPoint,
+} from './types.ts';
 
 export interface SweepOptions extends EvaluateOptions, PointRange, WeightOptions {
   /** Folder that keeps finished points (`points.jsonl`); a sweep with the same inputs goes on from there. */
@@ -46,26 +57,35 @@ export async function sweep(
   onProgress?: (progress: SweepProgress) => void,
 ): Promise<Report> {
   const { points: wanted, left } = pointsOf(options);
+  checkPoints(wanted, options.calibration !== undefined);
   for (const note of left) options.onNote?.(`left out: ${note}`);
   const evaluation = await Evaluation.open([source], data, options, true);
   const { setup, dataset } = evaluation;
   const model = evaluation.models[0]!;
   let journal: Journal | undefined;
+  let models: CalibratedModels | undefined;
   try {
     const description = describeModel(model, options);
     // Only now, so that a sweep that cannot begin leaves no folder behind.
     if (options.out !== undefined) journal = new Journal(options.out);
+    const calibration = await describeCalibration(model, options, setup, wanted);
     const base = [VERSION, description.sha256, dataset.fingerprint, setup.count, setup.preprocess ?? null];
-    const keyOf = (point: PointSettings | 'float'): string =>
-      hashOf(
-        JSON.stringify([...base, setup.output ?? null, options.include ?? [], options.exclude ?? [], point]),
-      );
+    const given = [setup.output ?? null, options.include ?? [], options.exclude ?? []];
+    const keyOf = (point: PointSettings | 'float'): string => {
+      const images =
+        point !== 'float' && needsImages(point) ? [calibration?.fingerprint, calibration?.seed] : [];
+      return hashOf(JSON.stringify([...base, ...given, ...images, point]));
+    };
+    const folder = new CalibratedModels(options.out);
+    models = folder;
     const results = wanted.map((point) => journal?.get(keyOf(point)) as SweepPoint | undefined);
     const resumed = results.filter((point) => point !== undefined).length;
     const missing = wanted.flatMap((point, i) => (results[i] === undefined ? [{ point, i }] : []));
     const failures: FailedPoint[] = [];
 
-    const totalImages = (missing.length + (missing.length > 0 ? 1 : 0)) * setup.count;
+    // Calibrating counts as one more pass over the images.
+    const passes = missing.length + missing.filter(({ point }) => needsImages(point)).length;
+    const totalImages = (passes + (missing.length > 0 ? 1 : 0)) * setup.count;
     const progress = (finished?: SweepPoint): void =>
       onProgress?.({
         images: Math.min(totalImages, evaluation.imagesDone),
@@ -89,12 +109,10 @@ export async function sweep(
       await Promise.all(
         missing.map(async ({ point, i }, place) => {
           try {
-            const result = await scorePoint(
-              evaluation,
-              point,
-              options,
-              shardsOf(place, missing.length, evaluation.threads),
-            );
+            const shards = shardsOf(place, missing.length, evaluation.threads);
+            const result = needsImages(point)
+              ? await scoreCalibrated(evaluation, point, options, shards, folder, keyOf(point), journal)
+              : await scorePoint(evaluation, point, options, shards);
             journal?.append(keyOf(point), result);
             results[i] = result;
             progress(result);
@@ -127,6 +145,7 @@ export async function sweep(
           classes: setup.kind === 'index' ? null : setup.width,
           preprocess: setup.preprocess ?? null,
         },
+        ...(calibration && { calibration }),
         float,
         points,
         ...(failures.length > 0 && { failures }),
@@ -141,7 +160,27 @@ export async function sweep(
   } finally {
     journal?.close();
     await evaluation.close();
+    models?.dispose();
   }
+}
+
+/** @throws option with what points need and do not have */
+function checkPoints(points: readonly PointSettings[], hasImages: boolean): void {
+  const problems = points.flatMap((point) => settingsProblems(settingsOf(point), hasImages));
+  if (problems.length > 0) throw new BnnqError('option', [...new Set(problems)].join('; '));
+}
+
+/** The calibration images that points need; undefined where none does. */
+async function describeCalibration(
+  model: Model,
+  { calibration }: EvaluateOptions,
+  { preprocess, output }: Setup,
+  points: readonly PointSettings[],
+): Promise<ReportCalibration | undefined> {
+  if (calibration === undefined || !points.some(needsImages)) return undefined;
+  const { samples, data, seed = 0 } = calibration;
+  const { spec, count, fingerprint } = await openBatches(model, data, { preprocess, samples, output });
+  return { spec, count, fingerprint, seed };
 }
 
 /**
@@ -162,6 +201,31 @@ async function scorePoint(
   const point = { ...settings, ...(include && { include }), ...(exclude && { exclude }) };
   const { scores, discretized } = await evaluation.pass({ model: 0, point, table: 'compare' }, shards);
   return { ...settings, ...scores, ...discretized! };
+}
+
+/**
+ * Discretizes with the calibration images, which may take a while, into a packed file that is kept; then scores that file. What
+ * an earlier run had discretized is not done again.
+ */
+async function scoreCalibrated(
+  evaluation: Evaluation,
+  settings: PointSettings,
+  { include, exclude }: WeightOptions,
+  shards: number,
+  folder: CalibratedModels,
+  key: string,
+  journal: Journal | undefined,
+): Promise<SweepPoint> {
+  const point = { ...settings, ...(include && { include }), ...(exclude && { exclude }) };
+  const file = folder.fileOf(settings, key);
+  const record = `discretized ${key}`;
+  let discretized = existsSync(file) ? (journal?.get(record) as DiscretizedPoint | undefined) : undefined;
+  if (discretized === undefined) {
+    discretized = await evaluation.discretize({ point, file });
+    journal?.append(record, discretized);
+  }
+  const { scores } = await evaluation.pass({ model: file, table: 'compare' }, shards);
+  return { ...settings, ...scores, ...discretized };
 }
 
 function allFailed(failures: readonly FailedPoint[]): BnnqError {

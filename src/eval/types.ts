@@ -1,3 +1,5 @@
+import type { Repair } from '../quantizers/calibrate/repair.ts';
+
 export type { Dataset, Pixels, Sample } from '../formats/datasets/dataset.ts';
 export type {
   Candidate,
@@ -66,6 +68,9 @@ export interface LayerFit {
   readonly count: number;
   readonly correlation: number;
   readonly mse: number;
+  /** Of a calibrated layer: the loss of its outputs against that of the nearest levels, and what should be known. */
+  readonly lossRatio?: number;
+  readonly notes?: readonly string[];
 }
 
 /** What a sweep tries. */
@@ -79,6 +84,19 @@ export interface PointSettings {
   readonly zero: boolean;
   /** Of scheme binary; absent for `joint`, the default. */
   readonly bases?: string;
+  /** What is done behind layers; absent for nothing. */
+  readonly repairs?: readonly Repair[];
+  /** Bits of the inputs of layers, and how their range was found; absent for float. */
+  readonly actBits?: number;
+  readonly actRange?: string;
+}
+
+/** Images that weights or activations were fitted to. */
+export interface ReportCalibration {
+  readonly spec: string;
+  readonly count: number;
+  readonly fingerprint: string;
+  readonly seed: number;
 }
 
 export interface SweepPoint extends PointSettings, Scores {
@@ -134,6 +152,8 @@ export interface Report {
     readonly classes?: number | null;
     readonly preprocess: Preprocess | null;
   };
+  /** Absent where no point needed images. */
+  readonly calibration?: ReportCalibration;
   readonly float: FloatScores;
   readonly points: readonly SweepPoint[];
   /** Points that could not be scored; absent when there are none. */

@@ -1,7 +1,7 @@
 /** Entry of a worker thread: an engine that takes jobs from its parent. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { BnnqError, messageOf } from '../errors.ts';
-import { Engine, type Job, type JobResult } from './engine.ts';
+import { Engine, type Job, type ResultOf } from './engine.ts';
 import type { Setup } from './setup.ts';
 
 /** What a worker is started with. */
@@ -13,7 +13,7 @@ export interface WorkerStart {
 
 /** What comes back for every job. An error crosses threads as plain data, since classes do not. */
 export type WorkerAnswer =
-  | { readonly result: JobResult }
+  | { readonly result: ResultOf<Job> }
   | { readonly error: Pick<BnnqError, 'code' | 'message' | 'at'> };
 
 const { models, dataset, setup } = workerData as WorkerStart;

@@ -9,15 +9,7 @@ import type { Scheme } from './scheme.ts';
 import { ternary } from './ternary.ts';
 
 /** All schemes. A new one is a file and a line here. */
-export const SCHEMES: readonly Scheme[] = [
-  binary,
-  linear,
-  exponential,
-  ternary,
-  powerOfTwo,
-  codebook,
-  auto,
-];
+export const SCHEMES: readonly Scheme[] = [binary, linear, exponential, ternary, powerOfTwo, codebook, auto];
 
 /** The names of all schemes. */
 export const SCHEME_NAMES: readonly string[] = SCHEMES.map(({ name }) => name);

@@ -24,7 +24,7 @@ import {
 } from '../../quantizers/activations/range.ts';
 import { fitThreshold } from '../../quantizers/activations/threshold.ts';
 import type { PlanOptions } from '../../quantizers/plan/plan-weights.ts';
-import { openBatches } from '../calibration/batches.ts';
+import { type CalibrationBatches, openBatches } from '../calibration/batches.ts';
 import type { Preprocess } from '../types.ts';
 import { type ActivationHooks, collectActivations, type Wanted } from './collect.ts';
 
@@ -91,7 +91,7 @@ export interface QuantizedActivations {
  */
 export async function quantizeActivations(
   model: Model,
-  data: ActivationData,
+  data: ActivationData | CalibrationBatches,
   options: ActivationOptions,
   hooks: ActivationHooks = {},
 ): Promise<QuantizedActivations> {
@@ -109,8 +109,7 @@ export async function quantizeActivations(
   });
   if (inputs.length === 0) return { model, activations: [], skipped };
 
-  const { dataset, preprocess, count: samples, batch, output } = data;
-  const batches = await openBatches(model, dataset, { preprocess, samples, batch, output });
+  const batches = 'feed' in data ? data : await openedBatches(model, data);
   const wanted = inputs.map((input): Wanted => {
     const axis = thresholds === 'tensor' ? () => undefined : commonAxis(input.layers);
     return {
@@ -209,4 +208,11 @@ function checkOptions({ bits, firstBits, range, percentile, thresholds }: Activa
     thresholds,
   );
   throwIfAny(problems);
+}
+
+function openedBatches(
+  model: Model,
+  { dataset, preprocess, count: samples, batch, output }: ActivationData,
+): Promise<CalibrationBatches> {
+  return openBatches(model, dataset, { preprocess, samples, batch, output });
 }

@@ -20,7 +20,6 @@ import {
   solveWeight,
 } from '../../quantizers/calibrate/solve-weight.ts';
 import { type QuantizeOptions, type QuantizeSettings, resolveOptions } from '../../quantizers/options.ts';
-import { parseScheme } from '../../quantizers/registry.ts';
 import { type PlannedWeight, planWeights } from '../../quantizers/plan/plan-weights.ts';
 import type { SkippedWeight } from '../../quantizers/plan/weight-uses.ts';
 import {
@@ -33,6 +32,7 @@ import {
   reportOf,
 } from '../../quantizers/quantize-model.ts';
 import { quantizeWeight, weightFit } from '../../quantizers/quantize-weight.ts';
+import { parseScheme } from '../../quantizers/registry.ts';
 import { inRowOrder, weightValues } from '../../quantizers/weight-values.ts';
 import type { CalibrationBatches } from './batches.ts';
 import { MomentCollector } from './collect-moments.ts';
@@ -51,6 +51,8 @@ export interface CalibrateSettings extends ModelSettings {
   /** Chooses the positions of images that are looked at. */
   readonly seed?: number | undefined;
   readonly kernels?: KernelChoice | undefined;
+  /** The network that discretizing starts with, where that is not the float one: one with activations of few bits, say. */
+  readonly start?: Model | undefined;
   /** Bytes that the values held between layers may take; 400 MB when absent. */
   readonly memoryBytes?: number | undefined;
 }
@@ -161,11 +163,11 @@ class Calibration {
     this.#algebra = algebra;
     this.#repairs = repairs ?? [];
     this.#float = new Lane(whole, batches, kernels);
-    this.#coded = new Lane(whole, batches, kernels);
+    this.#coded = new Lane(withoutFunctions(settings.start ?? model), batches, kernels);
   }
 
   async run(): Promise<CalibratedModel> {
-    const sizes = await valueSizes(this.#float.model, this.#batches, this.#kernels);
+    const sizes = await valueSizes(this.#coded.model, this.#batches, this.#kernels);
     const held = (this.#settings.memoryBytes ?? DEFAULT_MEMORY_BYTES) / 2 / this.#batches.batches;
     const layers: LayerReport[] = [];
     const calibration: LayerCalibration[] = [];

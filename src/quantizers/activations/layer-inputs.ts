@@ -45,10 +45,11 @@ export function layerInputs(
 ): { readonly chosen: readonly LayerInput[]; readonly skipped: readonly SkippedInput[] } {
   const choice = choiceOf(options.include ?? [], options.exclude ?? []);
   const planned = new Set(planWeights(model).chosen.map(({ name }) => name));
-  const behind = valuesBehind(model, layersOf(model));
+  const all = layersOf(model);
+  const behind = valuesBehind(model, new Set(all.map(({ node }) => node)));
   const found = new Map<string, LayerOperand[]>();
   const skipped = new Map<string, string>();
-  for (const { node, weight, uses } of inNodeOrder(model)) {
+  for (const { node, weight, uses } of all) {
     const [{ chain, layout }] = uses;
     const { initializer } = chain;
     if (typeof layout === 'string') continue;
@@ -75,8 +76,8 @@ interface Layer {
   readonly uses: readonly [Use, ...Use[]];
 }
 
-/** The nodes that have weights. */
-function inNodeOrder(model: Model): Layer[] {
+/** The nodes that have weights, in order. */
+function layersOf(model: Model): Layer[] {
   const layers = new Map<Node, Layer>();
   for (const [weight, uses] of weightUses(model).weights)
     for (const use of uses) {
@@ -89,10 +90,6 @@ function inNodeOrder(model: Model): Layer[] {
       );
     }
   return model.graph.nodes.flatMap((node) => layers.get(node) ?? []);
-}
-
-function layersOf(model: Model): ReadonlySet<Node> {
-  return new Set(inNodeOrder(model).map(({ node }) => node));
 }
 
 /** Values that depend on what a layer gives. */

@@ -9,6 +9,8 @@ export const ACTIVATION_RANGES: readonly ActivationRange[] = ['min-max', 'percen
 /** Share of the values in percent that `percentile` keeps below the highest level, and above the lowest. */
 export const DEFAULT_PERCENTILE = 99.99;
 
+export const DEFAULT_RANGE: ActivationRange = 'mse';
+
 /** Equal steps, and how well they do on the values that they were fitted to. */
 export interface UniformFit extends UniformRule {
   /** The lowest and the highest level. */

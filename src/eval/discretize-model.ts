@@ -1,0 +1,83 @@
+import { BnnqError } from '../errors.ts';
+import type { Model } from '../ir/graph.ts';
+import { equalizeLayers } from '../passes/equalize.ts';
+import type { ActivationRange } from '../quantizers/activations/range.ts';
+import { dataFreeBias } from '../quantizers/calibrate/data-free-bias.ts';
+import { REPAIRS, type Repair } from '../quantizers/calibrate/repair.ts';
+import { quantizeModel } from '../quantizers/quantize-model.ts';
+import { type ActivationFit, quantizeActivations } from './activations/quantize-activations.ts';
+import type { CalibrationBatches } from './calibration/batches.ts';
+import {
+  type CalibratedModel,
+  type CalibrateHooks,
+  type CalibrateSettings,
+  calibrateModel,
+} from './calibration/calibrate.ts';
+
+/** Everything that can be asked of a discretization. */
+export interface DiscretizeSettings extends CalibrateSettings {
+  /** Bits of the inputs of layers, 1 to 8; float when absent. */
+  readonly actBits?: number | undefined;
+  /** How their range is found; see ActivationOptions. */
+  readonly actRange?: ActivationRange | undefined;
+}
+
+export interface DiscretizedModel extends CalibratedModel {
+  /** Inputs of layers that were rounded to few bits. */
+  readonly activations: readonly ActivationFit[];
+}
+
+/** What is wrong with settings of which some need calibration images, a sentence each. */
+export function settingsProblems(
+  { method, repairs = [], actBits }: Pick<DiscretizeSettings, 'method' | 'repairs' | 'actBits'>,
+  hasImages: boolean,
+): string[] {
+  const problems: string[] = [];
+  const unknown = repairs.filter((repair) => !REPAIRS.includes(repair));
+  if (unknown.length > 0) problems.push(`repair: expected ${REPAIRS.join(', ')}, got ${unknown.join(', ')}`);
+  if (repairs.includes('batch-norm') && repairs.includes('scale'))
+    problems.push('repair: batch-norm and scale both set the scale of a layer, take one of them');
+  if (hasImages) return problems;
+  const needs = (what: string): string => `${what} needs calibration images`;
+  if (method === 'gptq') problems.push(needs('method gptq'));
+  if (actBits !== undefined) problems.push(needs('rounding of activations'));
+  for (const repair of NEED_IMAGES) if (repairs.includes(repair)) problems.push(needs(`repair ${repair}`));
+  return problems;
+}
+
+const NEED_IMAGES: readonly Repair[] = ['batch-norm', 'scale'];
+
+/**
+ * Discretizes a model in the way that the settings ask for: rounding or calibration, with repairs, and inputs of layers
+ * rounded to few bits. Inputs are rounded first, so that weights are fitted to what they will see.
+ * @param images to calibrate with; without them only what needs no data is done (equalization, bias correction from the
+ * statistics of BatchNormalization)
+ * @throws option with everything wrong with the settings; what quantizeModel, calibrateModel and quantizeActivations throw
+ */
+export async function discretizeModel(
+  model: Model,
+  settings: DiscretizeSettings,
+  images?: CalibrationBatches,
+  hooks: CalibrateHooks = {},
+): Promise<DiscretizedModel> {
+  const { repairs = [], actBits, actRange, include, exclude } = settings;
+  const problems = settingsProblems(settings, images !== undefined);
+  if (problems.length > 0) throw new BnnqError('option', problems.join('; '));
+  const float = repairs.includes('equalize') ? equalizeLayers(model).model : model;
+  if (images === undefined) {
+    const rounded = quantizeModel(float, settings, ({ done, total, layer }) =>
+      hooks.onProgress?.({ fraction: done / total, layers: 0, totalLayers: 0, layer: layer.name }),
+    );
+    const repaired = repairs.includes('bias') ? dataFreeBias(float, rounded) : rounded.model;
+    return { ...rounded, model: repaired, calibration: [], activations: [] };
+  }
+  if (actBits === undefined)
+    return { ...(await calibrateModel(float, images, settings, hooks)), activations: [] };
+  const { model: start, activations } = await quantizeActivations(
+    float,
+    images,
+    { bits: actBits, range: actRange, include, exclude },
+    { signal: hooks.signal },
+  );
+  return { ...(await calibrateModel(float, images, { ...settings, start }, hooks)), activations };
+}
