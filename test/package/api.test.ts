@@ -5,6 +5,7 @@ import * as api from '../../src/index.ts';
 describe('the public API', () => {
   it('is these names and no others', () => {
     expect(Object.keys(api).toSorted()).toEqual([
+      'ACTIVATION_RANGES',
       'BnnqError',
       'CodeSpool',
       'EmptyOptional',
@@ -37,6 +38,7 @@ describe('the public API', () => {
       'planWeights',
       'pointsOf',
       'quantize',
+      'quantizeActivations',
       'readModel',
       'readModelBytes',
       'readNpy',
