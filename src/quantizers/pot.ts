@@ -13,6 +13,7 @@ export const powerOfTwo: Scheme = {
   choices: ['zero'],
   problems: ({ bits, zero }) => (zero && bits === 1 ? ['pot with a zero level needs at least 2 bits'] : []),
   rule: ({ zero }) => (zero ? 'geometric-zero' : 'geometric'),
+  fixedParams: [1],
   fit(values, { bits, fit, zero }) {
     if (fit === 'max-range') return { params: [values.max(), RATIO] };
     const ladder: Ladder = { count: 2 ** (bits - 1) - (zero ? 1 : 0), zero };

@@ -53,6 +53,8 @@ export interface Scheme {
   /** For a scheme that stands for a choice of others: their options, the best of which is taken for each weight. */
   candidates?(options: QuantizeOptions): readonly QuantizeOptions[];
   rule(options: FitOptions): LevelRule;
+  /** Parameters of the rule that make the scheme what it is: levels that are fitted to calibration data keep them. */
+  readonly fixedParams?: readonly number[];
   /** Fits one level table; the values are not all zero. */
   fit(values: TableValues, options: FitOptions): FittedTable;
 }

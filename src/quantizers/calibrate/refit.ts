@@ -27,24 +27,27 @@ export function levelLoss({ codes, quadratic, linear }: LevelLoss, levels: Array
 
 /** Steps of Gauss and Newton for the rules that are not linear in their parameters. */
 const NEWTON_STEPS = 4;
+const NONLINEAR: readonly LevelRule[] = ['geometric', 'geometric-zero', 'affine'];
 /** A parameter that hardly any code depends on is held in place by this part of the mean curvature. */
 const RIDGE = 1e-6;
 
 /**
  * Parameters with the smallest loss for the codes as they are: least squares, exact where the levels are linear in the
  * parameters. The old ones are given back where nothing better is found, so that the loss never rises.
+ * @param fixed parameters that stay as they are
  */
 export function refitParams(
   rule: LevelRule,
   bits: number,
   params: Float32Array,
   loss: LevelLoss,
+  fixed: readonly number[] = [],
 ): Float32Array {
   let best = params;
   let least = levelLoss(loss, levelTable(rule, bits, params));
-  const steps = rule === 'geometric' || rule === 'geometric-zero' ? NEWTON_STEPS : 1;
+  const steps = NONLINEAR.includes(rule) ? NEWTON_STEPS : 1;
   for (let step = 0; step < steps; step++) {
-    const move = newtonStep(rule, bits, best, loss);
+    const move = newtonStep(rule, bits, best, loss, fixed);
     if (move === undefined) break;
     let improved = false;
     for (let length = 1; length > 0.1; length /= 2) {
@@ -76,10 +79,12 @@ function newtonStep(
   bits: number,
   params: Float32Array,
   { codes, quadratic, linear }: LevelLoss,
+  fixed: readonly number[],
 ): Float64Array | undefined {
   const width = paramCount(rule, bits);
   const levels = levelTable(rule, bits, params);
   const slopes = derivatives(rule, bits, params); // [width, codes]
+  for (const p of fixed) slopes.fill(0, p * codes, (p + 1) * codes);
   const normal = new Float64Array(width * width);
   const right = new Float64Array(width);
   const product = new Float64Array(codes);
@@ -103,7 +108,7 @@ function newtonStep(
 }
 
 /** Derivatives of the levels by each parameter, [parameters, codes]. */
-function derivatives(rule: LevelRule, bits: number, params: Float32Array): Float64Array {
+export function derivatives(rule: LevelRule, bits: number, params: Float32Array): Float64Array {
   const codes = 2 ** bits;
   const width = paramCount(rule, bits);
   const half = codes / 2;

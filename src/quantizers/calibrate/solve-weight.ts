@@ -4,10 +4,10 @@ import type { DataType } from '../../tensor/dtype.ts';
 import { groupSizeOf, type QuantizeOptions } from '../options.ts';
 import { parseScheme } from '../registry.ts';
 import { TableValues } from '../table-values.ts';
-import { type Curvature, curvatureOf } from './curvature.ts';
+import { curvatureOf } from './curvature.ts';
 import { blocksOf, type LayerMoments } from './moments.ts';
 import { nearest, Panel } from './panel.ts';
-import { emptyLevelLoss, refitParams } from './refit.ts';
+import { emptyLevelLoss, type LevelLoss, refitParams } from './refit.ts';
 import { TableSet } from './table-set.ts';
 import { targetsOf } from './targets.ts';
 
@@ -93,6 +93,7 @@ export function solveWeight(
   const tables = fittedTables(targets, rows, columns, options);
   const { loss, roundingLoss } =
     tables.grid.perRow === 0 ? solveTogether(panels, tables, solve) : solveRows(panels, tables, solve, rows);
+  tables.sortParams();
   const codes = codesOf(targets, panels, tables, rows, columns);
   const { layout, shape, dtype } = weight;
   const { scheme, bits, granularity } = options;
@@ -157,6 +158,7 @@ function fittedTables(
     rule: scheme.rule(options),
     bits,
     columns,
+    fixed: scheme.fixedParams ?? [],
     perRow: single ? 0 : Math.ceil(columns / groupSize),
     groupSize,
     count: tableCount({ rows, columns, granularity, groupSize }),
@@ -277,7 +279,7 @@ function refitShared(panels: readonly Panel[], tables: TableSet): void {
   const loss = emptyLevelLoss(tables.size);
   for (const panel of panels)
     for (let r = 0; r < panel.rows; r++) panel.addLevelLoss(loss, r, 0, tables, panel.gradientOf(r, tables));
-  replace(tables, 0, refitParams(tables.grid.rule, tables.grid.bits, tables.paramsOf(0), loss), (before) => {
+  replace(tables, 0, refitted(tables, 0, loss), (before) => {
     for (const panel of panels) for (let r = 0; r < panel.rows; r++) panel.follow(r, 0, before, tables);
   });
 }
@@ -291,15 +293,15 @@ function refitRows(panels: readonly Panel[], first: Panel, tables: TableSet): vo
     for (let t = (first.row + r) * perRow; t < (first.row + r + 1) * perRow; t++) {
       const loss = emptyLevelLoss(tables.size);
       for (const panel of beside) panel.addLevelLoss(loss, r, t, tables, panel.gradientOf(r, tables));
-      replace(
-        tables,
-        t,
-        refitParams(tables.grid.rule, tables.grid.bits, tables.paramsOf(t), loss),
-        (before) => {
-          for (const panel of beside) panel.follow(r, t, before, tables);
-        },
-      );
+      replace(tables, t, refitted(tables, t, loss), (before) => {
+        for (const panel of beside) panel.follow(r, t, before, tables);
+      });
     }
+}
+
+function refitted(tables: TableSet, table: number, loss: LevelLoss): Float32Array {
+  const { rule, bits, fixed } = tables.grid;
+  return refitParams(rule, bits, tables.paramsOf(table), loss, fixed);
 }
 
 function replace(

@@ -5,6 +5,8 @@ import type { LevelLists } from '../../kernels/linear-algebra/contract.ts';
 export interface TableGrid {
   readonly rule: LevelRule;
   readonly bits: number;
+  /** Parameters that are never fitted again. */
+  readonly fixed: readonly number[];
   readonly columns: number;
   /** Tables a row; 0 where all rows share one. */
   readonly perRow: number;
@@ -62,6 +64,24 @@ export class TableSet {
       placeOf[at + code] = place;
     }
     levels.fill(Number.POSITIVE_INFINITY, at + place + 1, at + size);
+  }
+
+  /**
+   * Brings the parameters of all tables into the ascending order in which the schemes store them and refits may leave them
+   * otherwise. Places stay what they are; a table in which sums of bases would be rounded otherwise stays too.
+   */
+  sortParams(): void {
+    const { rule, count } = this.grid;
+    if (rule !== 'table' && rule !== 'magnitudes' && rule !== 'bases') return;
+    for (let t = 0; t < count; t++) {
+      const [levels, params] = [this.#levelsAt(t).slice(), this.paramsOf(t).slice()];
+      this.set(t, params.slice().sort());
+      if (this.#levelsAt(t).some((level, place) => level !== levels[place])) this.set(t, params);
+    }
+  }
+
+  #levelsAt(table: number): Float64Array {
+    return this.levels.subarray(table * this.size, (table + 1) * this.size);
   }
 
   /** The levels of a table as they are stored. */
