@@ -26,7 +26,7 @@ export {
   allocateUniformly,
   type Budget,
 } from './eval/allocation/allocate.ts';
-export { candidatesOf } from './eval/allocation/candidates.ts';
+export { candidatesOf, widthsAround } from './eval/allocation/candidates.ts';
 export { allocateToSize, type SizedAllocation } from './eval/allocation/fit-to-size.ts';
 export { parseSize } from './eval/allocation/parse-size.ts';
 export type { OnSensitivityProgress, SensitivityProgress } from './eval/allocation/progress.ts';

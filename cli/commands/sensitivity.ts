@@ -29,6 +29,7 @@ interface SensitivityCommandOptions extends CommonOptions, FitChoices, ModelOpti
   readonly calibSamples?: number;
   readonly preprocess?: string;
   readonly scoreOutput?: string;
+  readonly measure?: 'kl' | 'mse';
   readonly kernels?: 'reference' | 'simd' | 'auto';
   readonly schemes: string[];
   readonly bits: number[];
@@ -80,6 +81,12 @@ export function sensitivityCommand(): Command {
     .option('--score-output <name>', 'output of the model to compare (default: the first)')
     .addOption(
       new Option(
+        '--measure <name>',
+        'kl: divergence of the probabilities, mse: squared difference of the outputs (default: kl for a vector of classes, else mse)',
+      ).choices(['kl', 'mse']),
+    )
+    .addOption(
+      new Option(
         '--kernels <set>',
         'auto takes simd where there is WebAssembly SIMD; all give the same bits',
       ).choices(['reference', 'simd', 'auto']),
@@ -121,6 +128,7 @@ async function runSensitivity(path: string, options: SensitivityCommandOptions):
         preprocess: options.preprocess,
         images: options.calibSamples,
         output: options.scoreOutput,
+        measure: options.measure,
         kernels: options.kernels,
         command: ['bnn-quantize', ...process.argv.slice(2)],
       },

@@ -54,6 +54,7 @@ describe('the public API', () => {
       'smallestWithin',
       'sweep',
       'verifyModel',
+      'widthsAround',
       'writeFileAtomically',
       'writeNpy',
       'writePacked',

@@ -92,10 +92,18 @@ function allocationOf(table: SensitivityTable, chosen: readonly Option[], met: b
   });
   return {
     perLayer: new Map(layers.map(({ name, candidate }) => [name, table.candidates[candidate]!])),
+    common: table.candidates[mostFrequent(layers)]!,
     layers,
     loss: lossOf(chosen),
     payloadBytes,
     bitsPerWeight: (8 * payloadBytes) / Math.max(1, weightsOf(table)),
     met,
   };
+}
+
+/** The candidate of the most weights, the first of equals. */
+function mostFrequent(layers: readonly AllocatedLayer[]): number {
+  const weights = new Map<number, number>();
+  for (const { candidate, count } of layers) weights.set(candidate, (weights.get(candidate) ?? 0) + count);
+  return [...weights].toSorted((a, b) => b[1] - a[1] || a[0] - b[0])[0]?.[0] ?? 0;
 }

@@ -22,3 +22,13 @@ export function candidatesOf(range: PointRange): { candidates: Candidate[]; left
   );
   return { candidates, left };
 }
+
+/**
+ * Widths to choose from where so many bits a weight are the target: one below it, for layers that do not mind, to two above
+ * it, for those that do.
+ */
+export function widthsAround(bitsPerWeight: number): number[] {
+  const from = Math.min(Math.max(1, Math.floor(bitsPerWeight) - 1), 8);
+  const to = Math.max(from, Math.min(8, Math.ceil(bitsPerWeight) + 2));
+  return Array.from({ length: to - from + 1 }, (_, i) => from + i);
+}

@@ -142,7 +142,7 @@ async function floatOutputs(
   if (output !== undefined && !known.includes(output))
     throw new BnnqError('option', `the network has no output "${output}", only ${known.join(', ')}`);
   const names = new Set((output === undefined ? known : [output]).map((name) => tellingValue(graph, name)));
-  const outputs = new FloatOutputs(graph, [...names]);
+  const outputs = new FloatOutputs([...names]);
   let inputShape: readonly number[] = [];
   await runAll(lane, [...names, batches.input], batches.batches, async (values) => {
     const { shape } = values.get(batches.input)!;

@@ -3,7 +3,6 @@ import type { Graph } from '../../ir/graph.ts';
 import { producersOf } from '../../ir/traverse.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { klDivergence } from '../metrics.ts';
-import { endsInSoftmax } from '../network.ts';
 import type { SensitivityTable } from './table.ts';
 
 type Measure = SensitivityTable['measure'];
@@ -12,24 +11,26 @@ type Measure = SensitivityTable['measure'];
 const PASSING = new Set(['Identity', 'Reshape', 'Flatten', 'Squeeze', 'Unsqueeze', 'Cast']);
 
 /**
- * The values that tell how well a network does: an output, or, where it is the index of a class, what the index is taken
- * from, for an index that stays the same says nothing of how near it came to another.
+ * The values that tell how well a network does: an output, or what it is made from. The index of a class comes from values
+ * for all classes, and an index that stays the same says nothing of how near it came to another. Probabilities come from
+ * what Softmax was given, which still tells classes apart where they are all but 0.
  */
 export function tellingValue(graph: Graph, output: string): string {
   const producers = producersOf(graph.nodes);
+  let telling = output;
   let name = output;
   for (let node = producers.get(name); node !== undefined; node = producers.get(name)) {
-    if (node.opType === 'ArgMax' || (node.opType === 'TopK' && node.outputs[1] === name))
-      return node.inputs[0]!;
-    if (!PASSING.has(node.opType)) break;
-    name = node.inputs[0]!;
+    const { opType, inputs, outputs } = node;
+    const tells = opType === 'ArgMax' || opType === 'Softmax' || (opType === 'TopK' && outputs[1] === name);
+    if (!tells && !PASSING.has(opType)) break;
+    name = inputs[0]!;
+    if (tells) telling = name;
   }
-  return output;
+  return telling;
 }
 
 /** Outputs of the float network on all images, and how far those of another are from them. */
 export class FloatOutputs {
-  readonly #graph: Graph;
   readonly #values: Map<string, Float32Array>[] = [];
   readonly #rows: number[] = [];
   #shapes: ReadonlyMap<string, readonly number[]> | undefined;
@@ -38,8 +39,7 @@ export class FloatOutputs {
   #spreads: ReadonlyMap<string, number> = new Map();
 
   /** @param names values that are compared where they are no classes; else the first alone */
-  constructor(graph: Graph, names: readonly string[]) {
-    this.#graph = graph;
+  constructor(names: readonly string[]) {
     this.#names = names;
   }
 
@@ -103,14 +103,13 @@ export class FloatOutputs {
 
   /** Σ KL(float ‖ own) over the images of a batch. */
   #divergence(float: Float32Array, own: Float32Array, batch: number): number {
-    const kind = endsInSoftmax(this.#graph, this.#names[0]!) ? 'probabilities' : 'logits';
     const rows = this.#rows[batch]!;
     const width = float.length / rows;
     if (!own.every(Number.isFinite)) return Number.POSITIVE_INFINITY;
     let sum = 0;
     for (let row = 0; row < rows; row++) {
       const [from, to] = [row * width, (row + 1) * width];
-      sum += klDivergence(float.subarray(from, to), own.subarray(from, to), kind);
+      sum += klDivergence(float.subarray(from, to), own.subarray(from, to), 'logits');
     }
     return sum;
   }

@@ -93,8 +93,10 @@ export interface AllocatedLayer {
  * it still tells the layers that matter from those that do not.
  */
 export interface Allocation {
-  /** Settings of each layer, complete, as `quantize` takes them. */
+  /** Settings of each layer, complete, as `quantize` takes them: `{ ...common, perLayer }`. */
   readonly perLayer: ReadonlyMap<string, Partial<QuantizeSettings>>;
+  /** The candidate that most weights have; for `quantize`, which wants settings for all of them. */
+  readonly common: Candidate;
   readonly layers: readonly AllocatedLayer[];
   readonly loss: number;
   /** Bytes of codes and levels. */

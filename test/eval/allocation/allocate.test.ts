@@ -65,6 +65,7 @@ describe('allocate', () => {
       ['w0', { ...table.candidates[1], scheme: 'linear', bits: 2 }],
       ['w1', { ...table.candidates[0], scheme: 'linear', bits: 1 }],
     ]);
+    expect(found.common).toBe(table.candidates[0]); // the first of equals
     expect(found.layers.map(({ name, candidate, bytes }) => [name, candidate, bytes])).toEqual([
       ['w0', 1, 20],
       ['w1', 0, 10],

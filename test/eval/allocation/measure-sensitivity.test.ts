@@ -181,6 +181,25 @@ describe('measureSensitivity', () => {
     expect(table).toMatchObject({ measure: 'kl', outputs: ['y'] });
   });
 
+  it('looks behind Softmax for what tells classes apart that are all but impossible', async () => {
+    const model = buildModel({
+      ...AUTOENCODER,
+      constants: {
+        ...AUTOENCODER.constants,
+        w2: floats([3, 2], Float32Array.of(1, -0.5, 0.25, 2, 1, 0.125)),
+      },
+      outputs: ['p'],
+      nodes: [
+        ...AUTOENCODER.nodes,
+        { op: 'Softmax', inputs: ['y'], outputs: ['s'], attributes: { axis: 1 } },
+        { op: 'Identity', inputs: ['s'], outputs: ['p'] },
+      ],
+    });
+    const batches = await openBatches(model, values([[1, 2, 3, 4]]));
+    const table = await measureSensitivity(model, batches, candidates);
+    expect(table).toMatchObject({ measure: 'kl', outputs: ['y'] });
+  });
+
   it('gives a layer that the compared output does not depend on no loss', async () => {
     const model = buildModel({
       ...AUTOENCODER,
