@@ -10,10 +10,12 @@ import { createKernels, type KernelChoice } from '../../kernels/select.ts';
 import { floatValues } from '../../passes/constant-values.ts';
 import { withoutFunctions } from '../../passes/expand-functions.ts';
 import { absorb, findAbsorber } from '../../passes/layer-affine.ts';
+import { type OutputGate, outputGate } from '../../passes/output-gate.ts';
 import { isWhite } from '../../quantizers/calibrate/curvature.ts';
 import { blocksOf, type LayerMoments } from '../../quantizers/calibrate/moments.ts';
 import { layerRepair, type Repair } from '../../quantizers/calibrate/repair.ts';
 import {
+  type RowWeight,
   SOLVE_DEFAULTS,
   type Solution,
   type SolveOptions,
@@ -48,6 +50,8 @@ export interface CalibrateSettings extends ModelSettings {
   readonly method?: Method | undefined;
   readonly repairs?: readonly Repair[] | undefined;
   readonly solve?: Partial<SolveOptions> | undefined;
+  /** Times that a layer is fitted again to what makes a difference behind its activation; see MomentCollector.retarget. */
+  readonly gateRounds?: number | undefined;
   /** Chooses the positions of images that are looked at. */
   readonly seed?: number | undefined;
   readonly kernels?: KernelChoice | undefined;
@@ -88,7 +92,17 @@ export interface CalibratedModel extends QuantizedModel {
   readonly calibration: readonly LayerCalibration[];
 }
 
+/** What was sampled of a layer. */
+interface SampledLayer {
+  readonly moments: LayerMoments;
+  readonly collector: MomentCollector;
+  readonly gate: OutputGate | undefined;
+  readonly rounds: number;
+}
+
 const DEFAULT_MEMORY_BYTES = 400e6;
+/** Times that a layer is fitted again to what makes a difference behind its activation. */
+const GATE_ROUNDS = 2;
 
 /**
  * Positions that are looked at: so many for each column of a layer, and no fewer than FEWEST_SAMPLES, spread evenly over all
@@ -175,9 +189,9 @@ class Calibration {
     for (const planned of this.#chosen) {
       try {
         const site = layerSite(this.#coded.model, planned, this.#kernels);
-        const moments =
-          typeof site === 'string' ? undefined : await this.#moments(site, planned, sizes, held);
-        const done = this.#discretize(planned, site, moments);
+        const sampled = typeof site === 'string' ? undefined : await this.#sample(site, planned, sizes, held);
+        const done = this.#discretize(planned, site, sampled);
+        sampled?.collector.dispose();
         if (typeof done === 'string') this.#skipped.push({ name: planned.name, reason: done });
         else {
           layers.push(done.report);
@@ -194,12 +208,12 @@ class Calibration {
   }
 
   /** What the layer sees, and what it should give. */
-  async #moments(
+  async #sample(
     site: LayerSite,
     planned: PlannedWeight,
     sizes: ReadonlyMap<string, number>,
     held: number,
-  ): Promise<LayerMoments> {
+  ): Promise<SampledLayer> {
     const { node, view, input, output } = site;
     const cut = lastCut(this.#coded.model, output, sizes, held);
     const { batches } = this.#batches;
@@ -207,7 +221,9 @@ class Calibration {
     const onBatch = (): Promise<void> => this.#pause(planned.name, ++step / (3 * batches));
     for (const lane of cut === undefined ? [] : [this.#float, this.#coded]) await lane.advance(cut!, onBatch);
     const centred = this.#shifts() && findAbsorber(this.#coded.model, node) !== undefined;
-    const collector = new MomentCollector(view, this.#algebra);
+    const rounds = centred ? (this.#settings.gateRounds ?? GATE_ROUNDS) : 0;
+    const gate = rounds > 0 ? outputGate(this.#float.model, node, view.rows) : undefined;
+    const collector = new MomentCollector(view, this.#algebra, gate !== undefined);
     const float = this.#float.runner([output]);
     const coded = this.#coded.runner([input]);
     const positions = new Positions(this.#settings.seed ?? 0);
@@ -219,11 +235,10 @@ class Calibration {
         collector.add(x, y, positions.choose(Math.ceil(wanted / batches), view.positions(x)));
         await onBatch();
       }
-      return collector.finish(centred);
+      return { collector, gate, rounds, moments: collector.finish(centred) };
     } finally {
       float.dispose();
       coded.dispose();
-      collector.dispose();
     }
   }
 
@@ -236,9 +251,10 @@ class Calibration {
   #discretize(
     planned: PlannedWeight,
     site: LayerSite | string,
-    moments: LayerMoments | undefined,
+    sampled: SampledLayer | undefined,
   ): { report: LayerReport; calibration: LayerCalibration } | string {
     const { name } = planned;
+    let moments = sampled?.moments;
     let solution: Solution | undefined;
     const method = this.#settings.method ?? 'gptq';
     const discretize: DiscretizeWeight = (weight, layout, options) => {
@@ -247,11 +263,12 @@ class Calibration {
       const values = inRowOrder(weightValues(weight, name), layout);
       const { dtype, shape } = weight;
       const solve = { ...SOLVE_DEFAULTS, ...this.#settings.solve };
+      const row = { values, layout, shape, dtype };
       const candidates = parseScheme(options.scheme).candidates?.(options) ?? [options];
-      const solutions = candidates.map((candidate) =>
-        solveWeight({ values, layout, shape, dtype }, moments, candidate, solve, this.#algebra),
-      );
-      solution = solutions.reduce((best, other) => (other.loss < best.loss ? other : best));
+      const found = candidates.map((candidate) => this.#solve(row, sampled!, candidate, solve));
+      const best = found.reduce((one, other) => (other.loss < one.loss ? other : one));
+      solution = best.solution;
+      moments = best.moments;
       return weightFit(solution.quantized, values, solution.values);
     };
     const encoded = encodeWeight(this.#coded.model, planned, this.#options.get(name)!, discretize);
@@ -276,6 +293,28 @@ class Calibration {
         notes,
       },
     };
+  }
+
+  /** Weights that are best behind the gate of the layer, if it has one; and the moments with the aims that they have. */
+  #solve(
+    row: RowWeight,
+    { moments, collector, gate, rounds }: SampledLayer,
+    options: QuantizeOptions,
+    solve: SolveOptions,
+  ): { solution: Solution; moments: LayerMoments; loss: number } {
+    const solution = solveWeight(row, moments, options, solve, this.#algebra);
+    if (gate === undefined || !collector.keeps) return { solution, moments, loss: solution.loss };
+    let best = { solution, moments, loss: Number.POSITIVE_INFINITY };
+    let current = { solution, moments };
+    for (let round = 0; ; round++) {
+      const next = collector.retarget(current.solution.values, current.moments, gate, this.#kernels);
+      if (next.loss < best.loss) best = { ...current, loss: next.loss };
+      if (round === rounds) return best;
+      current = {
+        solution: solveWeight(row, next.moments, options, solve, this.#algebra),
+        moments: next.moments,
+      };
+    }
   }
 
   /** Makes the outputs of the layer what they should be, as far as a constant behind it can; says what was done. */
