@@ -57,7 +57,7 @@ export function isWhite({ width: n, inputs }: Block): boolean {
   const first = inputs[0]!;
   for (let i = 0; i < n; i++)
     for (let j = 0; j <= i; j++)
-      if (Math.abs(inputs[i * n + j]! - (i === j ? first : 0)) > WHITE_TOLERANCE * first) return false;
+      if (!(Math.abs(inputs[i * n + j]! - (i === j ? first : 0)) <= WHITE_TOLERANCE * first)) return false;
   return first > 0;
 }
 

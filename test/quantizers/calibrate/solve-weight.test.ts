@@ -134,7 +134,7 @@ describe('a solved weight', () => {
   });
 
   it('has a lower loss the more is done, mostly by far', () => {
-    const { weight, moments } = layerOf(3, { rows: 16, columns: 36, samples: 400 });
+    const { weight, moments } = layerOf(3, { rows: 12, columns: 36, samples: 400 });
     for (const scheme of ['linear', 'exp', 'binary', 'codebook'])
       for (const granularity of ['channel', 'tensor'] as const) {
         const settings = { scheme, bits: 2, granularity };
@@ -144,7 +144,9 @@ describe('a solved weight', () => {
           { refits: 3, scales: [1, 0.9, 0.8, 1.1] },
         ].map((changes) => solve(weight, moments, settings, changes));
         expect(descended!.loss).toBeLessThan(descended!.roundingLoss);
-        expect(refitted!.loss, scheme).toBeLessThan(0.95 * refitted!.roundingLoss);
+        // The levels of a row's codebook are means: their errors have the sum 0, which is most of what these inputs see.
+        const most = settings.scheme === 'codebook' && granularity === 'channel' ? 1 : 0.7;
+        expect(refitted!.loss, said(settings)).toBeLessThan(most * refitted!.roundingLoss);
         expect(refitted!.loss).toBeLessThan(descended!.loss);
         expect(searched!.loss).toBeLessThanOrEqual(refitted!.loss);
       }
