@@ -27,6 +27,12 @@ export {
   type Budget,
 } from './eval/allocation/allocate.ts';
 export { candidatesOf, widthsAround } from './eval/allocation/candidates.ts';
+export {
+  type ConfirmedAllocation,
+  type ConfirmHooks,
+  type ConfirmOptions,
+  confirmAllocation,
+} from './eval/allocation/confirm-allocation.ts';
 export { allocateToSize, type SizedAllocation } from './eval/allocation/fit-to-size.ts';
 export { parseSize } from './eval/allocation/parse-size.ts';
 export type { OnSensitivityProgress, SensitivityProgress } from './eval/allocation/progress.ts';
@@ -42,6 +48,22 @@ export {
   type WithinOptions,
 } from './eval/allocation/smallest-within.ts';
 export type { AllocatedLayer, Allocation } from './eval/allocation/table.ts';
+export type { CalibrationBatches } from './eval/calibration/batches.ts';
+export { openBatches as openCalibration } from './eval/calibration/batches.ts';
+export {
+  type CalibratedModel,
+  type CalibrateHooks,
+  type CalibrateSettings,
+  type CalibrationProgress,
+  calibrateModel as calibrate,
+  type LayerCalibration,
+  type Method,
+} from './eval/calibration/calibrate.ts';
+export {
+  type DiscretizedModel,
+  type DiscretizeSettings,
+  discretizeModel as discretize,
+} from './eval/discretize-model.ts';
 export {
   type InspectedCodes,
   type InspectedLowBit,
@@ -55,7 +77,7 @@ export { PRESETS } from './eval/presets.ts';
 export { checkPreprocess, readPreprocess } from './eval/read-preprocess.ts';
 export { encodePacked, type PackOptions, packedSize, recordedOptions, writePacked } from './eval/save.ts';
 export { type ScoreOptions, type ScoreResult, score } from './eval/score.ts';
-export type { EvaluateOptions } from './eval/setup.ts';
+export type { CalibrationSource, EvaluateOptions } from './eval/setup.ts';
 export { type SweepOptions, type SweepProgress, sweep } from './eval/sweep.ts';
 export type {
   Candidate,
@@ -99,6 +121,7 @@ export type {
 export { dequantize, type Granularity, type QuantizedTensor, type RowLayout } from './ir/quantized-tensor.ts';
 export type { KernelChoice } from './kernels/select.ts';
 export { ACTIVATION_RANGES, type ActivationRange } from './quantizers/activations/range.ts';
+export { REPAIRS, type Repair } from './quantizers/calibrate/repair.ts';
 export type { QuantizeOptions, QuantizeSettings } from './quantizers/options.ts';
 export {
   type PlannedWeight,

@@ -112,10 +112,6 @@ Examples:
 
 async function runSensitivity(path: string, options: SensitivityCommandOptions): Promise<number> {
   const { output, quiet = false } = options;
-  if ((options.method as string) !== 'rtn')
-    throw usageError(
-      `sensitivity rounds every weight to its nearest level: --method rtn, got "${options.method}"`,
-    );
   const write = output === undefined ? undefined : writerOf(output);
   if (output !== undefined) checkWritable(output, { force: options.force === true });
   const model = await openModel(path, options);

@@ -9,7 +9,7 @@ import { element, label, line, marker, shortPath } from './svg.ts';
 /** Units of the heat map: a cell, and the names beside it. */
 const CELL = { width: 68, height: 24 };
 const NAMES = 210;
-const LONGEST_NAME = 30;
+const LONGEST_NAME = 28;
 
 /** Tint of the largest loss; text on it keeps 4.5:1 of contrast, light and dark. */
 const DARKEST = 0.6;

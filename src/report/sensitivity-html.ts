@@ -7,7 +7,7 @@ import { STYLE } from './style.ts';
 
 const HEAT_STYLE = `
 .heat-cell { fill: rgb(var(--tint)); stroke: var(--faint); stroke-width: 1; }
-.chart .value { fill: var(--ink); font-size: 12px; } .chart .name { fill: var(--ink); } .chart .heads text { font-weight: 600; }
+figure.wide .chart text { font-size: 13px; } figure.wide .chart .value { fill: var(--ink); font-size: 12px; } .chart .name { fill: var(--ink); } .chart .heads text { font-weight: 600; }
 .chart .uniform text { font-weight: 400; } .one { max-width: 40rem; } figure.wide { overflow-x: auto; } tfoot td, tfoot th { font-weight: 600; border-top: 1px solid var(--rule); }
 tfoot th { position: sticky; left: 0; background: var(--card); }
 `;

@@ -29,7 +29,17 @@ export interface Headline {
 type Variant = Omit<PointSettings, 'scheme' | 'bits'>;
 
 /** What makes points of one scheme different series. */
-const SETTINGS: readonly (keyof Variant)[] = ['granularity', 'method', 'fit', 'levels', 'zero', 'bases'];
+const SETTINGS: readonly (keyof Variant)[] = [
+  'granularity',
+  'method',
+  'repairs',
+  'actBits',
+  'actRange',
+  'fit',
+  'levels',
+  'zero',
+  'bases',
+];
 
 export function headlineOf(report: Report): Headline {
   if (!report.dataset.labelled || report.float.top1 === null)

@@ -22,6 +22,7 @@ describe('the public API', () => {
       'candidatesOf',
       'checkPreprocess',
       'checkWritable',
+      'confirmAllocation',
       'createSession',
       'dequantize',
       'dropMeter',

@@ -10,23 +10,19 @@ import { type PlannedWeight, planWeights } from '../../quantizers/plan/plan-weig
 import { readWeight } from '../../quantizers/plan/read-weight.ts';
 import { encodeWeight } from '../../quantizers/quantize-model.ts';
 import type { CalibrationBatches } from '../calibration/batches.ts';
-import { type BatchValues, Lane } from '../calibration/lane.ts';
+import { Lane } from '../calibration/lane.ts';
 import { imagesWithin } from './cost.ts';
-import { FloatOutputs, tellingValue } from './output-loss.ts';
+import { type ComparedOptions, floatOutputs, pauses, runAll, someOf } from './network-runs.ts';
 import { placesOf } from './places.ts';
 import { type OnSensitivityProgress, Work } from './progress.ts';
 import type { Candidate, LayerSensitivity, SensitivityCell, SensitivityTable } from './table.ts';
 
-export interface SensitivityOptions {
+export interface SensitivityOptions extends ComparedOptions {
   /** Globs on names of initializers and nodes; absent or empty: all. */
   readonly include?: readonly string[] | undefined;
   readonly exclude?: readonly string[] | undefined;
-  /** Output to compare; the first when absent, all where they are no vectors of classes. */
-  readonly output?: string | undefined;
   /** So many images at most, in whole batches; what can be done in some minutes when absent, see `imagesWithin`. */
   readonly images?: number | undefined;
-  /** What tells how far the outputs move; by their shape when absent. */
-  readonly measure?: SensitivityTable['measure'] | undefined;
   readonly kernels?: KernelChoice | undefined;
 }
 
@@ -130,30 +126,6 @@ export async function measureSensitivity(
   }
 }
 
-/** Runs the float network and keeps what is compared. */
-async function floatOutputs(
-  lane: Lane,
-  batches: CalibrationBatches,
-  { output, measure }: SensitivityOptions,
-  pause: () => Promise<void>,
-): Promise<FloatOutputs> {
-  const { graph } = lane.model;
-  const known = graph.outputs.map(({ name }) => name);
-  if (output !== undefined && !known.includes(output))
-    throw new BnnqError('option', `the network has no output "${output}", only ${known.join(', ')}`);
-  const names = new Set((output === undefined ? known : [output]).map((name) => tellingValue(graph, name)));
-  const outputs = new FloatOutputs([...names]);
-  let inputShape: readonly number[] = [];
-  await runAll(lane, [...names, batches.input], batches.batches, async (values) => {
-    const { shape } = values.get(batches.input)!;
-    if (outputs.images === 0) inputShape = shape;
-    outputs.add(values, shape[0] ?? 1);
-    await pause();
-  });
-  outputs.settle(inputShape, measure);
-  return outputs;
-}
-
 async function discretize(
   model: Model,
   planned: PlannedWeight,
@@ -189,31 +161,6 @@ function leftAlone({ name }: PlannedWeight, row: readonly (SensitivityCell | str
   return row.every((cell) => typeof cell === 'string') ? [{ name, reason: reason as string }] : [];
 }
 
-/** Computes values of all batches, in order. */
-async function runAll(
-  lane: Lane,
-  names: readonly string[],
-  batches: number,
-  onBatch: (values: BatchValues, batch: number) => Promise<void>,
-): Promise<void> {
-  const runner = lane.runner(names);
-  try {
-    for (let batch = 0; batch < batches; batch++) await onBatch(await runner.run(batch), batch);
-  } finally {
-    runner.dispose();
-  }
-}
-
-/** At most so many images, in whole batches from all over the data, one batch at least. */
-function someOf(batches: CalibrationBatches, images: number): CalibrationBatches {
-  if (!Number.isInteger(images) || images < 1)
-    throw new BnnqError('option', `images: expected a whole number from 1 on, got ${images}`);
-  if (images >= batches.count) return batches;
-  const count = Math.max(1, Math.floor(images / batches.batch));
-  const at = (index: number): number => Math.floor((index * batches.batches) / count);
-  return { ...batches, batches: count, feed: (index) => batches.feed(at(index)) };
-}
-
 /** Same values, same digest: at one bit several schemes are the same. */
 function digestOf(initializer: Initializer): string {
   const { data } = initializer.read();
@@ -221,18 +168,6 @@ function digestOf(initializer: Initializer): string {
   return createHash('sha256')
     .update(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength))
     .digest('base64');
-}
-
-/** Lets timers and signals have their turn now and then. @throws interrupted after an abort */
-function pauses(signal: AbortSignal | undefined): () => Promise<void> {
-  let last = performance.now();
-  return async () => {
-    if (performance.now() - last >= 50) {
-      await new Promise((resolve) => setImmediate(resolve));
-      last = performance.now();
-    }
-    if (signal?.aborted) throw new BnnqError('interrupted', 'interrupted');
-  };
 }
 
 function nothingToMeasure(skipped: readonly { readonly name: string; readonly reason: string }[]): BnnqError {
