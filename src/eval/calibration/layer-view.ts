@@ -1,5 +1,6 @@
 import type { Node } from '../../ir/graph.ts';
 import type { Kernels } from '../../kernels/contract.ts';
+import { numberAttribute } from '../../passes/constant-values.ts';
 import { Call } from '../../runtime/call.ts';
 import { limitedMemory } from '../../runtime/memory.ts';
 import { geometryOf } from '../../runtime/ops/convolution.ts';
@@ -32,18 +33,17 @@ export function layerView(
 ): LayerView | undefined {
   if (node.opType === 'Conv' && node.domain === '') return convolutionView(node, weightShape, kernels);
   if (weightShape.length !== 2) return undefined;
-  const transposed = (name: string): boolean => {
-    const attribute = node.attributes.get(name);
-    return attribute?.type === 'INT' && attribute.value !== 0;
-  };
+  const transposed = (name: string): boolean => numberAttribute(node, name, 0) !== 0;
   if (node.opType === 'Gemm' && !transposed('transA')) {
     const [a, b] = weightShape as [number, number];
-    return transposed('transB') ? matrixView(a, b) : matrixView(b, a);
+    const alpha = numberAttribute(node, 'alpha', 1);
+    return transposed('transB') ? matrixView(a, b, alpha) : matrixView(b, a, alpha);
   }
   return node.opType === 'MatMul' ? matrixView(weightShape[1]!, weightShape[0]!) : undefined;
 }
 
-function matrixView(rows: number, columns: number): LayerView {
+/** @param alpha of a Gemm: as y = W·x it sees alpha times its inputs */
+function matrixView(rows: number, columns: number, alpha = 1): LayerView {
   return {
     groups: 1,
     columns,
@@ -51,7 +51,7 @@ function matrixView(rows: number, columns: number): LayerView {
     positions: (x) => x.data.length / columns,
     readInput(x, position, into, stride, at) {
       const data = x.data as Float32Array;
-      for (let k = 0; k < columns; k++) into[k * stride + at] = data[position * columns + k]!;
+      for (let k = 0; k < columns; k++) into[k * stride + at] = alpha * data[position * columns + k]!;
     },
     readOutput(y, position, into, stride, at) {
       const data = y.data as Float32Array;
