@@ -102,7 +102,7 @@ function layerOf(layer: Layer): { view: LayerView; x: Tensor; y: Tensor; rows: F
   const y = session.run({ x }).get('y')!;
   session.dispose();
   const view = layerView(model.graph.nodes[0]!, layer.weight, kernels)!;
-  const transposed = layer.op !== 'Conv' && layer.attributes?.['transB'] === undefined;
+  const transposed = layer.op !== 'Conv' && layer.attributes?.transB === undefined;
   const [k, n] = layer.weight as [number, number];
   const rows = Float64Array.from(w.data as Float32Array, (v, i, data = w.data as Float32Array) =>
     transposed ? data[(i % k) * n + Math.floor(i / k)]! : v,
@@ -229,7 +229,7 @@ describe('moments', () => {
   });
 
   it('of no positions at all are zero', () => {
-    const { view } = layerOf(LAYERS['MatMul']!);
+    const { view } = layerOf(LAYERS.MatMul!);
     const moments = collect(view, [], true);
     expect(moments.samples).toBe(0);
     for (const part of [moments.inputMean, moments.inputs[0]!, moments.cross, moments.outputVariance])
