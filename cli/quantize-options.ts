@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { SCHEMES } from '../src/index.ts';
 import { collect } from './options.ts';
 
@@ -7,7 +7,6 @@ export interface FitChoices {
   readonly fit: 'correlation' | 'max-range';
   readonly levels: 'geometric' | 'cells';
   readonly bases: 'joint' | 'greedy';
-  readonly method: 'rtn';
   readonly zero?: boolean;
   readonly include?: string[];
   readonly exclude?: string[];
@@ -32,11 +31,6 @@ export function withFitOptions(command: Command): Command {
         .default('joint'),
     )
     .option('--zero', 'a level at zero, for linear, exp and pot (default: none; it helps from 4 bits on)')
-    .addOption(
-      new Option('--method <name>', 'rtn: every weight to its nearest level')
-        .argParser(parseMethod)
-        .default('rtn'),
-    )
     .option('--include <glob>', 'discretize only weights or nodes of matching names; repeatable', collect)
     .option('--exclude <glob>', 'keep weights or nodes of matching names in float; repeatable', collect);
 }
@@ -59,10 +53,4 @@ function wrap(text: string, width: number): string[] {
     else lines.push(word);
   }
   return lines;
-}
-
-function parseMethod(text: string): 'rtn' {
-  if (text === 'rtn') return text;
-  const expected = text === 'gptq' ? 'expected rtn: gptq is not there yet' : 'expected rtn';
-  throw new InvalidArgumentError(`${expected}, got "${text}"`);
 }

@@ -1,4 +1,10 @@
-import type { LayerReport, ScoreResult, SkippedWeight } from '../src/index.ts';
+import type {
+  ActivationFit,
+  LayerCalibration,
+  LayerReport,
+  ScoreResult,
+  SkippedWeight,
+} from '../src/index.ts';
 import type { Gate } from './gates.ts';
 import { scoreLines } from './score-text.ts';
 import { coloursFor } from './terminal/colour.ts';
@@ -17,6 +23,12 @@ export interface QuantizeResult {
   readonly bases: string;
   readonly zero: boolean;
   readonly method: string;
+  readonly repairs: readonly string[];
+  readonly actBits?: number;
+  readonly actRange?: string;
+  /** Images that were calibrated with. */
+  readonly calibration: { readonly spec: string; readonly count: number; readonly seed: number } | null;
+  readonly activations: readonly ActivationFit[];
   readonly source: { readonly file: string; readonly byteLength: number | null };
   readonly weights: number;
   readonly packedBytes: number;
@@ -24,13 +36,18 @@ export interface QuantizeResult {
   readonly bitsPerWeight: number;
   /** How many times smaller than the source. */
   readonly ratio: number | null;
-  readonly layers: readonly (LayerReport & { readonly shape: readonly number[] })[];
+  readonly layers: readonly ResultLayer[];
   readonly skipped: readonly SkippedWeight[];
   /** Layers of a Keras model that have no operators here. */
   readonly notConverted: readonly string[];
   readonly scores: ScoreResult | null;
   readonly gates: readonly Gate[];
 }
+
+type ResultLayer = LayerReport & {
+  readonly shape: readonly number[];
+  readonly calibration: LayerCalibration | null;
+};
 
 interface PackedParts {
   readonly codes: number;
@@ -49,6 +66,7 @@ export function quantizeText(result: QuantizeResult, quiet: boolean): string {
       : [
           layerTable(result),
           ...keptNote(result),
+          ...calibrationText(result),
           ...skippedText(result.skipped),
           ...notConvertedText(result.notConverted),
         ]),
@@ -135,6 +153,7 @@ export function keptText(bits: number, always: boolean): string {
 }
 
 function layerTable({ layers, weights, packed }: QuantizeResult): string {
+  const isCalibrated = layers.some(({ calibration }) => (calibration?.lossRatio ?? null) !== null);
   const columns = [
     { head: 'weight', align: 'left', shrinks: true },
     { head: 'shape', align: 'left' },
@@ -142,6 +161,7 @@ function layerTable({ layers, weights, packed }: QuantizeResult): string {
     { head: 'bits' },
     { head: 'ρ' },
     { head: 'SNR dB' },
+    ...(isCalibrated ? [{ head: 'loss' } as const] : []),
     { head: 'bytes' },
   ] as const;
   const rows = layers.map((layer) => [
@@ -151,6 +171,7 @@ function layerTable({ layers, weights, packed }: QuantizeResult): string {
     String(layer.bits),
     layer.correlation.toFixed(5),
     fixed(layer.snrDb, 1),
+    ...(isCalibrated ? [ratioText(layer)] : []),
     grouped(layer.codeBytes + layer.levelBytes),
   ]);
   const energy = layers.reduce((sum, layer) => sum + layer.energy, 0);
@@ -160,9 +181,36 @@ function layerTable({ layers, weights, packed }: QuantizeResult): string {
     plural(weights, 'weight'),
     ...['', '', ''],
     error === 0 ? '–' : (10 * Math.log10(energy / error)).toFixed(1),
+    ...(isCalibrated ? [''] : []),
     grouped(packed.codes + packed.levels),
   ]);
   return table(columns, rows, outputWidth(), coloursFor(process.stdout).bold);
+}
+
+/** Squared error of the layer's outputs against that of rounding to the nearest levels. */
+function ratioText({ calibration }: ResultLayer): string {
+  const ratio = calibration?.lossRatio ?? null;
+  return ratio === null ? '–' : `×${ratio.toFixed(2)}`;
+}
+
+/** What calibration did, and what should be known about it. */
+function calibrationText({ calibration, layers, repairs, activations, actBits }: QuantizeResult): string[] {
+  if (calibration === null) return [];
+  const calibrated = layers.filter((layer) => layer.calibration !== null && layer.calibration.samples > 0);
+  const what = [
+    `calibrated on ${plural(calibration.count, 'image')} of ${printable(calibration.spec)}: ${calibrated.length} of ${plural(layers.length, 'layer')}`,
+    ...(repairs.length > 0 ? [`repaired: ${repairs.join(', ')}`] : []),
+    ...(actBits === undefined
+      ? []
+      : [
+          `activations: ${plural(activations.length, 'value')} of ${plural(actBits, 'bit')}, the first of 8 at least`,
+        ]),
+  ].join('; ');
+  const notes = layers.flatMap(({ name, calibration: own }) =>
+    (own?.notes ?? []).map((note) => `  ${printable(name)}: ${printable(note)}`),
+  );
+  const more = notes.length > 10 ? [`  and ${notes.length - 10} more, see --json`] : [];
+  return [[what, ...notes.slice(0, 10), ...more].join('\n')];
 }
 
 /** What "kept" in the table means. */

@@ -98,7 +98,8 @@ function widthsOf(report: Report): number[] {
 }
 
 /** Scheme, granularity, and what is not the default. */
-function seriesName({ scheme, granularity, fit, levels, zero, bases }: PointSettings): string[] {
+function seriesName(point: PointSettings): string[] {
+  const { scheme, granularity, fit, levels, zero, bases, method, repairs = [], actBits } = point;
   return [
     scheme,
     granularity,
@@ -106,5 +107,8 @@ function seriesName({ scheme, granularity, fit, levels, zero, bases }: PointSett
     ...(levels === 'geometric' ? [] : [levels]),
     ...(zero ? ['zero'] : []),
     ...(bases === undefined ? [] : [bases]),
+    ...(method === 'rtn' ? [] : [method]),
+    ...(repairs.length === 0 ? [] : [repairs.join('+')]),
+    ...(actBits === undefined ? [] : [`activations ${actBits}`]),
   ];
 }

@@ -2,23 +2,27 @@ import { statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { Command, Option } from 'commander';
 import {
+  type CalibrationBatches,
+  type CalibrationSource,
   CodeSpool,
   checkWritable,
   type Dataset,
+  discretize,
   inspectModel,
   type Model,
   notConverted,
+  openCalibration,
   openDataset,
   packedSize,
   planWeights,
   type QuantizedTensor,
-  quantize,
   recordedOptions,
   SCHEME_NAMES,
   SCHEMES,
   score,
   writePacked,
 } from '../../src/index.ts';
+import { type CalibrationOptions, calibrationOf, withCalibrationOptions } from '../calibration-options.ts';
 import { type DataOptions, evaluateOptions, withDataOptions } from '../data-options.ts';
 import { EXIT, usageError } from '../exit.ts';
 import { checkGates, gateText, hasGates } from '../gates.ts';
@@ -39,7 +43,13 @@ import { grouped } from '../terminal/format.ts';
 import { printJson, printText } from '../terminal/output.ts';
 import { startProgress } from '../terminal/progress.ts';
 
-interface QuantizeCommandOptions extends CommonOptions, GateOptions, DataOptions, FitChoices, ModelOptions {
+interface QuantizeCommandOptions
+  extends CommonOptions,
+    GateOptions,
+    DataOptions,
+    CalibrationOptions,
+    FitChoices,
+    ModelOptions {
   readonly schemes: string[];
   readonly bits?: number[];
   readonly granularity: string[];
@@ -94,6 +104,7 @@ export function quantizeCommand(): Command {
     .option('--dry-run', 'say what would be done and write nothing')
     .option('--data <dataset>', 'measure the accuracy before and after on this');
   withFitOptions(command);
+  withCalibrationOptions(command);
   withCommonOptions(withGateOptions(withDataOptions(withModelOptions(command))));
   return command
     .addHelpText(
@@ -105,7 +116,8 @@ ${schemeHelp()}
 Examples:
   $ bnn-quantize model.onnx --scheme exp --bits 3
   $ bnn-quantize model.onnx --scheme linear --bits 4 --exclude 'fc*' -o small.bnnq
-  $ bnn-quantize model.onnx --bits 4 --data cifar10:test_batch.bin --limit 1000 --max-drop 2`,
+  $ bnn-quantize model.onnx --bits 4 --data cifar10:test_batch.bin --limit 1000 --max-drop 2
+  $ bnn-quantize model.onnx --scheme auto --bits 2 --calib imagefolder:train --calib-samples 512`,
     )
     .action(async (path: string, options: QuantizeCommandOptions) => {
       process.exitCode = await runQuantize(path, options);
@@ -115,15 +127,21 @@ Examples:
 async function runQuantize(path: string, options: QuantizeCommandOptions): Promise<number> {
   if (hasGates(options) && options.data === undefined)
     throw usageError('--max-drop and --min-top1 measure accuracy: name a dataset with --data');
+  const way = calibrationOf(options);
+  if (way.actBits.length > 1)
+    throw usageError('--act-bits: several widths are for sweep, quantize takes one');
   const targets = targetsOf(path, options);
   for (const { file } of targets) checkWritable(file, { force: options.force === true });
   const model = await openModel(path, options);
   if (options.dryRun) return dryRun(path, model, targets, options);
   const data = options.data === undefined ? undefined : await openDataset(options.data);
+  const images = await openImages(model, options, way.calibration);
   const results: QuantizeResult[] = [];
   for (const target of targets) {
     const spool = new CodeSpool(dirname(target.file));
-    results.push(await quantizeOne(path, model, target, options, data, spool).finally(() => spool.dispose()));
+    results.push(
+      await quantizeOne(path, model, target, options, data, images, spool).finally(() => spool.dispose()),
+    );
   }
   const { sha256 = null, byteLength = null, format } = model.source;
   if (options.json)
@@ -143,29 +161,44 @@ async function quantizeOne(
   target: Target,
   options: QuantizeCommandOptions,
   data: Dataset | undefined,
+  images: CalibrationBatches | undefined,
   spool: CodeSpool,
 ): Promise<QuantizeResult> {
   const { scheme, bits, granularity, file } = target;
-  const { fit, levels, bases, zero = false, include, exclude, method } = options;
-  const progress = startProgress('discretizing', options.quiet === true);
-  const settings = { scheme, bits, granularity, fit, levels, bases, zero };
-  const keep = (weight: QuantizedTensor) => spool.keep(weight);
-  const done = quantize(model, { ...settings, include, exclude, keep }, ({ done: weights, total, layer }) =>
-    progress.update(weights / total, `${grouped(weights)}/${grouped(total)} weights`, layer.name),
+  const { fit, levels, bases, zero = false, include, exclude, actRange, seed, kernels } = options;
+  const {
+    method,
+    repairs,
+    actBits: [actBits],
+  } = calibrationOf(options);
+  const progress = startProgress(
+    images === undefined ? 'discretizing' : 'calibrating',
+    options.quiet === true,
   );
-  progress.stop();
+  const settings = { scheme, bits, granularity, fit, levels, bases, zero, method, repairs };
+  const activations = typeof actBits === 'number' ? { actBits, actRange } : {};
+  const keep = (weight: QuantizedTensor) => spool.keep(weight);
+  const done = await interruptible((signal) =>
+    discretize(model, { ...settings, ...activations, include, exclude, seed, kernels, keep }, images, {
+      signal,
+      onProgress: ({ fraction, layers, totalLayers, layer }) =>
+        progress.update(fraction, totalLayers === 0 ? '' : `${layers}/${totalLayers} layers`, layer),
+    }),
+  ).finally(() => progress.stop());
   if (done.layers.length === 0) throw nothingToDo(done.skipped);
   const scores = data && (await measure(path, done.model, data, options));
   const gates = scores === undefined ? [] : checkGates(options, scores, scores.float?.top1 ?? null);
   const { total, ...packed } = await writePacked(done.model, file, {
     force: options.force === true,
-    options: recordedOptions({ ...settings, method }),
+    options: recordedOptions({ ...settings, ...activations, seed, images }),
   });
   const weights = done.layers.reduce((sum, { count }) => sum + count, 0);
   return {
     file,
     ...settings,
-    method,
+    ...activations,
+    calibration: images === undefined ? null : { spec: images.spec, count: images.count, seed },
+    activations: done.activations,
     source: { file: path, byteLength: model.source.byteLength ?? null },
     weights,
     packedBytes: total,
@@ -174,6 +207,7 @@ async function quantizeOne(
     ratio: model.source.byteLength === undefined ? null : model.source.byteLength / total,
     layers: done.layers.map((layer) => ({
       ...layer,
+      calibration: done.calibration.find(({ name }) => name === layer.name) ?? null,
       shape: done.model.graph.initializers.get(layer.name)!.shape,
     })),
     skipped: done.skipped,
@@ -181,6 +215,14 @@ async function quantizeOne(
     scores: scores ?? null,
     gates,
   };
+}
+
+async function openImages(
+  model: Model,
+  { preprocess, scoreOutput: output }: QuantizeCommandOptions,
+  source: CalibrationSource | undefined,
+): Promise<CalibrationBatches | undefined> {
+  return source && openCalibration(model, source.data, { preprocess, output, samples: source.samples });
 }
 
 async function measure(path: string, packed: Model, data: Dataset, options: QuantizeCommandOptions) {

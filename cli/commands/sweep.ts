@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import {
   openDataset,
+  type PointRange,
   pointsOf,
   type Report,
   readPreprocess,
@@ -13,6 +14,7 @@ import {
   sweep,
   writeFileAtomically,
 } from '../../src/index.ts';
+import { type CalibrationOptions, calibrationOf, withCalibrationOptions } from '../calibration-options.ts';
 import { type DataOptions, evaluateOptions, withDataOptions } from '../data-options.ts';
 import { EXIT } from '../exit.ts';
 import { checkGates, gateText, hasGates } from '../gates.ts';
@@ -34,7 +36,13 @@ import { fixed, plural, printable } from '../terminal/format.ts';
 import { printJson, printText } from '../terminal/output.ts';
 import { startProgress } from '../terminal/progress.ts';
 
-interface SweepCommandOptions extends CommonOptions, GateOptions, DataOptions, FitChoices, ModelOptions {
+interface SweepCommandOptions
+  extends CommonOptions,
+    GateOptions,
+    DataOptions,
+    CalibrationOptions,
+    FitChoices,
+    ModelOptions {
   readonly schemes: string[];
   readonly bits: number[];
   readonly granularity: string[];
@@ -81,6 +89,7 @@ export function sweepCommand(): Command {
     .option('--force', 'replace the report of another sweep in the folder')
     .option('--dry-run', 'say which points would be tried and write nothing');
   withFitOptions(command);
+  withCalibrationOptions(command);
   withCommonOptions(withGateOptions(withDataOptions(withModelOptions(command))));
   return command
     .addHelpText(
@@ -95,6 +104,8 @@ Examples:
   $ bnn-quantize sweep model.onnx --data cifar10:test_batch.bin -o report
   $ bnn-quantize sweep model.onnx --data imagefolder:val --preprocess torch \\
       --schemes linear,exp --bits 3-6 --granularity tensor,channel -o report
+  $ bnn-quantize sweep model.onnx --data imagefolder:val --calib imagefolder:train \
+      --calib-samples 512 --schemes exp,auto --bits 2-4 -o report
   $ bnn-quantize sweep model.onnx --data npz:val.npz --bits 4 --max-drop 1 -o report`,
     )
     .action(async (path: string, options: SweepCommandOptions) => {
@@ -104,11 +115,12 @@ Examples:
 
 async function runSweep(path: string, options: SweepCommandOptions): Promise<number> {
   const { output: out, quiet = false } = options;
-  const range = rangeOf(options);
+  const { calibration, ...range } = rangeOf(options);
   const { points, left } = pointsOf(range);
   if (options.dryRun) return dryRun(path, points, left, options);
   // The model and the data are opened here as well, so that a folder of another sweep is refused before any work.
   const [model, dataset] = [await openModel(path, options), await openDataset(options.data)];
+  const images = calibration && { ...calibration, data: await openDataset(calibration.data as string) };
   const folder = openSweepFolder(out, options.force === true, {
     model: model.source.sha256 ?? path,
     data: dataset.fingerprint,
@@ -119,6 +131,7 @@ async function runSweep(path: string, options: SweepCommandOptions): Promise<num
       kernels: undefined,
       include: options.include,
       exclude: options.exclude,
+      calibration: images && { ...calibration, data: images.data.fingerprint },
       points: points.map((point) => Object.values(point).join('/')),
     },
   });
@@ -131,6 +144,7 @@ async function runSweep(path: string, options: SweepCommandOptions): Promise<num
       {
         ...range,
         ...evaluateOptions(options),
+        ...(images && { calibration: images }),
         ...(options.include && { include: options.include }),
         ...(options.exclude && { exclude: options.exclude }),
         out,
@@ -157,11 +171,14 @@ async function runSweep(path: string, options: SweepCommandOptions): Promise<num
   return gate(report, options);
 }
 
-function rangeOf(
-  options: SweepCommandOptions,
-): Pick<SweepOptions, 'schemes' | 'bits' | 'granularities' | 'fits' | 'levels' | 'zero' | 'bases'> {
-  const { schemes, bits, granularity, fit, levels, zero = false, bases } = options;
-  return { schemes, bits, granularities: granularity, fits: [fit], levels: [levels], zero: [zero], bases };
+function rangeOf(options: SweepCommandOptions): PointRange & Pick<SweepOptions, 'calibration'> {
+  const { schemes, bits, granularity, fit, levels, zero = false, bases, actRange } = options;
+  const { calibration, method, repairs, actBits } = calibrationOf(options);
+  return {
+    ...{ schemes, bits, granularities: granularity, fits: [fit], levels: [levels], zero: [zero], bases },
+    ...{ methods: [method], repairs, actBits, actRange },
+    ...(calibration && { calibration }),
+  };
 }
 
 function fractionOf({ images, totalImages }: SweepProgress): number {

@@ -149,10 +149,20 @@ export function atChance(report: Report, headline: Headline): SweepPoint[] {
 }
 
 function varyingSettings(points: readonly SweepPoint[]): (keyof Variant)[] {
-  return SETTINGS.filter((name) => new Set(points.map((point) => point[name])).size > 1);
+  return SETTINGS.filter((name) => new Set(points.map((point) => settingText(name, point))).size > 1);
 }
 
 function settingText(name: keyof Variant, point: SweepPoint): string {
-  if (name === 'zero') return point.zero ? 'with zero' : 'no zero';
-  return String(point[name] ?? 'joint');
+  switch (name) {
+    case 'zero':
+      return point.zero ? 'with zero' : 'no zero';
+    case 'repairs':
+      return (point.repairs ?? ['none']).join('+');
+    case 'actBits':
+      return point.actBits === undefined ? 'float activations' : `${point.actBits}-bit activations`;
+    case 'bases':
+      return point.bases ?? 'joint';
+    default:
+      return String(point[name]);
+  }
 }

@@ -1,0 +1,117 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import {
+  ACTIVATION_RANGES,
+  type ActivationRange,
+  type CalibrationSource,
+  REPAIRS,
+  type Repair,
+} from '../src/index.ts';
+import { usageError } from './exit.ts';
+import { parseCount, parseList } from './options.ts';
+
+/** Calibration as quantize and sweep take it. */
+export interface CalibrationOptions {
+  readonly calib?: string;
+  readonly calibSamples?: number;
+  readonly method?: 'rtn' | 'gptq';
+  readonly repair?: readonly Repair[];
+  readonly actBits?: readonly (number | null)[];
+  readonly actRange: ActivationRange;
+  readonly seed: number;
+}
+
+export function withCalibrationOptions(command: Command): Command {
+  return command
+    .optionsGroup('Calibration:')
+    .option('--calib <dataset>', 'images to fit the weights with; labels are not looked at')
+    .addOption(
+      new Option(
+        '--calib-samples <n>',
+        'so many of them, from all over the dataset (default: all)',
+      ).argParser(parseCount(1)),
+    )
+    .addOption(
+      new Option(
+        '--method <name>',
+        'rtn: every weight to its nearest level; gptq: the errors of a layer make up for each other (default: gptq with --calib)',
+      ).choices(['rtn', 'gptq']),
+    )
+    .addOption(
+      new Option(
+        '--repair <names>',
+        'what is done around layers, with commas: equalize, bias, batch-norm, scale; or none (default: bias with --calib)',
+      ).argParser(parseRepairs),
+    )
+    .addOption(
+      new Option(
+        '--act-bits <widths>',
+        'bits of what layers are fed, 1 to 8 or float (default: float; the first layer keeps 8)',
+      ).argParser(parseActBits),
+    )
+    .addOption(
+      new Option('--act-range <rule>', 'how their range is found')
+        .choices([...ACTIVATION_RANGES])
+        .default('mse'),
+    )
+    .addOption(
+      new Option('--seed <n>', 'chooses the positions of images that are looked at')
+        .argParser(parseCount(0))
+        .default(0),
+    );
+}
+
+/** What the options mean, the defaults filled in. @throws usage for what needs images where there are none */
+export function calibrationOf(options: CalibrationOptions): {
+  readonly calibration: CalibrationSource | undefined;
+  readonly method: 'rtn' | 'gptq';
+  readonly repairs: readonly Repair[];
+  readonly actBits: readonly (number | null)[];
+} {
+  const { calib, calibSamples, seed, actBits = [null] } = options;
+  const hasImages = calib !== undefined;
+  const { method = hasImages ? 'gptq' : 'rtn', repair = hasImages ? ['bias'] : [] } = options;
+  if (!hasImages) {
+    const needs: string[] = [];
+    if (method === 'gptq') needs.push('--method gptq');
+    for (const name of ['batch-norm', 'scale'] as const)
+      if (repair.includes(name)) needs.push(`--repair ${name}`);
+    if (actBits.some((bits) => bits !== null)) needs.push('--act-bits');
+    if (calibSamples !== undefined) needs.push('--calib-samples');
+    if (needs.length > 0) throw usageError(`${needs.join(', ')}: name calibration images with --calib`);
+  }
+  const calibration = hasImages
+    ? { data: calib, seed, ...(calibSamples !== undefined && { samples: calibSamples }) }
+    : undefined;
+  return { calibration, method, repairs: repair, actBits };
+}
+
+function parseRepairs(text: string): readonly Repair[] {
+  if (text === 'none') return [];
+  const repairs = parseList([...REPAIRS, 'none'])(text) as Repair[];
+  if ((repairs as string[]).includes('none'))
+    throw new InvalidArgumentError(`expected none or names of repairs, got "${text}"`);
+  if (repairs.includes('batch-norm') && repairs.includes('scale'))
+    throw new InvalidArgumentError(
+      'expected batch-norm or scale, as both set the scale of a layer, got both',
+    );
+  return repairs;
+}
+
+/** `float`, `8`, `4,8`, `1-8` or a mixture; null stands for float. */
+function parseActBits(text: string): readonly (number | null)[] {
+  const widths = new Set<number | null>();
+  for (const part of text.split(',').map((one) => one.trim())) {
+    if (part === 'float') {
+      widths.add(null);
+      continue;
+    }
+    const match = /^([1-8])(?:-([1-8]))?$/.exec(part);
+    const [low, high] = [Number(match?.[1]), Number(match?.[2] ?? match?.[1])];
+    if (match === null || low > high)
+      throw new InvalidArgumentError(
+        `expected widths from 1 to 8 or float, such as 8 or 4,8,float, got "${text}"`,
+      );
+    for (let bits = low; bits <= high; bits++) widths.add(bits);
+  }
+  return [...widths];
+}
