@@ -42,7 +42,7 @@ export function sensitivityCommand(): Command {
   const command = new Command('sensitivity')
     .summary('what discretizing each layer alone costs')
     .description(
-      'Discretizes one layer at a time, all others in float, with every scheme and width, and measures how far the outputs move: the divergence of the probabilities, or the squared difference where the network does not classify. Labels are not needed, and not looked at.',
+      'Discretizes one layer at a time, all others in float, with every scheme and width, and measures how far the outputs move: the divergence of the probabilities, or the squared difference where the network does not classify or is sure of all answers. Labels are not needed, and not looked at.',
     )
     .argument('<model>', 'float model: .onnx, .h5, .keras or model.json (TensorFlow.js layers)')
     .addOption(
@@ -82,7 +82,7 @@ export function sensitivityCommand(): Command {
     .addOption(
       new Option(
         '--measure <name>',
-        'kl: divergence of the probabilities, mse: squared difference of the outputs (default: kl for a vector of classes, else mse)',
+        'kl: divergence of the probabilities, mse: squared difference of the outputs (default: kl for a vector of classes in doubt, else mse)',
       ).choices(['kl', 'mse']),
     )
     .addOption(

@@ -7,7 +7,7 @@ import type { SensitivityTable } from './table.ts';
 export interface ComparedOptions {
   /** Output to compare; the first when absent, all where they are no vectors of classes. */
   readonly output?: string | undefined;
-  /** What tells how far the outputs move; by their shape when absent. */
+  /** What tells how far the outputs move; told from the float ones when absent. */
   readonly measure?: SensitivityTable['measure'] | undefined;
 }
 

@@ -1,11 +1,21 @@
 import { BnnqError } from '../../errors.ts';
 import type { Graph } from '../../ir/graph.ts';
 import { producersOf } from '../../ir/traverse.ts';
+import { log } from '../../kernels/math/log.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { klDivergence } from '../metrics.ts';
 import type { SensitivityTable } from './table.ts';
 
 type Measure = SensitivityTable['measure'];
+
+/**
+ * A network whose answers have less entropy than this on average, nats, is sure of nearly all of them: then a divergence
+ * comes from the few images in doubt, or is 0 whatever is done to a layer. Measured on training images: ResNet-20 .011
+ * (median 3e-5), ResNet-8 .23, the demo network .27, MobileNetV2 1.5, SqueezeNet 1.7. On ResNet-20, 64 images to measure
+ * and 1,000 to score, allocations by squared difference kept 88.0 % top-1 at the size of exp3 and 47.1 at that of exp2,
+ * those by divergence 87.3 and 37.5, exp3 and exp2 themselves 82.7 and 19.1.
+ */
+const LEAST_ENTROPY = 0.05;
 
 /** Operators that hand values on, at most in another shape or width. */
 const PASSING = new Set(['Identity', 'Reshape', 'Flatten', 'Squeeze', 'Unsqueeze', 'Cast']);
@@ -65,7 +75,7 @@ export class FloatOutputs {
   /**
    * To be called when all batches are there.
    * @param inputShape of a batch: an output of its shape is a picture of the input, not a vector of classes
-   * @param asked the measure, where it shall not be told from the shape of the first output
+   * @param asked the measure; when absent told from the shape and the entropy of the first output
    */
   settle(inputShape: readonly number[], asked: Measure | undefined): void {
     const [first] = this.#names;
@@ -77,9 +87,21 @@ export class FloatOutputs {
         `measure kl: output "${first}" has the shape [${shape.join(',')}], one value a class is expected, [N, classes]`,
         { tensor: first! },
       );
-    this.#measure = asked ?? (areClasses ? 'kl' : 'mse');
-    if (this.#measure === 'kl') this.#names = [first!];
+    if (areClasses) this.#names = [first!];
+    this.#measure = asked ?? (areClasses && this.#entropy() >= LEAST_ENTROPY ? 'kl' : 'mse');
     this.#spreads = new Map(this.#names.map((name) => [name, spreadOf(this.#values, name)]));
+  }
+
+  /** Mean entropy of the first value's softmax, nats: ln of the classes less KL from all alike. */
+  #entropy(): number {
+    let sum = 0;
+    for (const [batch, values] of this.#values.entries()) {
+      const float = values.get(this.#names[0]!)!;
+      const alike = new Float32Array(float.length);
+      const rows = this.#rows[batch]!;
+      sum += rows * log(float.length / rows) - this.#divergence(float, alike, batch);
+    }
+    return sum / Math.max(1, this.images);
   }
 
   /** Begins to compare another network's outputs, batch by batch; an output that is not handed in counts as the same. */

@@ -35,7 +35,8 @@ export interface SensitivityTable {
   readonly schema: 'bnn-quantize/sensitivity@1';
   /**
    * `kl`: mean KL(float ‖ discretized) of the outputs' softmax, nats. `mse`: mean squared difference of the outputs
-   * relative to the variance of the float ones, for networks whose output is no vector of classes.
+   * relative to the variance of the float ones, for networks whose output is no vector of classes, or that are sure of
+   * nearly all answers, so that probabilities hardly tell anything.
    */
   readonly measure: 'kl' | 'mse';
   /** Values of the network that are compared. */

@@ -176,7 +176,7 @@ describe('measureSensitivity', () => {
         { op: 'Identity', inputs: ['index'], outputs: ['class'] },
       ],
     });
-    const batches = await openBatches(model, values([[1, 2, 3, 4]]));
+    const batches = await openBatches(model, values([[0.1, 0.2, 0.3, 0.4]]));
     const table = await measureSensitivity(model, batches, candidates);
     expect(table).toMatchObject({ measure: 'kl', outputs: ['y'] });
   });
@@ -195,9 +195,25 @@ describe('measureSensitivity', () => {
         { op: 'Identity', inputs: ['s'], outputs: ['p'] },
       ],
     });
-    const batches = await openBatches(model, values([[1, 2, 3, 4]]));
+    const batches = await openBatches(model, values([[0.1, 0.2, 0.3, 0.4]]));
     const table = await measureSensitivity(model, batches, candidates);
     expect(table).toMatchObject({ measure: 'kl', outputs: ['y'] });
+  });
+
+  it('compares the values themselves where the network is sure of its answers', async () => {
+    const sure = { ...AUTOENCODER, constants: { ...AUTOENCODER.constants, w2: scaled(100) } };
+    const doubtful = { ...AUTOENCODER, constants: { ...AUTOENCODER.constants, w2: scaled(0.5) } };
+    const rows = values([
+      [1, 2, 3, 4],
+      [3, 0, 1, 1],
+    ]);
+    const measures = await Promise.all(
+      [sure, doubtful].map(async (short) => {
+        const model = buildModel(short);
+        return (await measureSensitivity(model, await openBatches(model, rows), candidates)).measure;
+      }),
+    );
+    expect(measures).toEqual(['mse', 'kl']);
   });
 
   it('gives a layer that the compared output does not depend on no loss', async () => {
@@ -318,6 +334,14 @@ const AUTOENCODER: ShortModel = {
     { op: 'MatMul', inputs: ['r', 'w2'], outputs: ['y'] },
   ],
 };
+
+/** Weights [3,5] of a last layer. */
+function scaled(factor: number) {
+  return floats(
+    [3, 5],
+    Float32Array.from({ length: 15 }, (_, i) => factor * (((7 * i) % 11) / 11 - 0.4)),
+  );
+}
 
 /** h² − h²: 0, or NaN where h² is infinite. */
 const EXPLODING: ShortModel['nodes'] = [
