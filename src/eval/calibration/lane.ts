@@ -2,6 +2,7 @@ import type { Model } from '../../ir/graph.ts';
 import type { Kernels } from '../../kernels/contract.ts';
 import { extractGraph, valuesAcross } from '../../passes/extract-graph.ts';
 import { createSession } from '../../runtime/session.ts';
+import { widen } from '../../runtime/widen.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import type { CalibrationBatches } from './batches.ts';
 
@@ -45,7 +46,7 @@ export class Lane {
     const session = part && createSession(part, { kernels: this.#kernels });
     return {
       run: async (batch) => {
-        const given = this.#held[batch] ?? new Map([[this.#batches.input, await this.#batches.feed(batch)]]);
+        const given = this.#held[batch] ?? new Map([[this.#batches.input, await this.#fed(batch)]]);
         const values = new Map<string, Tensor>();
         if (session !== undefined) {
           const feeds = new Map(session.inputs.map(({ name }) => [name, given.get(name)!]));
@@ -56,6 +57,11 @@ export class Lane {
       },
       dispose: () => session?.dispose(),
     };
+  }
+
+  /** The images of a batch as the network computes with them: half precision widened, as in all that it gives. */
+  async #fed(batch: number): Promise<Tensor> {
+    return widen(await this.#batches.feed(batch));
   }
 
   /** Moves the checkpoint on to the cut before the node that makes `value`. @param onBatch throws to stop */

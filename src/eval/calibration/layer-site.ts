@@ -1,4 +1,5 @@
 import type { Model, Node } from '../../ir/graph.ts';
+import { consumersOf } from '../../ir/traverse.ts';
 import type { Kernels } from '../../kernels/contract.ts';
 import type { PlannedWeight } from '../../quantizers/plan/plan-weights.ts';
 import { type LayerView, layerView } from './layer-view.ts';
@@ -19,8 +20,14 @@ const MOST_WEIGHTS = 2 ** 25;
 export function layerSite(model: Model, planned: PlannedWeight, kernels: Kernels): LayerSite | string {
   const { chain, count, rows, columns } = planned;
   if (count > MOST_WEIGHTS) return `it has ${count} weights, more than ${MOST_WEIGHTS}`;
-  const operand = chain.views.at(-1)?.node.outputs[0] ?? chain.value;
-  const users = model.graph.nodes.filter(({ inputs }) => inputs.includes(operand));
+  const consumers = consumersOf(model.graph.nodes);
+  let operand = chain.value;
+  let users = consumers.get(operand) ?? [];
+  for (const view of chain.views) {
+    if (users.length > 1) break;
+    operand = view.node.outputs[0]!;
+    users = consumers.get(operand) ?? [];
+  }
   const [node] = users;
   if (node === undefined || users.length > 1) return `${users.length} nodes use it`;
   if (node.inputs.indexOf(operand) !== 1) return `it is not the right operand of ${node.opType}`;

@@ -32,7 +32,7 @@ export function lastCut(
 ): string | undefined {
   const { nodes } = model.graph;
   for (let i = nodes.findIndex(({ outputs }) => outputs[0] === output); i > 0; i--) {
-    const before = nodes[i]!.outputs[0]!;
+    const before = nodes[i]!.outputs.find((name) => name !== '')!;
     const across = valuesAcross(model, before);
     // A value without a size (a sequence) cannot be held.
     const total = across.reduce((sum, name) => sum + (sizes.get(name) ?? Number.POSITIVE_INFINITY), 0);

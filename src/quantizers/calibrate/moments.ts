@@ -41,3 +41,10 @@ export function blocksOf({ groups, blockEnds, inputs }: LayerMoments): Block[] {
     return { group: Math.floor(i / blockEnds.length), from, width: blockEnds[b]! - from, inputs: inputs[i]! };
   });
 }
+
+/** Whether all moments are finite: not where values are NaN or infinite, or too large for the square of a float32. */
+export function areFinite({ inputMean, inputs, cross, outputMean, outputVariance }: LayerMoments): boolean {
+  return [inputMean, ...inputs, cross, outputMean, outputVariance].every((part) =>
+    part.every(Number.isFinite),
+  );
+}

@@ -6,6 +6,7 @@ import type { Model } from '../../../src/ir/graph.ts';
 import { createKernels } from '../../../src/kernels/select.ts';
 import { valuesAcross } from '../../../src/passes/extract-graph.ts';
 import { createSession } from '../../../src/runtime/session.ts';
+import { widen } from '../../../src/runtime/widen.ts';
 import type { Tensor } from '../../../src/tensor/tensor.ts';
 import { inHalf, randomValues, residualNetwork } from './networks.ts';
 
@@ -23,7 +24,7 @@ async function allValues(model: Model): Promise<Map<string, Tensor>[]> {
   const values: Map<string, Tensor>[] = [];
   for (let i = 0; i < batches.batches; i++) {
     const feed = await batches.feed(i);
-    values.push(new Map([...session.run({ x: feed }, { fetch: 'all' }), ['x', feed]]));
+    values.push(new Map([...session.run({ x: feed }, { fetch: 'all' }), ['x', widen(feed)]]));
   }
   session.dispose();
   return values;
