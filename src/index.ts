@@ -59,6 +59,7 @@ export {
   type LayerCalibration,
   type Method,
 } from './eval/calibration/calibrate.ts';
+export { LayerStore } from './eval/calibration/layer-store.ts';
 export {
   type DiscretizedModel,
   type DiscretizeSettings,

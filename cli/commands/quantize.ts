@@ -9,6 +9,7 @@ import {
   type Dataset,
   discretize,
   inspectModel,
+  LayerStore,
   type Model,
   notConverted,
   openCalibration,
@@ -66,6 +67,9 @@ export interface Target {
   readonly granularity: 'tensor' | 'channel' | `group:${number}`;
   readonly file: string;
 }
+
+/** Finished layers of a calibration lie beside the output, under its name with this behind it. */
+const STORE_SUFFIX = '.calibration.jsonl';
 
 /** Width where nothing is said: the smallest at which most networks stay within some points of float (docs/results). */
 const DEFAULT_BITS = 4;
@@ -178,13 +182,19 @@ async function quantizeOne(
   const settings = { scheme, bits, granularity, fit, levels, bases, zero, method, repairs };
   const activations = typeof actBits === 'number' ? { actBits, actRange } : {};
   const keep = (weight: QuantizedTensor) => spool.keep(weight);
+  const given = { ...settings, ...activations, include, exclude, seed };
+  const store = images && new LayerStore(`${file}${STORE_SUFFIX}`, model, images, given);
   const done = await interruptible((signal) =>
-    discretize(model, { ...settings, ...activations, include, exclude, seed, kernels, keep }, images, {
+    discretize(model, { ...given, kernels, keep }, images, {
       signal,
+      store,
       onProgress: ({ fraction, layers, totalLayers, layer }) =>
         progress.update(fraction, totalLayers === 0 ? '' : `${layers}/${totalLayers} layers`, layer),
     }),
-  ).finally(() => progress.stop());
+  ).finally(() => {
+    progress.stop();
+    store?.close();
+  });
   if (done.layers.length === 0) throw nothingToDo(done.skipped);
   const scores = data && (await measure(path, done.model, data, options));
   const gates = scores === undefined ? [] : checkGates(options, scores, scores.float?.top1 ?? null);

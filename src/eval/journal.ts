@@ -1,13 +1,13 @@
 import { closeSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname } from 'node:path';
 import { fileError } from '../formats/file.ts';
 
-/** Name of the file in the output folder. */
+/** Name of the file of a sweep in its output folder. */
 export const JOURNAL_NAME = 'points.jsonl';
 
 /**
- * What a sweep has finished, a line of JSON each: `{"key":…,"value":…}`. Appended and synced at once, so that an
- * interruption, a crash or a power cut loses the work of one point at most. A torn last line is cut off when the file is
+ * What has been finished, a line of JSON each: `{"key":…,"value":…}`. Appended and synced at once, so that an
+ * interruption, a crash or a power cut loses the work of one entry at most. A torn last line is cut off when the file is
  * opened again; lines that are not understood are left alone and ignored.
  */
 export class Journal {
@@ -15,11 +15,11 @@ export class Journal {
   readonly #known = new Map<string, unknown>();
   readonly #fd: number;
 
-  /** Opens the journal of a folder, which is made where it is missing. @throws io, not-found */
-  constructor(folder: string) {
-    this.path = join(folder, JOURNAL_NAME);
+  /** Opens a journal; the file and its folder are made where they are missing. @throws io, not-found */
+  constructor(path: string) {
+    this.path = path;
     try {
-      mkdirSync(folder, { recursive: true });
+      mkdirSync(dirname(path), { recursive: true });
       this.#fd = openSync(this.path, 'a+');
       const text = readFileSync(this.path, 'utf8');
       const end = text.lastIndexOf('\n') + 1;
@@ -56,7 +56,7 @@ export class Journal {
       const entry = JSON.parse(line) as { key?: unknown; value?: unknown };
       if (typeof entry.key === 'string') this.#known.set(entry.key, entry.value);
     } catch {
-      // Not ours, or damaged: its point is computed again.
+      // Not ours, or damaged: its entry is computed again.
     }
   }
 }

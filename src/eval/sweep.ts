@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { arch, availableParallelism, cpus, platform } from 'node:os';
+import { join } from 'node:path';
 import { BnnqError, messageOf } from '../errors.ts';
 import type { Dataset } from '../formats/datasets/dataset.ts';
 import { hashOf } from '../formats/datasets/source.ts';
@@ -10,7 +11,7 @@ import { openBatches } from './calibration/batches.ts';
 import { describeModel } from './describe-model.ts';
 import { settingsProblems } from './discretize-model.ts';
 import { Evaluation } from './evaluation.ts';
-import { Journal } from './journal.ts';
+import { JOURNAL_NAME, Journal } from './journal.ts';
 import { type DiscretizedPoint, needsImages, settingsOf, type WeightOptions } from './point.ts';
 import { type PointRange, pointsOf } from './points.ts';
 import { withoutComparison } from './score.ts';
@@ -67,7 +68,7 @@ export async function sweep(
   try {
     const description = describeModel(model, options);
     // Only now, so that a sweep that cannot begin leaves no folder behind.
-    if (options.out !== undefined) journal = new Journal(options.out);
+    if (options.out !== undefined) journal = new Journal(join(options.out, JOURNAL_NAME));
     const calibration = await describeCalibration(model, options, setup, wanted);
     const base = [VERSION, description.sha256, dataset.fingerprint, setup.count, setup.preprocess ?? null];
     const given = [setup.output ?? null, options.include ?? [], options.exclude ?? []];

@@ -7,7 +7,7 @@ import { Journal } from '../../src/eval/journal.ts';
 const root = mkdtempSync(join(tmpdir(), 'bnnq-journal-'));
 afterAll(() => rmSync(root, { recursive: true }));
 let made = 0;
-const folder = (): string => join(root, `deep/${made++}`);
+const folder = (): string => join(root, `deep/${made++}/points.jsonl`);
 
 describe('Journal', () => {
   it('keeps what was appended, in this run and in the next', () => {
@@ -53,6 +53,8 @@ describe('Journal', () => {
   it('says that the folder cannot be made', () => {
     const file = join(root, 'file');
     writeFileSync(file, '');
-    expect(() => new Journal(join(file, 'sub'))).toThrow(expect.objectContaining({ code: 'io' }));
+    expect(() => new Journal(join(file, 'sub', 'points.jsonl'))).toThrow(
+      expect.objectContaining({ code: 'io' }),
+    );
   });
 });

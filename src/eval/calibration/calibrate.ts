@@ -10,12 +10,10 @@ import { createKernels, type KernelChoice } from '../../kernels/select.ts';
 import { floatValues } from '../../passes/constant-values.ts';
 import { withoutFunctions } from '../../passes/expand-functions.ts';
 import { absorb, findAbsorber } from '../../passes/layer-affine.ts';
-import { type OutputGate, outputGate } from '../../passes/output-gate.ts';
 import { isWhite } from '../../quantizers/calibrate/curvature.ts';
 import { blocksOf, type LayerMoments } from '../../quantizers/calibrate/moments.ts';
 import { layerRepair, type Repair } from '../../quantizers/calibrate/repair.ts';
 import {
-  type RowWeight,
   SOLVE_DEFAULTS,
   type Solution,
   type SolveOptions,
@@ -40,6 +38,7 @@ import type { CalibrationBatches } from './batches.ts';
 import { MomentCollector } from './collect-moments.ts';
 import { Lane } from './lane.ts';
 import { type LayerSite, layerSite } from './layer-site.ts';
+import type { FinishedLayer, LayerStore } from './layer-store.ts';
 import { Positions } from './positions.ts';
 import { lastCut, valueSizes } from './value-sizes.ts';
 
@@ -50,8 +49,6 @@ export interface CalibrateSettings extends ModelSettings {
   readonly method?: Method | undefined;
   readonly repairs?: readonly Repair[] | undefined;
   readonly solve?: Partial<SolveOptions> | undefined;
-  /** Times that a layer is fitted again to what makes a difference behind its activation; see MomentCollector.retarget. */
-  readonly gateRounds?: number | undefined;
   /** Chooses the positions of images that are looked at. */
   readonly seed?: number | undefined;
   readonly kernels?: KernelChoice | undefined;
@@ -62,6 +59,8 @@ export interface CalibrateSettings extends ModelSettings {
 }
 
 export interface CalibrateHooks {
+  /** Keeps finished layers, and gives those that an earlier run had finished. */
+  readonly store?: LayerStore | undefined;
   readonly signal?: AbortSignal | undefined;
   /** After every layer, and now and then in between. */
   readonly onProgress?: ((progress: CalibrationProgress) => void) | undefined;
@@ -92,17 +91,7 @@ export interface CalibratedModel extends QuantizedModel {
   readonly calibration: readonly LayerCalibration[];
 }
 
-/** What was sampled of a layer. */
-interface SampledLayer {
-  readonly moments: LayerMoments;
-  readonly collector: MomentCollector;
-  readonly gate: OutputGate | undefined;
-  readonly rounds: number;
-}
-
 const DEFAULT_MEMORY_BYTES = 400e6;
-/** Times that a layer is fitted again to what makes a difference behind its activation. */
-const GATE_ROUNDS = 2;
 
 /**
  * Positions that are looked at: so many for each column of a layer, and no fewer than FEWEST_SAMPLES, spread evenly over all
@@ -188,14 +177,12 @@ class Calibration {
     const problems: BnnqError[] = [];
     for (const planned of this.#chosen) {
       try {
-        const site = layerSite(this.#coded.model, planned, this.#kernels);
-        const sampled = typeof site === 'string' ? undefined : await this.#sample(site, planned, sizes, held);
-        const done = this.#discretize(planned, site, sampled);
-        sampled?.collector.dispose();
-        if (typeof done === 'string') this.#skipped.push({ name: planned.name, reason: done });
+        const finished = this.#hooks.store?.get(planned.name) ?? (await this.#finish(planned, sizes, held));
+        if (typeof finished === 'string') this.#skipped.push({ name: planned.name, reason: finished });
         else {
-          layers.push(done.report);
-          calibration.push(done.calibration);
+          this.#put(planned, finished);
+          layers.push(reportOf(planned, finished.encoded));
+          calibration.push(finished.calibration);
         }
       } catch (thrown) {
         if (!(thrown instanceof BnnqError) || thrown.code !== 'weight') throw thrown;
@@ -208,12 +195,12 @@ class Calibration {
   }
 
   /** What the layer sees, and what it should give. */
-  async #sample(
+  async #moments(
     site: LayerSite,
     planned: PlannedWeight,
     sizes: ReadonlyMap<string, number>,
     held: number,
-  ): Promise<SampledLayer> {
+  ): Promise<LayerMoments> {
     const { node, view, input, output } = site;
     const cut = lastCut(this.#coded.model, output, sizes, held);
     const { batches } = this.#batches;
@@ -221,9 +208,7 @@ class Calibration {
     const onBatch = (): Promise<void> => this.#pause(planned.name, ++step / (3 * batches));
     for (const lane of cut === undefined ? [] : [this.#float, this.#coded]) await lane.advance(cut!, onBatch);
     const centred = this.#shifts() && findAbsorber(this.#coded.model, node) !== undefined;
-    const rounds = centred ? (this.#settings.gateRounds ?? GATE_ROUNDS) : 0;
-    const gate = rounds > 0 ? outputGate(this.#float.model, node, view.rows) : undefined;
-    const collector = new MomentCollector(view, this.#algebra, gate !== undefined);
+    const collector = new MomentCollector(view, this.#algebra);
     const float = this.#float.runner([output]);
     const coded = this.#coded.runner([input]);
     const positions = new Positions(this.#settings.seed ?? 0);
@@ -235,10 +220,11 @@ class Calibration {
         collector.add(x, y, positions.choose(Math.ceil(wanted / batches), view.positions(x)));
         await onBatch();
       }
-      return { collector, gate, rounds, moments: collector.finish(centred) };
+      return collector.finish(centred);
     } finally {
       float.dispose();
       coded.dispose();
+      collector.dispose();
     }
   }
 
@@ -247,90 +233,79 @@ class Calibration {
     return this.#repairs.some((repair) => repair !== 'equalize');
   }
 
-  /** Discretizes one layer and puts it into the network, with its repair; or says why it stays as it is. */
-  #discretize(
+  /** Discretizes one layer and finds what is to be done behind it; or says why it stays as it is. */
+  async #finish(
     planned: PlannedWeight,
-    site: LayerSite | string,
-    sampled: SampledLayer | undefined,
-  ): { report: LayerReport; calibration: LayerCalibration } | string {
+    sizes: ReadonlyMap<string, number>,
+    held: number,
+  ): Promise<FinishedLayer | string> {
     const { name } = planned;
-    let moments = sampled?.moments;
+    const { solve: asked, method = 'gptq' } = this.#settings;
+    const solve = { ...SOLVE_DEFAULTS, ...asked };
+    const site = layerSite(this.#coded.model, planned, this.#kernels);
+    const moments = typeof site === 'string' ? undefined : await this.#moments(site, planned, sizes, held);
     let solution: Solution | undefined;
-    const method = this.#settings.method ?? 'gptq';
     const discretize: DiscretizeWeight = (weight, layout, options) => {
       if (moments === undefined || method === 'rtn' || blocksOf(moments).every(isWhite))
         return quantizeWeight(weight, layout, options, name);
       const values = inRowOrder(weightValues(weight, name), layout);
       const { dtype, shape } = weight;
-      const solve = { ...SOLVE_DEFAULTS, ...this.#settings.solve };
-      const row = { values, layout, shape, dtype };
       const candidates = parseScheme(options.scheme).candidates?.(options) ?? [options];
-      const found = candidates.map((candidate) => this.#solve(row, sampled!, candidate, solve));
-      const best = found.reduce((one, other) => (other.loss < one.loss ? other : one));
-      solution = best.solution;
-      moments = best.moments;
+      const solutions = candidates.map((candidate) =>
+        solveWeight({ values, layout, shape, dtype }, moments, candidate, solve, this.#algebra),
+      );
+      solution = solutions.reduce((best, other) => (other.loss < best.loss ? other : best));
       return weightFit(solution.quantized, values, solution.values);
     };
     const encoded = encodeWeight(this.#coded.model, planned, this.#options.get(name)!, discretize);
     if (typeof encoded === 'string') return encoded;
-    const quantized = this.#settings.keep?.(encoded.quantized) ?? encoded.quantized;
-    const constants = new Map<string, Initializer>([[name, quantizedInitializer(name, quantized)]]);
-    this.#coded.model = withConstants(this.#coded.model, constants);
-    const repairs =
-      typeof site === 'string' || moments === undefined ? [] : this.#repair(site, moments, encoded.quantized);
-    const notes = notesOf(site, moments, solution, this.#settings.solve?.damping ?? SOLVE_DEFAULTS.damping);
-    return {
-      report: reportOf(planned, encoded),
-      calibration: {
-        name,
-        samples: moments?.samples ?? 0,
-        lossRatio:
-          solution === undefined || solution.roundingLoss === 0
-            ? null
-            : solution.loss / solution.roundingLoss,
-        damping: solution?.damping ?? null,
-        repairs,
-        notes,
-      },
+    const repair =
+      typeof site === 'string' || moments === undefined
+        ? { repairs: [] }
+        : this.#repairOf(site, moments, encoded.quantized);
+    const { loss = 0, roundingLoss = 0, damping = null } = solution ?? {};
+    const calibration: LayerCalibration = {
+      name,
+      samples: moments?.samples ?? 0,
+      lossRatio: roundingLoss === 0 ? null : loss / roundingLoss,
+      damping,
+      repairs: repair.repairs,
+      notes: notesOf(site, moments, solution, solve.damping),
     };
+    const finished: FinishedLayer = { encoded, calibration, affine: repair.affine };
+    this.#hooks.store?.put(name, finished);
+    return finished;
   }
 
-  /** Weights that are best behind the gate of the layer, if it has one; and the moments with the aims that they have. */
-  #solve(
-    row: RowWeight,
-    { moments, collector, gate, rounds }: SampledLayer,
-    options: QuantizeOptions,
-    solve: SolveOptions,
-  ): { solution: Solution; moments: LayerMoments; loss: number } {
-    const solution = solveWeight(row, moments, options, solve, this.#algebra);
-    if (gate === undefined || !collector.keeps) return { solution, moments, loss: solution.loss };
-    let best = { solution, moments, loss: Number.POSITIVE_INFINITY };
-    let current = { solution, moments };
-    for (let round = 0; ; round++) {
-      const next = collector.retarget(current.solution.values, current.moments, gate, this.#kernels);
-      if (next.loss < best.loss) best = { ...current, loss: next.loss };
-      if (round === rounds) return best;
-      current = {
-        solution: solveWeight(row, next.moments, options, solve, this.#algebra),
-        moments: next.moments,
-      };
-    }
-  }
-
-  /** Makes the outputs of the layer what they should be, as far as a constant behind it can; says what was done. */
-  #repair(site: LayerSite, moments: LayerMoments, quantized: QuantizedTensor): readonly Repair[] {
+  /** What makes the outputs of the layer what they should be, as far as a constant behind it can. */
+  #repairOf(
+    { node }: LayerSite,
+    moments: LayerMoments,
+    quantized: QuantizedTensor,
+  ): Pick<FinishedLayer, 'affine'> & { readonly repairs: readonly Repair[] } {
     const model = this.#coded.model;
-    const node = model.graph.nodes.find(({ outputs }) => outputs[0] === site.output)!;
     const absorber = this.#shifts() ? findAbsorber(model, node) : undefined;
-    if (absorber === undefined) return [];
+    if (absorber === undefined) return { repairs: [] };
     const values = Float64Array.from(inRowOrder(dequantize(quantized), quantized.layout));
     // Of a MatMul the bias is that of the Add behind it, which its outputs do not have yet.
     const bias =
       node.opType === 'MatMul' ? undefined : floatValues(model.graph.initializers.get(node.inputs[2] ?? ''));
-    const affine = layerRepair(values, moments, this.#repairs, bias, absorber.takesScale);
-    this.#coded.model = absorb(model, absorber, absorber.takesScale ? affine : { shift: affine.shift });
+    const { scale, shift } = layerRepair(values, moments, this.#repairs, bias, absorber.takesScale);
     const scaled = this.#repairs.filter((repair) => repair === 'batch-norm' || repair === 'scale');
-    return scaled.length > 0 && absorber.takesScale ? scaled : ['bias'];
+    if (!absorber.takesScale || scaled.length === 0) return { affine: { shift }, repairs: ['bias'] };
+    return { affine: { scale, shift }, repairs: scaled };
+  }
+
+  /** Puts a finished layer into the network. */
+  #put({ name, chain }: PlannedWeight, { encoded, affine }: FinishedLayer): void {
+    const quantized = this.#settings.keep?.(encoded.quantized) ?? encoded.quantized;
+    const constants = new Map<string, Initializer>([[name, quantizedInitializer(name, quantized)]]);
+    const model = withConstants(this.#coded.model, constants);
+    this.#coded.model = model;
+    if (affine === undefined) return;
+    const operand = chain.views.at(-1)?.node.outputs[0] ?? chain.value;
+    const node = model.graph.nodes.find(({ inputs }) => inputs.includes(operand))!;
+    this.#coded.model = absorb(model, findAbsorber(model, node)!, affine);
   }
 
   /** Lets timers and signals have their turn, and says how far it is. @throws interrupted */

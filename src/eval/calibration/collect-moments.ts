@@ -1,6 +1,4 @@
-import type { Kernels } from '../../kernels/contract.ts';
 import type { Gram, LinearAlgebra } from '../../kernels/linear-algebra/contract.ts';
-import type { OutputGate } from '../../passes/output-gate.ts';
 import type { LayerMoments } from '../../quantizers/calibrate/moments.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import type { LayerView } from './layer-view.ts';
@@ -13,7 +11,6 @@ export const MOST_COLUMNS = 2048;
 /** Sums up the moments of one layer over batches of its inputs and outputs. */
 export class MomentCollector {
   readonly #view: LayerView;
-  readonly #algebra: LinearAlgebra;
   readonly #blockEnds: number[] = [];
   /** The chosen positions of x [groups, columns, CHUNK] and y [rows, CHUNK]. */
   readonly #x: Float32Array;
@@ -26,17 +23,12 @@ export class MomentCollector {
   readonly #inputs: Gram[] = [];
   /** By group; none where there are several blocks. */
   readonly #cross: Gram[] = [];
-  /** What was sampled, where it is kept to be looked at again. */
-  readonly #kept: Chunk[] | undefined;
 
-  /** @param keeps whether `retarget` will be called */
-  constructor(view: LayerView, algebra: LinearAlgebra, keeps = false) {
+  constructor(view: LayerView, algebra: LinearAlgebra) {
     const { groups, columns, rows } = view;
     const blocks = Math.ceil(columns / MOST_COLUMNS);
     for (let b = 1; b <= blocks; b++) this.#blockEnds.push(Math.floor((b * columns) / blocks));
     this.#view = view;
-    this.#algebra = algebra;
-    this.#kept = keeps && blocks === 1 ? [] : undefined;
     this.#x = new Float32Array(groups * columns * CHUNK);
     this.#y = new Float32Array(rows * CHUNK);
     this.#inputSum = new Float64Array(groups * columns);
@@ -69,7 +61,6 @@ export class MomentCollector {
     this.#filled = 0;
     for (const buffer of n < CHUNK ? [this.#x, this.#y] : [])
       for (let row = 0; row < buffer.length; row += CHUNK) buffer.fill(0, row + n, row + CHUNK);
-    this.#kept?.push({ x: this.#x.slice(), y: this.#y.slice(), count: n });
     addSums(this.#x, this.#inputSum);
     addSums(this.#y, this.#outputSum, this.#outputEnergy);
     const perGroup = rows / groups;
@@ -123,97 +114,9 @@ export class MomentCollector {
     };
   }
 
-  /** Whether `retarget` can be called. */
-  get keeps(): boolean {
-    return this.#kept !== undefined;
-  }
-
-  /**
-   * The moments with other outputs to aim at, and the loss behind the gate of the weights at hand. Where the float network's
-   * output lies beyond a bound of the gate and the discretized one's too, nothing is lost, so the aim there is what is given
-   * already; where only the first does, the aim is the bound. As the squared difference from these aims is nowhere below the
-   * loss behind the gate and the same at the weights at hand, weights that lower it lower that loss (majorization and
-   * minimization; Zhang and others 2015 take a similar way round the ReLU to approximate convolutions).
-   * @param values discretized weights [rows, columns]
-   * @param moments those that they were fitted to
-   */
-  retarget(
-    values: Float64Array,
-    moments: LayerMoments,
-    gate: OutputGate,
-    kernels: Kernels,
-  ): { moments: LayerMoments; loss: number } {
-    const { groups, columns, rows } = this.#view;
-    const perGroup = rows / groups;
-    const weights = Float32Array.from(values);
-    const offsets = new Float64Array(rows);
-    for (let r = 0; r < rows; r++) {
-      const first = Math.floor(r / perGroup) * columns;
-      let mean = 0;
-      for (let j = 0; j < columns; j++) mean += values[r * columns + j]! * moments.inputMean[first + j]!;
-      offsets[r] = moments.outputMean[r]! - mean;
-    }
-    const given = new Float32Array(perGroup * CHUNK);
-    const grams = Array.from({ length: groups }, () => this.#algebra.gram(perGroup, columns));
-    const sums = new Float64Array(rows);
-    const energies = new Float64Array(rows);
-    let loss = 0;
-    for (const { x, y, count } of this.#kept!) {
-      const aims = new Float32Array(rows * CHUNK);
-      for (let g = 0; g < groups; g++) {
-        const inputs = x.subarray(g * columns * CHUNK, (g + 1) * columns * CHUNK);
-        const own = weights.subarray(g * perGroup * columns, (g + 1) * perGroup * columns);
-        kernels.matmul(own, inputs, given, perGroup, columns, CHUNK);
-        for (let r = 0; r < perGroup; r++) {
-          const row = g * perGroup + r;
-          const at = row * CHUNK;
-          for (let i = 0; i < count; i++) {
-            const now = given[r * CHUNK + i]! + offsets[row]!;
-            aims[at + i] = aimOf(y[at + i]!, now, gate, row);
-            const miss = aims[at + i]! - now;
-            loss += miss * miss;
-          }
-        }
-        grams[g]!.add(aims.subarray(g * perGroup * CHUNK, (g + 1) * perGroup * CHUNK), CHUNK, inputs);
-      }
-      addSums(aims, sums, energies);
-    }
-    const samples = Math.max(1, this.#samples);
-    const outputMean = sums.map((sum) => sum / samples);
-    const outputVariance = energies.map((energy, r) => Math.max(0, energy / samples - outputMean[r]! ** 2));
-    const cross = new Float64Array(rows * columns);
-    grams.forEach((gram, g) => {
-      const own = gram.result().map((sum) => sum / samples);
-      subtractProduct(
-        own,
-        outputMean.subarray(g * perGroup, (g + 1) * perGroup),
-        moments.inputMean.subarray(g * columns, (g + 1) * columns),
-      );
-      cross.set(own, g * perGroup * columns);
-      gram.dispose();
-    });
-    return { moments: { ...moments, cross, outputMean, outputVariance }, loss: loss / samples };
-  }
-
   dispose(): void {
     for (const gram of [...this.#inputs, ...this.#cross]) gram.dispose();
   }
-}
-
-interface Chunk {
-  readonly x: Float32Array;
-  readonly y: Float32Array;
-  readonly count: number;
-}
-
-/** What an output should be: as in the float network, or anything as far beyond a bound of the gate. */
-function aimOf(float: number, now: number, { scale, offset, low, high }: OutputGate, row: number): number {
-  const slope = scale[row]!;
-  if (slope === 0) return now;
-  const before = slope * float + offset[row]!;
-  const after = slope * now + offset[row]!;
-  const aim = before <= low ? Math.min(after, low) : before >= high ? Math.max(after, high) : before;
-  return aim === before ? float : (aim - offset[row]!) / slope;
 }
 
 /** matrix[i, j] −= a[i]·b[j]. */
