@@ -33,7 +33,6 @@ beforeAll(async () => {
           : weight,
       ),
     ),
-    'tiny.onnx',
   );
   const pictures = {
     spec: 'test',
