@@ -1,5 +1,5 @@
 import { BnnqError, throwIfAny } from '../../errors.ts';
-import type { Initializer, Model } from '../../ir/graph.ts';
+import type { Initializer, Model, Node } from '../../ir/graph.ts';
 import { quantizedInitializer } from '../../ir/quantized-initializer.ts';
 import { dequantize, type QuantizedTensor } from '../../ir/quantized-tensor.ts';
 import { withConstants } from '../../ir/with-constants.ts';
@@ -7,11 +7,12 @@ import type { Kernels } from '../../kernels/contract.ts';
 import type { LinearAlgebra } from '../../kernels/linear-algebra/contract.ts';
 import { createLinearAlgebra } from '../../kernels/linear-algebra/select.ts';
 import { createKernels, type KernelChoice } from '../../kernels/select.ts';
-import { floatValues } from '../../passes/constant-values.ts';
+import { biasBehind } from '../../passes/channel-constants.ts';
 import { withoutFunctions } from '../../passes/expand-functions.ts';
-import { absorb, findAbsorber } from '../../passes/layer-affine.ts';
+import { GraphEditor } from '../../passes/graph-editor.ts';
+import { type Absorber, absorb, findAbsorber } from '../../passes/layer-affine.ts';
 import { isWhite } from '../../quantizers/calibrate/curvature.ts';
-import { blocksOf, type LayerMoments } from '../../quantizers/calibrate/moments.ts';
+import { areFinite, blocksOf, type LayerMoments } from '../../quantizers/calibrate/moments.ts';
 import { layerRepair, type Repair } from '../../quantizers/calibrate/repair.ts';
 import {
   SOLVE_DEFAULTS,
@@ -207,7 +208,7 @@ class Calibration {
     let step = 0;
     const onBatch = (): Promise<void> => this.#pause(planned.name, ++step / (3 * batches));
     for (const lane of cut === undefined ? [] : [this.#float, this.#coded]) await lane.advance(cut!, onBatch);
-    const centred = this.#shifts() && findAbsorber(this.#coded.model, node) !== undefined;
+    const centred = this.#repairPlace(this.#coded.model, node) !== undefined;
     const collector = new MomentCollector(view, this.#algebra);
     const float = this.#float.runner([output]);
     const coded = this.#coded.runner([input]);
@@ -242,8 +243,10 @@ class Calibration {
     const { name } = planned;
     const { solve: asked, method = 'gptq' } = this.#settings;
     const solve = { ...SOLVE_DEFAULTS, ...asked };
-    const site = layerSite(this.#coded.model, planned, this.#kernels);
-    const moments = typeof site === 'string' ? undefined : await this.#moments(site, planned, sizes, held);
+    const found = layerSite(this.#coded.model, planned, this.#kernels);
+    const seen = typeof found === 'string' ? undefined : await this.#moments(found, planned, sizes, held);
+    const site = seen === undefined || areFinite(seen) ? found : NOT_FINITE;
+    const moments = site === found ? seen : undefined;
     let solution: Solution | undefined;
     const discretize: DiscretizeWeight = (weight, layout, options) => {
       if (moments === undefined || method === 'rtn' || blocksOf(moments).every(isWhite))
@@ -277,6 +280,20 @@ class Calibration {
     return finished;
   }
 
+  /** Where a shift behind a layer goes, and the bias that its outputs have; undefined where it gets none or that is not known. */
+  #repairPlace(
+    model: Model,
+    node: Node,
+  ): { readonly absorber: Absorber; readonly bias: Float64Array | undefined } | undefined {
+    if (!this.#shifts()) return undefined;
+    const editor = new GraphEditor(model);
+    const absorber = findAbsorber(model, node, editor);
+    if (absorber === undefined) return undefined;
+    // Of a MatMul the bias is that of the Add behind it, which its outputs do not have yet.
+    const bias = node.opType === 'MatMul' ? 'none' : biasBehind(model, editor, node, absorber.channels);
+    return bias && { absorber, bias: bias === 'none' ? undefined : bias.values };
+  }
+
   /** What makes the outputs of the layer what they should be, as far as a constant behind it can. */
   #repairOf(
     { node }: LayerSite,
@@ -284,12 +301,10 @@ class Calibration {
     quantized: QuantizedTensor,
   ): Pick<FinishedLayer, 'affine'> & { readonly repairs: readonly Repair[] } {
     const model = this.#coded.model;
-    const absorber = this.#shifts() ? findAbsorber(model, node) : undefined;
-    if (absorber === undefined) return { repairs: [] };
+    const place = this.#repairPlace(model, node);
+    if (place === undefined) return { repairs: [] };
+    const { absorber, bias } = place;
     const values = Float64Array.from(inRowOrder(dequantize(quantized), quantized.layout));
-    // Of a MatMul the bias is that of the Add behind it, which its outputs do not have yet.
-    const bias =
-      node.opType === 'MatMul' ? undefined : floatValues(model.graph.initializers.get(node.inputs[2] ?? ''));
     const { scale, shift } = layerRepair(values, moments, this.#repairs, bias, absorber.takesScale);
     const scaled = this.#repairs.filter((repair) => repair === 'batch-norm' || repair === 'scale');
     if (!absorber.takesScale || scaled.length === 0) return { affine: { shift }, repairs: ['bias'] };
@@ -310,16 +325,22 @@ class Calibration {
 
   /** Lets timers and signals have their turn, and says how far it is. @throws interrupted */
   async #pause(layer: string, part: number): Promise<void> {
-    const now = performance.now();
-    if (now - this.#lastYield < YIELD_MS) return;
-    await new Promise((resolve) => setImmediate(resolve));
-    this.#lastYield = performance.now();
+    const rests = performance.now() - this.#lastYield >= YIELD_MS;
+    if (rests) {
+      await new Promise((resolve) => setImmediate(resolve));
+      this.#lastYield = performance.now();
+    }
     if (this.#hooks.signal?.aborted) throw new BnnqError('interrupted', 'interrupted');
+    if (!rests) return;
     const totalLayers = this.#chosen.length;
     const fraction = (this.#done + Math.min(1, part)) / totalLayers;
     this.#hooks.onProgress?.({ fraction, layers: this.#done, totalLayers, layer });
   }
 }
+
+/** Why a layer is rounded though its inputs can be looked into. */
+const NOT_FINITE =
+  'its inputs or outputs on the calibration images are not all finite, or too large to be squared';
 
 /** Pauses of the calling thread's work. */
 const YIELD_MS = 50;
