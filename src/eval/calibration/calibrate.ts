@@ -98,7 +98,7 @@ const DEFAULT_MEMORY_BYTES = 400e6;
  * Positions that are looked at: so many for each column of a layer, and no fewer than FEWEST_SAMPLES, spread evenly over all
  * images.
  */
-const SAMPLES_PER_COLUMN = 24;
+const SAMPLES_PER_COLUMN = 100;
 const FEWEST_SAMPLES = 4096;
 
 /**
@@ -221,7 +221,7 @@ class Calibration {
         collector.add(x, y, positions.choose(Math.ceil(wanted / batches), view.positions(x)));
         await onBatch();
       }
-      return collector.finish(centred);
+      return collector.finish(centred, biasOf(this.#coded.model, node, view.rows));
     } finally {
       float.dispose();
       coded.dispose();
@@ -284,14 +284,11 @@ class Calibration {
   #repairPlace(
     model: Model,
     node: Node,
-  ): { readonly absorber: Absorber; readonly bias: Float64Array | undefined } | undefined {
+  ): { readonly absorber: Absorber; readonly bias: Float64Array } | undefined {
     if (!this.#shifts()) return undefined;
-    const editor = new GraphEditor(model);
-    const absorber = findAbsorber(model, node, editor);
-    if (absorber === undefined) return undefined;
-    // Of a MatMul the bias is that of the Add behind it, which its outputs do not have yet.
-    const bias = node.opType === 'MatMul' ? 'none' : biasBehind(model, editor, node, absorber.channels);
-    return bias && { absorber, bias: bias === 'none' ? undefined : bias.values };
+    const absorber = findAbsorber(model, node);
+    const bias = absorber && biasOf(model, node, absorber.channels);
+    return bias && { absorber, bias };
   }
 
   /** What makes the outputs of the layer what they should be, as far as a constant behind it can. */
@@ -336,6 +333,15 @@ class Calibration {
     const fraction = (this.#done + Math.min(1, part)) / totalLayers;
     this.#hooks.onProgress?.({ fraction, layers: this.#done, totalLayers, layer });
   }
+}
+
+/**
+ * What a layer adds to its products, by row; undefined where that is not known. The bias of a MatMul is that of the Add behind
+ * it, which its outputs do not have yet.
+ */
+function biasOf(model: Model, node: Node, rows: number): Float64Array | undefined {
+  const bias = node.opType === 'MatMul' ? 'none' : biasBehind(model, new GraphEditor(model), node, rows);
+  return bias === 'none' ? new Float64Array(rows) : bias?.values;
 }
 
 /** Why a layer is rounded though its inputs can be looked into. */

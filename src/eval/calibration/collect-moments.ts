@@ -73,8 +73,12 @@ export class MomentCollector {
     }
   }
 
-  /** The moments of everything that was added. @param centred see LayerMoments */
-  finish(centred: boolean): LayerMoments {
+  /**
+   * The moments of everything that was added.
+   * @param centred see LayerMoments
+   * @param bias of the layer, by row; undefined where it is not known
+   */
+  finish(centred: boolean, bias: Float64Array | undefined): LayerMoments {
     this.#flush();
     const { groups, columns, rows } = this.#view;
     const samples = Math.max(1, this.#samples);
