@@ -87,10 +87,20 @@ export class MomentCollector {
     const outputMean = mean(this.#outputSum);
     const outputVariance = mean(this.#outputEnergy);
     const inputs = this.#inputs.map((gram) => mean(gram.result()));
-    const cross = new Float64Array(this.#cross.length === 0 ? 0 : rows * columns);
-    this.#cross.forEach((gram, g) => {
-      cross.set(mean(gram.result()), g * (rows / groups) * columns);
-    });
+    // About 0 the bias is in y and not in what weights can make of x.
+    const constant = centred ? outputMean : bias;
+    const isKnown = this.#cross.length > 0 && constant !== undefined;
+    const cross = new Float64Array(isKnown ? rows * columns : 0);
+    const perGroup = rows / groups;
+    for (let g = 0; g < groups && isKnown; g++) {
+      const own = cross.subarray(g * perGroup * columns, (g + 1) * perGroup * columns);
+      own.set(mean(this.#cross[g]!.result()));
+      subtractProduct(
+        own,
+        constant.subarray(g * perGroup, (g + 1) * perGroup),
+        inputMean.subarray(g * columns, (g + 1) * columns),
+      );
+    }
     if (centred) {
       inputs.forEach((matrix, i) => {
         const [from, to] = this.#blocks()[i % this.#blockEnds.length]!;
@@ -101,13 +111,6 @@ export class MomentCollector {
           inputMean.subarray(first + from, first + to),
         );
       });
-      const perGroup = rows / groups;
-      for (let g = 0; g < this.#cross.length; g++)
-        subtractProduct(
-          cross.subarray(g * perGroup * columns, (g + 1) * perGroup * columns),
-          outputMean.subarray(g * perGroup, (g + 1) * perGroup),
-          inputMean.subarray(g * columns, (g + 1) * columns),
-        );
       for (let r = 0; r < rows; r++)
         outputVariance[r] = Math.max(0, outputVariance[r]! - outputMean[r]! * outputMean[r]!);
     }

@@ -17,7 +17,7 @@ export interface LayerMoments {
   readonly inputMean: Float64Array;
   /** cov(x, x) within each block of each group: group g, block b at g·blocks + b, [width, width]. */
   readonly inputs: readonly Float64Array[];
-  /** cov(y, x), [rows, columns]. */
+  /** cov(y, x), [rows, columns], about 0 with the layer's bias taken off y; empty where that or several blocks hide it. */
   readonly cross: Float64Array;
   /** E[y] and var(y), [rows]. */
   readonly outputMean: Float64Array;

@@ -19,8 +19,7 @@ export function targetsOf(
   correction: number,
   algebra: LinearAlgebra,
 ): Float64Array {
-  // With several blocks nothing is known of what columns of different blocks have in common.
-  if (correction === 0 || moments.blockEnds.length > 1) return weights;
+  if (correction === 0 || moments.cross.length === 0) return weights;
   const { columns: n, rows, groups, inputs, cross } = moments;
   const count = rows / groups;
   const covariance = inputs[group]!;

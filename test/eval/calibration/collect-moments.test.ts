@@ -127,7 +127,12 @@ function readAll(view: LayerView, x: Tensor, y: Tensor) {
   };
 }
 
-function collect(view: LayerView, tensors: [Tensor, Tensor][], centred: boolean): LayerMoments {
+function collect(
+  view: LayerView,
+  tensors: [Tensor, Tensor][],
+  centred: boolean,
+  bias: Float64Array | undefined = new Float64Array(view.rows),
+): LayerMoments {
   const collector = new MomentCollector(view, algebra);
   for (const [x, y] of tensors)
     collector.add(
@@ -135,7 +140,7 @@ function collect(view: LayerView, tensors: [Tensor, Tensor][], centred: boolean)
       y,
       Array.from({ length: view.positions(x) }, (_, p) => p),
     );
-  const moments = collector.finish(centred);
+  const moments = collector.finish(centred, bias);
   collector.dispose();
   return moments;
 }
@@ -226,6 +231,29 @@ describe('moments', () => {
       ),
     ];
     expect(whole).toEqual(parts);
+  });
+
+  it('about 0 leave out the bias of the layer, and what is not known of it', () => {
+    const { view, x, y } = layerOf(LAYERS['Conv of groups']!);
+    const bias = Float64Array.of(1, -2, 3, -4, 5, -6);
+    const size = y.data.length / 2 / 6;
+    const shifted = floats(
+      y.shape,
+      (y.data as Float32Array).map((v, i) => v + bias[Math.floor(i / size) % 6]!),
+    );
+    const plain = collect(view, [[x, y]], false);
+    const own = collect(view, [[x, shifted]], false, bias);
+    own.cross.forEach((v, i) => {
+      expect(v).toBeCloseTo(plain.cross[i]!, 5);
+    });
+    own.outputMean.forEach((v, r) => {
+      expect(v).toBeCloseTo(plain.outputMean[r]! + bias[r]!, 5);
+    });
+    const collector = new MomentCollector(view, algebra);
+    collector.add(x, y, [0, 1, 2]);
+    expect(collector.finish(false, undefined).cross.length).toBe(0);
+    expect(collector.finish(true, undefined).cross.length).toBe(plain.cross.length);
+    collector.dispose();
   });
 
   it('of no positions at all are zero', () => {
