@@ -11,6 +11,7 @@ import { biasBehind } from '../../passes/channel-constants.ts';
 import { withoutFunctions } from '../../passes/expand-functions.ts';
 import { GraphEditor } from '../../passes/graph-editor.ts';
 import { type Absorber, absorb, findAbsorber } from '../../passes/layer-affine.ts';
+import { residualSum } from '../../passes/residual-sum.ts';
 import { isWhite } from '../../quantizers/calibrate/curvature.ts';
 import { areFinite, blocksOf, type LayerMoments } from '../../quantizers/calibrate/moments.ts';
 import { layerRepair, type Repair } from '../../quantizers/calibrate/repair.ts';
@@ -41,6 +42,7 @@ import { Lane } from './lane.ts';
 import { type LayerSite, layerSite } from './layer-site.ts';
 import type { FinishedLayer, LayerStore } from './layer-store.ts';
 import { Positions } from './positions.ts';
+import { residualAim } from './residual-aim.ts';
 import { lastCut, valueSizes } from './value-sizes.ts';
 
 /** How weights are rounded: each to its nearest level, or so that the errors of a layer make up for each other. */
@@ -50,6 +52,8 @@ export interface CalibrateSettings extends ModelSettings {
   readonly method?: Method | undefined;
   readonly repairs?: readonly Repair[] | undefined;
   readonly solve?: Partial<SolveOptions> | undefined;
+  /** Whether layers also make up for the errors of what is added to their outputs; true when absent. */
+  readonly residual?: boolean | undefined;
   /** Chooses the positions of images that are looked at. */
   readonly seed?: number | undefined;
   readonly kernels?: KernelChoice | undefined;
@@ -203,21 +207,34 @@ class Calibration {
     held: number,
   ): Promise<LayerMoments> {
     const { node, view, input, output } = site;
-    const cut = lastCut(this.#coded.model, output, sizes, held);
+    const cut = lastCut(this.#coded.model, this.#float.model, output, sizes, held);
     const { batches } = this.#batches;
     let step = 0;
     const onBatch = (): Promise<void> => this.#pause(planned.name, ++step / (3 * batches));
     for (const lane of cut === undefined ? [] : [this.#float, this.#coded]) await lane.advance(cut!, onBatch);
     const centred = this.#repairPlace(this.#coded.model, node) !== undefined;
     const collector = new MomentCollector(view, this.#algebra);
-    const float = this.#float.runner([output]);
-    const coded = this.#coded.runner([input]);
+    const residual =
+      (this.#settings.residual ?? true) ? residualSum(this.#float.model, node, view.rows) : undefined;
+    const beside = residual === undefined ? [] : [residual.other];
+    const float = this.#float.runner([output, ...beside]);
+    const coded = this.#coded.runner([input, ...beside]);
     const positions = new Positions(this.#settings.seed ?? 0);
     const wanted = Math.max(FEWEST_SAMPLES, SAMPLES_PER_COLUMN * view.columns);
     try {
       for (let i = 0; i < batches; i++) {
-        const y = (await float.run(i)).get(output)!;
-        const x = (await coded.run(i)).get(input)!;
+        const [f, c] = [await float.run(i), await coded.run(i)];
+        const [x, given] = [c.get(input)!, f.get(output)!];
+        const y =
+          residual === undefined
+            ? given
+            : residualAim(
+                given,
+                f.get(residual.other)!,
+                c.get(residual.other)!,
+                residual.scale,
+                node.opType === 'Conv' ? 1 : given.shape.length - 1,
+              );
         collector.add(x, y, positions.choose(Math.ceil(wanted / batches), view.positions(x)));
         await onBatch();
       }

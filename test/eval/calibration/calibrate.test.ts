@@ -11,6 +11,7 @@ import type { Dataset } from '../../../src/formats/datasets/dataset.ts';
 import { packModel } from '../../../src/formats/packed/pack.ts';
 import type { Model } from '../../../src/ir/graph.ts';
 import { codesOf, dequantize } from '../../../src/ir/quantized-tensor.ts';
+import { constantInitializer } from '../../../src/passes/graph-editor.ts';
 import { REPAIRS } from '../../../src/quantizers/calibrate/repair.ts';
 import type { ModelSettings } from '../../../src/quantizers/quantize-model.ts';
 import { quantizeModel } from '../../../src/quantizers/quantize-model.ts';
@@ -226,6 +227,34 @@ describe('a calibrated network', () => {
       expect(digestOf(again.model), JSON.stringify(change)).toEqual(digestOf(first.model));
       expect(again.calibration).toEqual(first.calibration);
       expect(again.layers).toEqual(first.layers);
+    }
+  });
+
+  it('begins with another network, of rounded activations, say, however little memory there is', async () => {
+    const clip = {
+      name: 'clip',
+      opType: 'Clip',
+      domain: '',
+      inputs: ['r1', '', 'one'],
+      outputs: ['clipped'],
+      attributes: new Map(),
+    };
+    const one = constantInitializer('one', floats([], [1]));
+    const { graph } = network;
+    const nodes = graph.nodes.flatMap((node) =>
+      node.outputs[0] === 'c2' ? [clip, { ...node, inputs: ['clipped', 'w2'] }] : [node],
+    );
+    const initializers = new Map([...graph.initializers, ['one', one]]);
+    const start = { ...network, graph: { ...graph, nodes, initializers } };
+    const settings: CalibrateSettings = { ...EXP2, repairs: ['batch-norm'], start };
+    const { model } = await calibrated(network, data, settings);
+    expect(model.graph.nodes.map(({ opType }) => opType)).toContain('Clip');
+    expect(await errorOf(model, network, data)).toBeLessThan(
+      await errorOf(quantizeModel(start, EXP2).model, network, data),
+    );
+    for (let bytes = 30_000; bytes < 300_000; bytes += 30_000) {
+      const again = await calibrated(network, data, { ...settings, memoryBytes: bytes });
+      expect(digestOf(again.model), `${bytes} bytes`).toBe(digestOf(model));
     }
   });
 

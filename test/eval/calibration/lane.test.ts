@@ -108,7 +108,7 @@ describe('the last cut', () => {
     expect(sizes.get('c1')).toBe(map);
     expect(sizes.get('g')).toBe(4 * 3 * 8);
     expect(sizes.get('logits')).toBe(4 * 3 * 5);
-    const cutFor = (output: string, bytes: number) => lastCut(model, output, sizes, bytes);
+    const cutFor = (output: string, bytes: number) => lastCut(model, model, output, sizes, bytes);
     expect(cutFor('logits', 10 * map)).toBe('logits');
     expect(cutFor('logits', 4 * 3 * 8)).toBe('logits');
     expect(cutFor('c3', 2 * map)).toBe('c3');
