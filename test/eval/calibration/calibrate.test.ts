@@ -192,10 +192,10 @@ describe('a calibrated network', () => {
     const { model } = await calibrated(network, data, { ...EXP2, repairs: ['bias'] });
     const means = async (of: Model): Promise<number[]> => {
       const batches = await openBatches(of, data, { batch: 24 });
-      const session = createSession(of, { keep: ['n1', 'n2', 'c3'] });
-      const values = session.run({ x: await batches.feed(0) }, { fetch: ['n1', 'n2', 'c3', 'logits'] });
+      const session = createSession(of, { keep: ['n1', 'n2', 's'] });
+      const values = session.run({ x: await batches.feed(0) }, { fetch: ['n1', 'n2', 's', 'logits'] });
       session.dispose();
-      return ['n1', 'n2', 'c3', 'logits'].flatMap((name) => {
+      return ['n1', 'n2', 's', 'logits'].flatMap((name) => {
         const { shape, data: all } = values.get(name)! as Tensor & { data: Float32Array };
         const [images, channels] = shape as [number, number];
         const size = all.length / images / channels;
