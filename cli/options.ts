@@ -81,19 +81,18 @@ export function withCommonOptions(command: Command): Command {
 
 /** The gates of quantize, score and sweep. */
 export interface GateOptions {
-  readonly maxDrop?: number;
-  readonly minTop1?: number;
+  readonly maxDrop?: number | undefined;
+  readonly minTop1?: number | undefined;
 }
 
-export function withGateOptions(command: Command): Command {
+/** @param maxDrop what the first of them is, where it is more than a gate */
+export function withGateOptions(
+  command: Command,
+  maxDrop = 'exit with 3 when top-1 falls by more than this against float',
+): Command {
   return command
     .optionsGroup('Gates:')
-    .addOption(
-      new Option(
-        '--max-drop <points>',
-        'exit with 3 when top-1 falls by more than this against float',
-      ).argParser(parsePercent),
-    )
+    .addOption(new Option('--max-drop <points>', maxDrop).argParser(parsePercent))
     .addOption(
       new Option('--min-top1 <percent>', 'exit with 3 when top-1 is below this').argParser(parsePercent),
     );

@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import { SCHEMES } from '../src/index.ts';
+import { usageError } from './exit.ts';
 import { collect } from './options.ts';
 
 /** How weights are discretized, as quantize and sweep take it; scheme, bits and granularity are each command's own. */
@@ -53,4 +54,12 @@ function wrap(text: string, width: number): string[] {
     else lines.push(word);
   }
   return lines;
+}
+
+/** Why there is nothing to write. */
+export function nothingToDo(skipped: readonly { readonly name: string; readonly reason: string }[]): Error {
+  const reasons = skipped.slice(0, 5).map(({ name, reason }) => `"${name}": ${reason}`);
+  return usageError(
+    `the model has no weights to discretize${reasons.length > 0 ? ` (${reasons.join('; ')})` : ''}`,
+  );
 }

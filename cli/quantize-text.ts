@@ -1,10 +1,16 @@
-import type {
-  ActivationFit,
-  LayerCalibration,
-  LayerReport,
-  ScoreResult,
-  SkippedWeight,
+import {
+  type ActivationFit,
+  type Candidate,
+  candidateName,
+  type LayerCalibration,
+  type LayerReport,
+  lossText,
+  measureName,
+  type ScoreResult,
+  type SkippedWeight,
 } from '../src/index.ts';
+import { dropText, type Reached } from './allocate.ts';
+import type { Goal } from './allocation-options.ts';
 import type { Gate } from './gates.ts';
 import { scoreLines } from './score-text.ts';
 import { coloursFor } from './terminal/colour.ts';
@@ -15,8 +21,9 @@ import { pairs, table } from './terminal/table.ts';
 /** What quantizing to one file gave; `--json` prints it as it is. */
 export interface QuantizeResult {
   readonly file: string;
+  /** `auto` and null where they were chosen by layer. */
   readonly scheme: string;
-  readonly bits: number;
+  readonly bits: number | null;
   readonly granularity: string;
   readonly fit: string;
   readonly levels: string;
@@ -26,6 +33,8 @@ export interface QuantizeResult {
   readonly repairs: readonly string[];
   readonly actBits?: number;
   readonly actRange?: string;
+  /** What scheme and bits of each layer were chosen for, and how near the file comes. */
+  readonly goal: Reached | null;
   /** Images that were calibrated with. */
   readonly calibration: { readonly spec: string; readonly count: number; readonly seed: number } | null;
   readonly activations: readonly ActivationFit[];
@@ -67,6 +76,7 @@ export function quantizeText(result: QuantizeResult, quiet: boolean): string {
           layerTable(result),
           ...keptNote(result),
           ...calibrationText(result),
+          ...(result.goal === null ? [] : [goalLines(result.goal)]),
           ...skippedText(result.skipped),
           ...notConvertedText(result.notConverted),
         ]),
@@ -102,13 +112,7 @@ export function sizeText(packed: PackedParts, total: number, weights: number): s
 /** What `--dry-run` says. */
 export function planText(
   path: string,
-  files: readonly {
-    readonly file: string;
-    readonly scheme: string;
-    readonly bits: number;
-    readonly granularity: string;
-    readonly codeBytes: number;
-  }[],
+  plans: readonly string[],
   weights: readonly {
     readonly name: string;
     readonly count: number;
@@ -133,10 +137,6 @@ export function planText(
     { head: 'count' },
     ...(weights.some(({ bits }) => bits !== null) ? [{ head: 'values', align: 'left' } as const] : []),
   ] as const;
-  const plans = files.map(
-    ({ file, scheme, bits, granularity, codeBytes }) =>
-      `would write ${printable(file)}: ${scheme}, ${plural(bits, 'bit')}, ${granularity}; codes of ${formatBytes(codeBytes)}`,
-  );
   return [
     table(columns, rows, outputWidth(), coloursFor(process.stdout).bold),
     ...skippedText(skipped),
@@ -145,6 +145,77 @@ export function planText(
     }`,
     `${plans.join('\n')}\nnothing was written (--dry-run)`,
   ].join('\n\n');
+}
+
+/** What would be written with settings for all weights. */
+export function widthsPlanText(plan: {
+  readonly file: string;
+  readonly scheme: string;
+  readonly bits: number;
+  readonly granularity: string;
+  readonly codeBytes: number;
+}): string {
+  const { file, scheme, bits, granularity, codeBytes } = plan;
+  return `would write ${printable(file)}: ${scheme}, ${plural(bits, 'bit')}, ${granularity}; codes of ${formatBytes(codeBytes)}`;
+}
+
+/** What would be measured, and chosen for which goal. */
+export function goalPlanText(
+  plan: {
+    readonly file: string;
+    readonly goal: Goal;
+    readonly candidates: readonly Candidate[];
+    readonly left: readonly string[];
+  },
+  layers: number,
+  calib: string,
+): string {
+  const { file, goal, candidates, left } = plan;
+  return [
+    ...left.map((note) => `left out: ${note}`),
+    `would measure ${plural(layers, 'tensor')} with ${plural(candidates.length, 'candidate')} each on images of ${printable(calib)}:`,
+    ...wrapped(candidates.map(candidateName), 78).map((line) => `  ${line}`),
+    `would choose by layer for --${goal.option} ${goal.option === 'target-size' ? `${grouped(goal.limit)} bytes` : goal.limit}`,
+    `would write ${printable(file)}`,
+  ].join('\n');
+}
+
+/** Names with commas, in lines of at most so many columns. */
+function wrapped(names: readonly string[], width: number): string[] {
+  const lines = [''];
+  for (const [i, name] of names.entries()) {
+    const item = i === names.length - 1 ? name : `${name},`;
+    const line = lines.at(-1)!;
+    if (line === '') lines[lines.length - 1] = item;
+    else if (line.length + 1 + item.length <= width) lines[lines.length - 1] = `${line} ${item}`;
+    else lines.push(item);
+  }
+  return lines;
+}
+
+/** How near the goal the file comes, and what the layers' own losses promise. */
+function goalLines(reached: Reached): string {
+  const { met, predictedLoss, measure, images, candidates } = reached;
+  return pairs([
+    [
+      'chosen',
+      `by layer among ${plural(candidates.length, 'candidate')}, measured on ${plural(images, 'image')}`,
+    ],
+    ['goal', `${met ? 'met' : 'NOT met'}: ${goalText(reached)}`],
+    ['predicted', `loss ${lossText(predictedLoss)}, summed over layers (${measureName(measure)})`],
+  ]);
+}
+
+/** What stderr says about a goal that is not met; empty where it is. */
+export function missedText(reached: Reached | null, file: string): string {
+  if (reached === null || reached.met) return '';
+  return `bnn-quantize: goal not met by ${printable(file)}: ${goalText(reached)}; this is the nearest\n`;
+}
+
+function goalText({ goal, limit, value, by }: Reached): string {
+  if (goal === 'target-size') return `${grouped(value)} bytes, --target-size allows ${grouped(limit)}`;
+  if (goal === 'target-bits') return `${value.toFixed(2)} bits a weight, --target-bits allows ${limit}`;
+  return `${dropText(by, value)}, --max-drop allows ${limit}`;
 }
 
 /** `1 bit, kept as it is`: what becomes of a weight whose values take few bits. */

@@ -34,6 +34,11 @@ export {
   confirmAllocation,
 } from './eval/allocation/confirm-allocation.ts';
 export { allocateToSize, type SizedAllocation } from './eval/allocation/fit-to-size.ts';
+export {
+  measureSensitivity,
+  type SensitivityHooks,
+  type SensitivityOptions,
+} from './eval/allocation/measure-sensitivity.ts';
 export { parseSize } from './eval/allocation/parse-size.ts';
 export type { OnSensitivityProgress, SensitivityProgress } from './eval/allocation/progress.ts';
 export {

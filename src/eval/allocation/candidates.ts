@@ -1,10 +1,12 @@
 import { type QuantizeSettings, resolveOptions } from '../../quantizers/options.ts';
+import { parseScheme } from '../../quantizers/registry.ts';
 import type { BasesKind, Fit, LevelKind } from '../../quantizers/scheme.ts';
 import { type PointRange, pointsOf } from '../points.ts';
 import type { Candidate } from './table.ts';
 
 /**
  * The candidates of a range, every combination that makes sense, as for a sweep; `left` says what was left out and why.
+ * A scheme that stands for a choice of others (`auto`) gives theirs, each once.
  * @throws option
  */
 export function candidatesOf(range: PointRange): { candidates: Candidate[]; left: string[] } {
@@ -20,7 +22,8 @@ export function candidatesOf(range: PointRange): { candidates: Candidate[]; left
       bases: bases as BasesKind | undefined,
     } satisfies QuantizeSettings),
   );
-  return { candidates, left };
+  const single = candidates.flatMap((one) => parseScheme(one.scheme).candidates?.(one) ?? [one]);
+  return { candidates: [...new Map(single.map((one) => [JSON.stringify(one), one])).values()], left };
 }
 
 /**

@@ -1,0 +1,109 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { BnnqError, parseSize } from '../src/index.ts';
+import { usageError } from './exit.ts';
+import type { GateOptions } from './options.ts';
+
+/** Bit allocation as quantize takes it. */
+export interface AllocationOptions {
+  readonly targetBits?: number;
+  readonly targetSize?: AskedSize;
+}
+
+/** A size and how it was written, which is what the file is called after. */
+interface AskedSize {
+  readonly text: string;
+  readonly bytes: number;
+}
+
+/** What scheme and bits of each layer are chosen for. */
+export interface Goal {
+  readonly option: 'target-bits' | 'target-size' | 'max-drop';
+  /** Bits a weight, bytes of the file, or percentage points. */
+  readonly limit: number;
+  /** The part of the file's name that says it. */
+  readonly name: string;
+}
+
+export function withAllocationOptions(command: Command): Command {
+  return command
+    .optionsGroup('Scheme and bits chosen by layer (with --calib):')
+    .addOption(
+      new Option('--target-bits <bits>', 'so many bits a weight on average, levels included: 3.0').argParser(
+        parseTargetBits,
+      ),
+    )
+    .addOption(
+      new Option('--target-size <size>', 'a file of that size, all of it: 1.2MB, 800kB, 1MiB').argParser(
+        parseTargetSize,
+      ),
+    );
+}
+
+/** How --max-drop reads where it may be more than a gate. */
+export const MAX_DROP_HELP =
+  'exit with 3 when top-1 falls by more than this against float; with --calib and without --bits: choose the smallest file that keeps it, see below';
+
+/** How bits are chosen, for the help; lines of 80 columns. */
+export const ALLOCATION_HELP = `Bits chosen by layer, from what each layer does to the outputs (with --calib):
+  --target-bits and --target-size choose among the --schemes and --bits given;
+  where none are, among those of auto, at widths around the target. --max-drop
+  does so where no --bits are given, and tries up to 8 networks, each made by
+  --method: gptq takes 8 times as long as one. It goes by top-1 on --data; without
+  --data or labels by the share of answers that are not those of the float network.
+  Where a goal is out of reach, the nearest file is written, and the exit code is 3.`;
+
+/**
+ * What is to be chosen for; nothing where the bits are given.
+ * @throws usage for two goals at once, and without images to measure layers on
+ */
+export function goalOf(
+  options: AllocationOptions & {
+    readonly bits?: readonly number[];
+    readonly maxDrop?: number | undefined;
+    readonly calib?: string;
+  },
+): Goal | undefined {
+  const { targetBits, targetSize, maxDrop, bits, calib } = options;
+  const asked: Goal[] = [];
+  if (targetBits !== undefined)
+    asked.push({ option: 'target-bits', limit: targetBits, name: `auto${withPoint(targetBits)}` });
+  if (targetSize !== undefined)
+    asked.push({ option: 'target-size', limit: targetSize.bytes, name: `auto${targetSize.text}` });
+  if (maxDrop !== undefined && (bits === undefined || asked.length > 0))
+    asked.push({ option: 'max-drop', limit: maxDrop, name: `auto-drop${maxDrop}` });
+  const names = asked.map(({ option }) => `--${option}`);
+  if (asked.length > 1) throw usageError(`${names.join(' and ')} exclude each other: take one of them`);
+  if (asked.length > 0 && calib === undefined)
+    throw usageError(
+      maxDrop === undefined
+        ? `${names[0]} measures every layer on images: name some with --calib`
+        : '--max-drop without --bits chooses the bits of every layer on images: name some with --calib; with --bits it is a gate',
+    );
+  return asked[0];
+}
+
+/** The gates that are left beside a goal: --max-drop may be one or the other. */
+export function gatesBeside(goal: Goal | undefined, gates: GateOptions): GateOptions {
+  return goal?.option === 'max-drop' ? { minTop1: gates.minTop1 } : gates;
+}
+
+/** `3.0` for 3, so that it does not read as a width. */
+function withPoint(value: number): string {
+  return Number.isInteger(value) ? value.toFixed(1) : String(value);
+}
+
+function parseTargetBits(text: string): number {
+  const value = Number(text);
+  if (!/^\d+(\.\d+)?$/.test(text) || !(value >= 1 && value <= 8))
+    throw new InvalidArgumentError(`expected bits a weight from 1 to 8 such as 3.0, got "${text}"`);
+  return value;
+}
+
+function parseTargetSize(text: string): AskedSize {
+  try {
+    return { text: text.replaceAll(/\s/g, ''), bytes: parseSize(text) };
+  } catch (thrown) {
+    if (thrown instanceof BnnqError) throw new InvalidArgumentError(thrown.message.replace(/^size: /, ''));
+    throw thrown;
+  }
+}
