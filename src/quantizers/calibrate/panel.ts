@@ -1,5 +1,6 @@
 import type { LinearAlgebra } from '../../kernels/linear-algebra/contract.ts';
 import type { Curvature } from './curvature.ts';
+import { addMultiple, rowsTimesMatrix } from './products.ts';
 import type { LevelLoss } from './refit.ts';
 import type { TableSet } from './table-set.ts';
 
@@ -19,6 +20,8 @@ export class Panel {
   readonly places: Uint8Array;
   /** (v − t)·H·(v − t)ᵀ by row, as far as it is known. */
   losses: Float64Array;
+  /** t·H, [rows, width]. */
+  #pulls: Float64Array | undefined;
   readonly #curvature: Curvature;
   readonly #algebra: LinearAlgebra;
 
@@ -80,59 +83,59 @@ export class Panel {
     };
   }
 
-  /** H·(v − t) of a row. */
-  gradientOf(r: number, tables: TableSet): Float64Array {
-    const { width: n, targets, places } = this;
-    const { hessian } = this.#curvature;
-    const gradient = new Float64Array(n);
-    for (let j = 0; j < n; j++) {
-      const list = tables.tableAt(this.row + r, this.from + j) * tables.size;
-      const difference = tables.levels[list + places[r * n + j]!]! - targets[r * n + j]!;
-      if (difference === 0) continue;
-      const line = j * n;
-      for (let k = 0; k < n; k++) gradient[k]! += difference * hessian[line + k]!;
-    }
-    return gradient;
-  }
-
   /**
    * Adds what a row contributes to the loss of a table as a function of its levels: T sums H over pairs of columns by their
-   * codes, and b = T·l − the gradient summed by codes.
+   * codes, and b what pulls at them.
    */
-  addLevelLoss(
-    { codes, quadratic, linear }: LevelLoss,
-    r: number,
-    table: number,
-    tables: TableSet,
-    gradient: Float64Array,
-  ): void {
+  addLevelLoss({ codes, quadratic, linear }: LevelLoss, r: number, table: number, tables: TableSet): void {
     const { width: n, places } = this;
     const { hessian } = this.#curvature;
     const { codeAt, size, grid } = tables;
     const [begin, end] = this.#columnsOf(table, grid, r);
-    const sums = new Float64Array(codes * n);
-    for (let j = begin; j < end; j++) {
-      const at = codeAt[table * size + places[r * n + j]!]! * n;
-      const line = j * n;
-      for (let k = begin; k < end; k++) sums[at + k]! += hessian[line + k]!;
+    const width = end - begin;
+    const own = Uint8Array.from(
+      { length: width },
+      (_, k) => codeAt[table * size + places[r * n + begin + k]!]!,
+    );
+    // By code of j, the sums of H[j, k] for k < j: the other half is the same.
+    const sums = Array.from({ length: codes }, () => new Float64Array(width));
+    for (let j = 0; j < width; j++) {
+      const line = (begin + j) * n + begin;
+      addMultiple(sums[own[j]!]!, 1, hessian.subarray(line, line + j));
     }
-    const levels = tables.levelsByCode(table);
-    for (let k = begin; k < end; k++) {
-      const code = codeAt[table * size + places[r * n + k]!]!;
-      let own = 0;
+    const pull = this.#pullOf(r, begin, end, tables);
+    for (let k = 0; k < width; k++) {
+      const code = own[k]!;
+      quadratic[code * codes + code]! += hessian[(begin + k) * (n + 1)]!;
       for (let c = 0; c < codes; c++) {
-        quadratic[c * codes + code]! += sums[c * n + k]!;
-        own += sums[c * n + k]! * levels[c]!;
+        quadratic[c * codes + code]! += sums[c]![k]!;
+        quadratic[code * codes + c]! += sums[c]![k]!;
       }
-      linear[code]! += own - gradient[k]!;
+      linear[code]! += pull[k]!;
     }
+  }
+
+  /** H·(t − v) for columns from `begin` to `end`, where v are the levels of the others alone. */
+  #pullOf(r: number, begin: number, end: number, tables: TableSet): Float64Array {
+    const { width: n, places } = this;
+    const { hessian } = this.#curvature;
+    this.#pulls ??= rowsTimesMatrix(this.targets, hessian, n);
+    const pull = this.#pulls.slice(r * n + begin, r * n + end);
+    for (let j = 0; j < n; j++) {
+      if (j >= begin && j < end) continue;
+      const list = tables.tableAt(this.row + r, this.from + j) * tables.size;
+      const level = tables.levels[list + places[r * n + j]!]!;
+      addMultiple(pull, -level, hessian.subarray(j * n + begin, j * n + end));
+    }
+    return pull;
   }
 
   /** Columns of the panel that use the table, for a row. */
   #columnsOf(table: number, grid: TableSet['grid'], r: number): [number, number] {
     if (grid.perRow === 0) return [0, this.width];
     const first = (table - (this.row + r) * grid.perRow) * grid.groupSize - this.from;
-    return [Math.max(0, first), Math.max(0, Math.min(this.width, first + grid.groupSize))];
+    const begin = Math.max(0, first);
+    return [begin, Math.max(begin, Math.min(this.width, first + grid.groupSize))];
   }
 
   /** The same codes where tables have changed from `before` to `after`. */

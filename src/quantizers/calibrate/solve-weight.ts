@@ -277,8 +277,7 @@ function refine(
 /** Fits the one table to the codes of all rows. */
 function refitShared(panels: readonly Panel[], tables: TableSet): void {
   const loss = emptyLevelLoss(tables.size);
-  for (const panel of panels)
-    for (let r = 0; r < panel.rows; r++) panel.addLevelLoss(loss, r, 0, tables, panel.gradientOf(r, tables));
+  for (const panel of panels) for (let r = 0; r < panel.rows; r++) panel.addLevelLoss(loss, r, 0, tables);
   replace(tables, 0, refitted(tables, 0, loss), (before) => {
     for (const panel of panels) for (let r = 0; r < panel.rows; r++) panel.follow(r, 0, before, tables);
   });
@@ -292,7 +291,7 @@ function refitRows(panels: readonly Panel[], first: Panel, tables: TableSet): vo
   for (let r = 0; r < first.rows; r++)
     for (let t = (first.row + r) * perRow; t < (first.row + r + 1) * perRow; t++) {
       const loss = emptyLevelLoss(tables.size);
-      for (const panel of beside) panel.addLevelLoss(loss, r, t, tables, panel.gradientOf(r, tables));
+      for (const panel of beside) panel.addLevelLoss(loss, r, t, tables);
       replace(tables, t, refitted(tables, t, loss), (before) => {
         for (const panel of beside) panel.follow(r, t, before, tables);
       });

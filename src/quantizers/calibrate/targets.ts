@@ -1,6 +1,7 @@
 import type { LinearAlgebra } from '../../kernels/linear-algebra/contract.ts';
 import type { Curvature } from './curvature.ts';
 import type { LayerMoments } from './moments.ts';
+import { rowsTimesMatrix } from './products.ts';
 
 /**
  * What the rows of a group are rounded to: the weights that give the float network's outputs best from inputs that have
@@ -22,17 +23,9 @@ export function targetsOf(
   if (correction === 0 || moments.cross.length === 0) return weights;
   const { columns: n, rows, groups, inputs, cross } = moments;
   const count = rows / groups;
-  const covariance = inputs[group]!;
-  const missing = cross.slice(group * count * n, (group + 1) * count * n);
-  for (let r = 0; r < count; r++) {
-    const row = missing.subarray(r * n, (r + 1) * n);
-    for (let j = 0; j < n; j++) {
-      const w = weights[r * n + j]!;
-      if (w === 0) continue;
-      const line = j * n;
-      for (let k = 0; k < n; k++) row[k]! -= w * covariance[line + k]!;
-    }
-  }
+  const given = rowsTimesMatrix(weights, inputs[group]!, n);
+  const first = group * count * n;
+  const missing = given.map((value, i) => cross[first + i]! - value);
   const factor = curvature.hessian.slice();
   if (algebra.cholesky(factor, n) >= 0) return weights;
   algebra.solveCholesky(factor, n, missing, count);

@@ -145,7 +145,7 @@ describe('a solved weight', () => {
         ].map((changes) => solve(weight, moments, settings, changes));
         expect(descended!.loss).toBeLessThan(descended!.roundingLoss);
         // The levels of a row's codebook are means: their errors have the sum 0, which is most of what these inputs see.
-        const most = settings.scheme === 'codebook' && granularity === 'channel' ? 1 : 0.7;
+        const most = settings.scheme === 'codebook' && granularity === 'channel' ? 1 : 0.85;
         expect(refitted!.loss, said(settings)).toBeLessThan(most * refitted!.roundingLoss);
         expect(refitted!.loss).toBeLessThan(descended!.loss);
         expect(searched!.loss).toBeLessThanOrEqual(refitted!.loss);
