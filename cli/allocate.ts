@@ -27,7 +27,7 @@ import { startProgress } from './terminal/progress.ts';
 
 /** How near a goal the network came that is written. */
 export interface Reached {
-  readonly goal: Goal['option'];
+  readonly option: Goal['option'];
   readonly limit: number;
   /** In the unit of the limit. */
   readonly value: number;
@@ -82,10 +82,10 @@ export async function discretizeFor(
 ): Promise<{ readonly done: DiscretizedModel; readonly reached: Reached }> {
   const table = await measureLayers(task);
   const found = await FINDERS[task.goal.option](task, table);
-  const { option: goal, limit } = task.goal;
+  const { option, limit } = task.goal;
   const { measure, images, candidates } = table;
   const { allocation, done, value, met, by = null } = found;
-  const reached = { goal, limit, value, met, by, predictedLoss: allocation.loss };
+  const reached = { option, limit, value, met, by, predictedLoss: allocation.loss };
   return { done, reached: { ...reached, measure, images, candidates } };
 }
 
@@ -147,7 +147,7 @@ async function forSize(task: AllocationTask, table: SensitivityTable): Promise<F
 
 function forDrop(task: AllocationTask, table: SensitivityTable): Promise<Found> {
   const { meter, quiet, goal } = task;
-  const progress = startProgress('scoring', quiet);
+  let progress = startProgress('scoring', quiet);
   const made = new Map<Allocation['perLayer'], DiscretizedModel>();
   return interruptible(async (signal) => {
     const { by, measure } = await dropMeter(await meter.float(), meter.data, {
@@ -159,9 +159,8 @@ function forDrop(task: AllocationTask, table: SensitivityTable): Promise<Found> 
     const measured = async (tried: Allocation): Promise<number> => {
       const done = await task.discretize(tried);
       made.set(tried.perLayer, done);
-      const drop = await measure(done.model);
-      progress.stop();
-      return drop;
+      progress = startProgress('scoring', quiet);
+      return measure(done.model).finally(() => progress.stop());
     };
     const allocation = await smallestWithin(table, goal.limit, measured, {
       evaluations: EVALUATIONS,
@@ -191,7 +190,7 @@ function measureLayers(task: AllocationTask): Promise<SensitivityTable> {
       {
         signal,
         onProgress: ({ share, done, total, layer }) =>
-          progress.update(share, `${done}/${total} candidates of layers`, layer),
+          progress.update(share, `${done}/${total} candidates`, layer),
       },
     ),
   ).finally(() => progress.stop());

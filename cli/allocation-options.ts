@@ -26,31 +26,36 @@ export interface Goal {
 
 export function withAllocationOptions(command: Command): Command {
   return command
-    .optionsGroup('Scheme and bits chosen by layer (with --calib):')
+    .optionsGroup('Targets (with --calib):')
     .addOption(
-      new Option('--target-bits <bits>', 'so many bits a weight on average, levels included: 3.0').argParser(
-        parseTargetBits,
-      ),
+      new Option(
+        '--target-bits <bits>',
+        'choose scheme and bits by layer: so many bits a weight at most, levels included, such as 3.0',
+      ).argParser(parseTargetBits),
     )
     .addOption(
-      new Option('--target-size <size>', 'a file of that size, all of it: 1.2MB, 800kB, 1MiB').argParser(
-        parseTargetSize,
-      ),
+      new Option(
+        '--target-size <size>',
+        'the same for a file of that size at most, all of it: 1.2MB, 800kB, 1MiB',
+      ).argParser(parseTargetSize),
     );
 }
 
 /** How --max-drop reads where it may be more than a gate. */
 export const MAX_DROP_HELP =
-  'exit with 3 when top-1 falls by more than this against float; with --calib and without --bits: choose the smallest file that keeps it, see below';
+  'exit with 3 when top-1 falls by more than this against float; with --calib and no --bits it is a target, see below';
 
 /** How bits are chosen, for the help; lines of 80 columns. */
-export const ALLOCATION_HELP = `Bits chosen by layer, from what each layer does to the outputs (with --calib):
-  --target-bits and --target-size choose among the --schemes and --bits given;
-  where none are, among those of auto, at widths around the target. --max-drop
-  does so where no --bits are given, and tries up to 8 networks, each made by
-  --method: gptq takes 8 times as long as one. It goes by top-1 on --data; without
-  --data or labels by the share of answers that are not those of the float network.
-  Where a goal is out of reach, the nearest file is written, and the exit code is 3.`;
+export const ALLOCATION_HELP = `Targets:
+  Every layer is discretized alone in every way, and what that does to the
+  outputs is measured on the images of --calib; then each gets the scheme and
+  bits with which the target is met and the outputs move least. Chosen from:
+  --schemes, or those of auto; --bits, or widths around the target.
+  --max-drop 1 (without --bits) finds the smallest network that loses so many
+  points: of top-1 where --data has labels, else of answers that are the float
+  network's, on --data or the images of --calib. It makes up to 8 networks by
+  --method, so gptq takes 8 times as long as for one.
+  Where a target cannot be met, the nearest is written, with exit code 3.`;
 
 /**
  * What is to be chosen for; nothing where the bits are given.

@@ -20,6 +20,15 @@ export interface CalibrationOptions {
   readonly seed: number;
 }
 
+/** The repairs, for the help. */
+export const REPAIR_HELP = `Repairs:
+  equalize    before anything, scales weights of layers that follow each other
+              alike; helps where a layer has one level table
+  bias        gives outputs of layers the means that they have in float; without
+              --calib as the statistics of BatchNormalization tell
+  batch-norm  gives them means and variances of float (needs --calib)
+  scale       gives them the least squared difference from float (needs --calib)`;
+
 export function withCalibrationOptions(command: Command): Command {
   return command
     .optionsGroup('Calibration:')
@@ -33,23 +42,23 @@ export function withCalibrationOptions(command: Command): Command {
     .addOption(
       new Option(
         '--method <name>',
-        'rtn: every weight to its nearest level; gptq: the errors of a layer make up for each other (default: gptq with --calib)',
+        'rtn: every weight to its nearest level; gptq: the errors of a layer make up for each other, which is the default with --calib',
       ).choices(['rtn', 'gptq']),
     )
     .addOption(
       new Option(
         '--repair <names>',
-        'what is done around layers, with commas: equalize, bias, batch-norm, scale; or none (default: bias with --calib)',
+        'what is done around layers, see below; several with commas, or none (default: bias with --calib)',
       ).argParser(parseRepairs),
     )
     .addOption(
       new Option(
         '--act-bits <widths>',
-        'bits of what layers are fed, 1 to 8 or float (default: float; the first layer keeps 8)',
+        'bits of what layers are fed, 1 to 8 or float; the first layer keeps 8 (default: float)',
       ).argParser(parseActBits),
     )
     .addOption(
-      new Option('--act-range <rule>', 'how their range is found')
+      new Option('--act-range <rule>', 'how the range of those values is found')
         .choices([...ACTIVATION_RANGES])
         .default('mse'),
     )

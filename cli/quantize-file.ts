@@ -126,7 +126,7 @@ class FileMaker {
     const packOptions = {
       options: {
         ...recordedOptions({ ...choices, ...this.#way, ...this.#activations, seed, images }),
-        ...(goal && { goal: `${goal.option} ${goal.limit}` }),
+        ...(goal && { target: `${goal.option} ${goal.limit}` }),
       },
     };
     const one = { scheme, granularity: granularity as QuantizeSettings['granularity'], ...choices };
@@ -145,7 +145,7 @@ class FileMaker {
     const weights = done.layers.reduce((sum, { count }) => sum + count, 0);
     return {
       ...{ file, scheme, bits, granularity, ...choices, ...this.#way, ...this.#activations },
-      goal: reached,
+      target: reached,
       calibration: images === undefined ? null : { spec: images.spec, count: images.count, seed },
       activations: done.activations,
       source: { file: path, byteLength: model.source.byteLength ?? null },

@@ -34,7 +34,7 @@ export interface QuantizeResult {
   readonly actBits?: number;
   readonly actRange?: string;
   /** What scheme and bits of each layer were chosen for, and how near the file comes. */
-  readonly goal: Reached | null;
+  readonly target: Reached | null;
   /** Images that were calibrated with. */
   readonly calibration: { readonly spec: string; readonly count: number; readonly seed: number } | null;
   readonly activations: readonly ActivationFit[];
@@ -75,12 +75,12 @@ export function quantizeText(result: QuantizeResult, quiet: boolean): string {
       : [
           layerTable(result),
           ...keptNote(result),
-          ...calibrationText(result),
-          ...(result.goal === null ? [] : [goalLines(result.goal)]),
+          ...howText(result),
+          ...layerNotes(result),
           ...skippedText(result.skipped),
           ...notConvertedText(result.notConverted),
         ]),
-    `${bold(printable(result.file))}  ${formatBytes(result.packedBytes)} (${grouped(result.packedBytes)} bytes)${smaller(result)}\n${sizeText(result.packed, result.packedBytes, result.weights)}`,
+    `${fileLine(result, bold)}\n${sizeText(result.packed, result.packedBytes, result.weights)}`,
     ...(result.scores === null ? [] : [accuracyText(result.scores)]),
   ];
   return parts.join('\n\n');
@@ -193,28 +193,26 @@ function wrapped(names: readonly string[], width: number): string[] {
   return lines;
 }
 
-/** How near the goal the file comes, and what the layers' own losses promise. */
-function goalLines(reached: Reached): string {
+/** What was chosen from, how near the goal the file comes, and what the layers' own losses promise. */
+function targetLines(reached: Reached): [name: string, value: string][] {
   const { met, predictedLoss, measure, images, candidates } = reached;
-  return pairs([
-    [
-      'chosen',
-      `by layer among ${plural(candidates.length, 'candidate')}, measured on ${plural(images, 'image')}`,
-    ],
-    ['goal', `${met ? 'met' : 'NOT met'}: ${goalText(reached)}`],
-    ['predicted', `loss ${lossText(predictedLoss)}, summed over layers (${measureName(measure)})`],
-  ]);
+  const among = `${plural(candidates.length, 'candidate')} for each layer, measured on ${plural(images, 'image')}`;
+  return [
+    ['chosen from', among],
+    ['predicted', `${lossText(predictedLoss)}, losses of layers summed (${measureName(measure)})`],
+    ['target', `${met ? 'met' : 'NOT met'}: ${goalText(reached)}`],
+  ];
 }
 
 /** What stderr says about a goal that is not met; empty where it is. */
 export function missedText(reached: Reached | null, file: string): string {
   if (reached === null || reached.met) return '';
-  return `bnn-quantize: goal not met by ${printable(file)}: ${goalText(reached)}; this is the nearest\n`;
+  return `bnn-quantize: target not met by ${printable(file)}: ${goalText(reached)}; this is the nearest\n`;
 }
 
-function goalText({ goal, limit, value, by }: Reached): string {
-  if (goal === 'target-size') return `${grouped(value)} bytes, --target-size allows ${grouped(limit)}`;
-  if (goal === 'target-bits') return `${value.toFixed(2)} bits a weight, --target-bits allows ${limit}`;
+function goalText({ option, limit, value, by }: Reached): string {
+  if (option === 'target-size') return `${grouped(value)} bytes, --target-size allows ${grouped(limit)}`;
+  if (option === 'target-bits') return `${value.toFixed(2)} bits a weight, --target-bits allows ${limit}`;
   return `${dropText(by, value)}, --max-drop allows ${limit}`;
 }
 
@@ -264,24 +262,37 @@ function ratioText({ calibration }: ResultLayer): string {
   return ratio === null ? '–' : `×${ratio.toFixed(2)}`;
 }
 
-/** What calibration did, and what should be known about it. */
-function calibrationText({ calibration, layers, repairs, activations, actBits }: QuantizeResult): string[] {
+/** How calibration and the choice by layer went, a line each. */
+function howText({ calibration, layers, repairs, activations, actBits, target }: QuantizeResult): string[] {
   if (calibration === null) return [];
   const calibrated = layers.filter((layer) => layer.calibration !== null && layer.calibration.samples > 0);
-  const what = [
-    `calibrated on ${plural(calibration.count, 'image')} of ${printable(calibration.spec)}: ${calibrated.length} of ${plural(layers.length, 'layer')}`,
-    ...(repairs.length > 0 ? [`repaired: ${repairs.join(', ')}`] : []),
-    ...(actBits === undefined
-      ? []
-      : [
-          `activations: ${plural(activations.length, 'value')} of ${plural(actBits, 'bit')}, the first of 8 at least`,
-        ]),
-  ].join('; ');
-  const notes = layers.flatMap(({ name, calibration: own }) =>
-    (own?.notes ?? []).map((note) => `  ${printable(name)}: ${printable(note)}`),
+  const all = calibrated.length === layers.length;
+  return [
+    pairs([
+      ['calibrated', `on ${plural(calibration.count, 'image')} of ${calibration.spec}`],
+      ...(all ? [] : [['', `${calibrated.length} of ${plural(layers.length, 'layer')}`] as const]),
+      ...(repairs.length === 0 ? [] : [['repaired', repairs.join(', ')] as const]),
+      ...(actBits === undefined ? [] : [['activations', activationText(activations, actBits)] as const]),
+      ...(target === null ? [] : targetLines(target)),
+    ]),
+  ];
+}
+
+/** `9 inputs of layers, 8 of 4 bits and 1 of 8`. */
+function activationText(activations: readonly ActivationFit[], actBits: number): string {
+  const wider = activations.filter(({ bits }) => bits !== actBits).length;
+  const inputs = `${plural(activations.length, 'input')} of layers in ${plural(actBits, 'bit')}`;
+  return wider === 0 ? inputs : `${inputs}, ${wider === 1 ? 'the first' : `${wider} of them`} in more`;
+}
+
+/** What should be known about single layers. */
+function layerNotes({ layers }: QuantizeResult): string[] {
+  const notes = layers.flatMap(({ name, calibration }) =>
+    (calibration?.notes ?? []).map((note) => `  ${printable(name)}: ${printable(note)}`),
   );
+  if (notes.length === 0) return [];
   const more = notes.length > 10 ? [`  and ${notes.length - 10} more, see --json`] : [];
-  return [[what, ...notes.slice(0, 10), ...more].join('\n')];
+  return [['remarks', ...notes.slice(0, 10), ...more].join('\n')];
 }
 
 /** What "kept" in the table means. */
@@ -300,11 +311,19 @@ function skippedText(skipped: readonly SkippedWeight[]): string[] {
   return [[`left as they are: ${plural(skipped.length, 'tensor')}`, ...shown, ...more].join('\n')];
 }
 
-function smaller({ ratio, source }: QuantizeResult): string {
-  if (ratio === null || source.byteLength === null) return '';
-  const compared =
-    ratio >= 1 ? `${ratio.toFixed(2)}× smaller than` : `${(1 / ratio).toFixed(2)}× LARGER than`;
-  return `, ${compared} ${printable(source.file)} (${formatBytes(source.byteLength)})`;
+/** The file, its size, and how much smaller it is: a line of its own where the terminal is too narrow for both. */
+function fileLine(
+  { file, packedBytes, ratio, source }: QuantizeResult,
+  bold: (text: string) => string,
+): string {
+  const name = printable(file);
+  const size = `${formatBytes(packedBytes)} (${grouped(packedBytes)} bytes)`;
+  if (ratio === null || source.byteLength === null) return `${bold(name)}  ${size}`;
+  const times = ratio >= 1 ? `${ratio.toFixed(2)}× smaller than` : `${(1 / ratio).toFixed(2)}× LARGER than`;
+  const compared = `${times} ${printable(source.file)} (${formatBytes(source.byteLength)})`;
+  const width = outputWidth();
+  const narrow = width > 0 && name.length + size.length + compared.length + 4 > width;
+  return `${bold(name)}  ${size},${narrow ? '\n  ' : ' '}${compared}`;
 }
 
 function accuracyText(scores: ScoreResult): string {

@@ -10,7 +10,7 @@ import {
   MAX_DROP_HELP,
   withAllocationOptions,
 } from '../allocation-options.ts';
-import { calibrationOf, withCalibrationOptions } from '../calibration-options.ts';
+import { calibrationOf, REPAIR_HELP, withCalibrationOptions } from '../calibration-options.ts';
 import { withDataOptions } from '../data-options.ts';
 import { dryRun } from '../dry-run.ts';
 import { EXIT, usageError } from '../exit.ts';
@@ -35,7 +35,7 @@ export function quantizeCommand(): Command {
     .addOption(
       new Option(
         '--scheme, --schemes <names>',
-        'which levels, see below; several with commas write several files, or are chosen from by layer (default: exp; auto where bits are chosen by layer)',
+        'which levels, see below; several with commas write several files, or are what is chosen from (default: exp; auto with a target)',
       ).argParser(parseList(SCHEME_NAMES)),
     )
     .addOption(
@@ -51,7 +51,7 @@ export function quantizeCommand(): Command {
     )
     .option(
       '-o, --output <file>',
-      'file to write, a folder for several (default: <model>.<scheme><bits>.bnnq here)',
+      'file to write, a folder for several (default: <model>.<scheme><bits>.bnnq here, or <model>.auto<target>.bnnq)',
     )
     .option('--force', 'overwrite an existing file')
     .option('--dry-run', 'say what would be done and write nothing')
@@ -66,12 +66,14 @@ export function quantizeCommand(): Command {
 Schemes:
 ${schemeHelp()}
 
+${REPAIR_HELP}
+
 ${ALLOCATION_HELP}
 
 Examples:
   $ bnn-quantize model.onnx --scheme exp --bits 3
-  $ bnn-quantize model.onnx --scheme linear --bits 4 --exclude 'fc*' -o small.bnnq
-  $ bnn-quantize model.onnx --bits 4 --data cifar10:test_batch.bin --limit 1000 --max-drop 2
+  $ bnn-quantize model.onnx --scheme linear --exclude 'fc*' -o small.bnnq
+  $ bnn-quantize model.onnx --bits 4 --data cifar10:test_batch.bin --max-drop 2
   $ bnn-quantize model.onnx --scheme auto --bits 2 --calib imagefolder:train
   $ bnn-quantize model.onnx --target-size 1.2MB --calib imagefolder:train`,
     )
@@ -103,9 +105,11 @@ async function runQuantize(path: string, options: QuantizeCommandOptions): Promi
       outputs: results,
     });
   else printText(results.map((result) => quantizeText(result, options.quiet === true)).join('\n\n'));
-  for (const { file, gates, goal: reached } of results)
+  for (const { file, gates, target: reached } of results)
     process.stderr.write(missedText(reached, file) + gateText(gates, file));
-  const met = results.every((result) => result.goal?.met !== false && result.gates.every((gate) => gate.met));
+  const met = results.every(
+    (result) => result.target?.met !== false && result.gates.every((gate) => gate.met),
+  );
   return met ? EXIT.done : EXIT.gate;
 }
 

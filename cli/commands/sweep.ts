@@ -14,7 +14,12 @@ import {
   sweep,
   writeFileAtomically,
 } from '../../src/index.ts';
-import { type CalibrationOptions, calibrationOf, withCalibrationOptions } from '../calibration-options.ts';
+import {
+  type CalibrationOptions,
+  calibrationOf,
+  REPAIR_HELP,
+  withCalibrationOptions,
+} from '../calibration-options.ts';
 import { type DataOptions, evaluateOptions, withDataOptions } from '../data-options.ts';
 import { EXIT } from '../exit.ts';
 import { checkGates, gateText, hasGates } from '../gates.ts';
@@ -100,13 +105,15 @@ A gate holds for a sweep when at least one of its points meets it.
 Schemes:
 ${schemeHelp()}
 
+${REPAIR_HELP}
+
 Examples:
   $ bnn-quantize sweep model.onnx --data cifar10:test_batch.bin -o report
   $ bnn-quantize sweep model.onnx --data imagefolder:val --preprocess torch \\
       --schemes linear,exp --bits 3-6 --granularity tensor,channel -o report
-  $ bnn-quantize sweep model.onnx --data imagefolder:val --calib imagefolder:train \
-      --calib-samples 512 --schemes exp,auto --bits 2-4 -o report
-  $ bnn-quantize sweep model.onnx --data npz:val.npz --bits 4 --max-drop 1 -o report`,
+  $ bnn-quantize sweep model.onnx --data imagefolder:val \\
+      --calib imagefolder:train --schemes exp,auto --bits 2-4 -o report
+  $ bnn-quantize sweep model.onnx --data npz:val.npz --bits 4 --max-drop 1 -o out`,
     )
     .action(async (path: string, options: SweepCommandOptions) => {
       process.exitCode = await runSweep(path, options);
