@@ -33,13 +33,13 @@ export function extractGraph(model: Model, inputs: readonly string[], outputs: r
     if (!producers.has(name) || fed.has(name))
       throw new BnnqError('option', `value "${name}" is not made by a node`, { tensor: name });
   const declared = declaredValues(model);
-  const valueOf = (name: string): Value => declared.get(name) ?? { name };
+  const asDeclared = (name: string): Value => declared.get(name) ?? { name };
   return {
     ...model,
     graph: {
       ...graph,
-      inputs: inputs.filter((name) => used.has(name)).map(valueOf),
-      outputs: outputs.map(valueOf),
+      inputs: inputs.filter((name) => used.has(name)).map(asDeclared),
+      outputs: outputs.map(asDeclared),
       nodes: graph.nodes.filter((node) => needed.has(node)),
       initializers: new Map([...graph.initializers].filter(([name]) => used.has(name))),
     },
