@@ -21,9 +21,10 @@ export type DiscretizedPoint = Pick<
   'correlation' | 'packedBytes' | 'packed' | 'bitsPerWeight' | 'layers'
 >;
 
-/** Whether images are needed to discretize as a point asks. */
-export function needsImages({ method, repairs = [], actBits }: PointSettings): boolean {
-  return method !== 'rtn' || actBits !== undefined || repairs.some((repair) => repair !== 'equalize');
+/** Whether a point is fitted to calibration images; without any only what needs none is done. */
+export function usesImages({ method, repairs = [], actBits }: PointSettings, hasImages: boolean): boolean {
+  const asks = method !== 'rtn' || actBits !== undefined || repairs.some((repair) => repair !== 'equalize');
+  return hasImages && asks;
 }
 
 /** A point's settings as `discretizeModel` takes them. */

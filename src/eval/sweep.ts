@@ -12,7 +12,7 @@ import { describeModel } from './describe-model.ts';
 import { settingsProblems } from './discretize-model.ts';
 import { Evaluation } from './evaluation.ts';
 import { JOURNAL_NAME, Journal } from './journal.ts';
-import { type DiscretizedPoint, needsImages, settingsOf, type WeightOptions } from './point.ts';
+import { type DiscretizedPoint, settingsOf, usesImages, type WeightOptions } from './point.ts';
 import { type PointRange, pointsOf } from './points.ts';
 import { withoutComparison } from './score.ts';
 import type { EvaluateOptions, Setup } from './setup.ts';
@@ -58,7 +58,8 @@ export async function sweep(
   onProgress?: (progress: SweepProgress) => void,
 ): Promise<Report> {
   const { points: wanted, left } = pointsOf(options);
-  checkPoints(wanted, options.calibration !== undefined);
+  const hasImages = options.calibration !== undefined;
+  checkPoints(wanted, hasImages);
   for (const note of left) options.onNote?.(`left out: ${note}`);
   const evaluation = await Evaluation.open([source], data, options, true);
   const { setup, dataset } = evaluation;
@@ -74,7 +75,9 @@ export async function sweep(
     const given = [setup.output ?? null, options.include ?? [], options.exclude ?? []];
     const keyOf = (point: PointSettings | 'float'): string => {
       const images =
-        point !== 'float' && needsImages(point) ? [calibration?.fingerprint, calibration?.seed] : [];
+        point !== 'float' && usesImages(point, hasImages)
+          ? [calibration?.fingerprint, calibration?.seed]
+          : [];
       return hashOf(JSON.stringify([...base, ...given, ...images, point]));
     };
     const folder = new CalibratedModels(options.out);
@@ -85,7 +88,7 @@ export async function sweep(
     const failures: FailedPoint[] = [];
 
     // Calibrating counts as one more pass over the images.
-    const passes = missing.length + missing.filter(({ point }) => needsImages(point)).length;
+    const passes = missing.length + missing.filter(({ point }) => usesImages(point, hasImages)).length;
     const totalImages = (passes + (missing.length > 0 ? 1 : 0)) * setup.count;
     const progress = (finished?: SweepPoint): void =>
       onProgress?.({
@@ -111,7 +114,7 @@ export async function sweep(
         missing.map(async ({ point, i }, place) => {
           try {
             const shards = shardsOf(place, missing.length, evaluation.threads);
-            const result = needsImages(point)
+            const result = usesImages(point, hasImages)
               ? await scoreCalibrated(evaluation, point, options, shards, folder, keyOf(point), journal)
               : await scorePoint(evaluation, point, options, shards);
             journal?.append(keyOf(point), result);
@@ -178,7 +181,7 @@ async function describeCalibration(
   { preprocess, output }: Setup,
   points: readonly PointSettings[],
 ): Promise<ReportCalibration | undefined> {
-  if (calibration === undefined || !points.some(needsImages)) return undefined;
+  if (calibration === undefined || !points.some((point) => usesImages(point, true))) return undefined;
   const { samples, data, seed = 0 } = calibration;
   const { spec, count, fingerprint } = await openBatches(model, data, { preprocess, samples, output });
   return { spec, count, fingerprint, seed };

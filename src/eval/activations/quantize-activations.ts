@@ -84,7 +84,7 @@ export interface QuantizedActivations {
  * feature binarizer); padding is plain zeros there, none of the two levels. What the first layers are fed, pictures mostly,
  * keeps 8 bits at least, as is the custom (`firstBits`). Values that are of that few bits already stay as they are.
  *
- * Discretize the weights first: the ranges are those of the network as it is given.
+ * The ranges are those of the network as it is given. Calibrate the weights afterwards, so that they are fitted to what they see.
  * @param options `include` and `exclude` are globs on names of weights, layers and values
  * @throws option with everything wrong with the options; what `openBatches` throws; interrupted; mismatch for values that
  * are NaN or infinite

@@ -32,7 +32,7 @@ export class LayerStore {
   constructor(path: string, model: Model, images: CalibrationBatches, settings: object) {
     this.#journal = new Journal(path);
     const identity = [VERSION, model.source.sha256 ?? null, images.fingerprint, images.count, settings];
-    this.#key = createHash('sha256').update(JSON.stringify(identity)).digest('hex');
+    this.#key = createHash('sha256').update(JSON.stringify(identity, listed)).digest('hex');
   }
 
   /** Layers that were taken from the file. */
@@ -79,6 +79,11 @@ export class LayerStore {
   #keyOf(name: string): string {
     return `${this.#key} ${name}`;
   }
+}
+
+/** Maps as lists, which JSON can say. */
+function listed(_: string, value: unknown): unknown {
+  return value instanceof Map ? [...value] : value;
 }
 
 /** As it stands in the file: arrays as base64, an infinite SNR as null. */
