@@ -4,7 +4,7 @@ import type { DataType } from '../../tensor/dtype.ts';
 import { groupSizeOf, type QuantizeOptions } from '../options.ts';
 import { parseScheme } from '../registry.ts';
 import { TableValues } from '../table-values.ts';
-import { curvatureOf } from './curvature.ts';
+import { curvatureOf, isWhite } from './curvature.ts';
 import { blocksOf, type LayerMoments } from './moments.ts';
 import { nearest, Panel } from './panel.ts';
 import { emptyLevelLoss, type LevelLoss, refitParams } from './refit.ts';
@@ -23,7 +23,19 @@ export interface SolveOptions {
   readonly scales: readonly number[];
 }
 
-export const SOLVE_DEFAULTS: SolveOptions = { damping: 0.01, correction: 1, refits: 3, scales: [1] };
+/**
+ * Scales around the fitted one end in other minima: on SqueezeNet at 3 bits the four took KL(float ‖ discretized) from 0.148 to
+ * 0.136, with images that were not calibrated on.
+ */
+export const SOLVE_DEFAULTS: SolveOptions = {
+  damping: 0.01,
+  correction: 1,
+  refits: 3,
+  scales: [0.8, 0.9, 1, 1.1],
+};
+
+/** Layers of more products (weights times columns) than this have one search: it would take a minute, and win next to nothing. */
+const MOST_SEARCHED = 2 ** 30;
 
 /** Widths beyond which levels are not fitted again: there is next to nothing to win. */
 const MOST_REFIT_BITS = 5;
@@ -59,10 +71,11 @@ export function solveWeight(
   weight: RowWeight,
   moments: LayerMoments,
   options: QuantizeOptions,
-  solve: SolveOptions,
+  asked: SolveOptions,
   algebra: LinearAlgebra,
 ): Solution {
   const { rows, columns, groups } = moments;
+  const solve = { ...asked, ...effortFor(moments, options, asked) };
   const perGroup = rows / groups;
   const panels: Panel[] = [];
   const targets = weight.values.slice();
@@ -125,6 +138,21 @@ export function solveWeight(
     damping,
     deadColumns,
   };
+}
+
+/**
+ * White inputs leave nothing to search for: the fits of the schemes minimise the loss already. Levels that span ±max|w| are
+ * asked for as they are.
+ */
+function effortFor(
+  moments: LayerMoments,
+  { fit }: QuantizeOptions,
+  { refits, scales }: SolveOptions,
+): Pick<SolveOptions, 'refits' | 'scales'> {
+  const { rows, columns, groups } = moments;
+  if (fit === 'max-range' || blocksOf(moments).every(isWhite)) return { refits: 0, scales: [1] };
+  const isVast = (rows / groups) * columns * columns > MOST_SEARCHED;
+  return isVast ? { refits: Math.min(1, refits), scales: [1] } : { refits, scales };
 }
 
 interface Place {

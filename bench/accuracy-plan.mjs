@@ -1,0 +1,90 @@
+/**
+ * What `npm run accuracy` runs: sweeps with calibration, by name, and the tables that are made of them. `@` is the folder of the
+ * test data. Calibration images are training images; accuracy is measured on others.
+ */
+const CIFAR = '--data cifar10:@/cifar10/test_batch.bin';
+const CIFAR_CALIB = '--calib cifar10:@/cifar10/calib_1024.bin';
+const VAL800 = '--data csv:@/imagenet/val800/labels.csv';
+const CALIB200 = '--calib csv:@/imagenet/calib200/labels.csv';
+
+const RESNET20 = `@/models/cifar10_resnet20.onnx ${CIFAR} --preprocess torch`;
+const RESNET8 = `@/models/ic_resnet8_cifar10.h5 ${CIFAR} --preprocess raw`;
+const SQUEEZENET = `@/models/squeezenet1.1_imagenet.onnx ${VAL800} --preprocess torch`;
+const MOBILENET = `@/models/mobilenet_v2_1.0_224_bn_float_hybrid.onnx ${VAL800} --preprocess tf --label-offset 1`;
+
+/** Networks of the table: what was promised (points of top-1 that may be lost, by bits), and the sweeps whose points count. */
+export const NETWORKS = [
+  {
+    name: 'ResNet-20, CIFAR-10, 10,000 images',
+    targets: { 4: 0.1, 3: 0.5, 2: 2, 1: 25 },
+    sweeps: { resnet20: `${RESNET20} ${CIFAR_CALIB} --schemes exp,auto,codebook --bits 1-4` },
+  },
+  {
+    name: 'ResNet-8 (MLPerf Tiny), CIFAR-10, 10,000 images',
+    targets: { 4: 0.3, 3: 1, 2: 4 },
+    sweeps: { resnet8: `${RESNET8} ${CIFAR_CALIB} --schemes exp,auto,codebook --bits 1-4` },
+  },
+  {
+    name: 'SqueezeNet 1.1, ImageNet, 800 images',
+    targets: { 4: 0.7, 3: 2, 2: 8 },
+    sweeps: { squeezenet: `${SQUEEZENET} ${CALIB200} --schemes exp,auto,codebook --bits 2-4` },
+  },
+  {
+    name: 'MobileNetV2, ImageNet, 800 images',
+    targets: { 4: 1, 3: 3, 2: 12 },
+    sweeps: {
+      mobilenetv2: `${MOBILENET} ${CALIB200} --schemes exp,codebook --bits 2-4`,
+      'mobilenetv2-5bit': `${MOBILENET} ${CALIB200} --schemes exp --bits 5`,
+    },
+  },
+];
+
+/** Each repair and method on its own, `exp`; one table a network. */
+export const ABLATIONS = [
+  {
+    name: 'ResNet-20, CIFAR-10, 10,000 images, `exp` a channel',
+    bits: [2, 3, 4],
+    rows: {
+      'nearest levels': '',
+      'nearest levels, bias from BatchNormalization (no images)': '--repair bias',
+      'nearest levels, bias': `${CIFAR_CALIB} --method rtn --repair bias`,
+      'nearest levels, scale': `${CIFAR_CALIB} --method rtn --repair scale`,
+      'nearest levels, batch-norm': `${CIFAR_CALIB} --method rtn --repair batch-norm`,
+      'gptq alone': `${CIFAR_CALIB} --repair none`,
+      'gptq, bias (the default)': `${CIFAR_CALIB}`,
+      'gptq, scale': `${CIFAR_CALIB} --repair scale`,
+      'gptq, batch-norm': `${CIFAR_CALIB} --repair batch-norm`,
+    },
+    command: `${RESNET20} --schemes exp --bits 2-4`,
+    prefix: 'resnet20',
+  },
+  {
+    name: 'ResNet-20, CIFAR-10, 10,000 images, `exp`, a codebook a layer',
+    bits: [2, 3, 4],
+    rows: {
+      'nearest levels': '-g tensor',
+      'nearest levels, equalize (no images)': '-g tensor --repair equalize',
+      'nearest levels, equalize and bias (no images)': '-g tensor --repair equalize,bias',
+      'gptq, bias': `-g tensor ${CIFAR_CALIB}`,
+      'gptq, equalize and bias': `-g tensor ${CIFAR_CALIB} --repair equalize,bias`,
+    },
+    command: `${RESNET20} --schemes exp --bits 2-4`,
+    prefix: 'resnet20-tensor',
+  },
+];
+
+/** Weights and activations of few bits. */
+export const ACTIVATIONS = {
+  name: 'ResNet-20, CIFAR-10, 10,000 images, `exp` a channel, inputs of layers rounded (the first layer keeps 8 bits)',
+  widths: [4, 2, 1],
+  activations: [null, 8, 4, 2, 1],
+  sweep: 'resnet20-activations',
+  command: `${RESNET20} ${CIFAR_CALIB} --calib-samples 512 --schemes exp --bits 1,2,4 --act-bits float,8,4,2,1`,
+};
+
+/** Losses of top-1 that the literature reports for its best calibrated methods, weights alone, by network and bits. */
+export const LITERATURE = {
+  'ResNet-18, ImageNet': { 4: '0.20 (OBQ)', 3: '1.07 (OBQ)', 2: '5.06 (BRECQ)' },
+  'ResNet-50, ImageNet': { 4: '0.25 (BRECQ)', 3: '0.81 (BRECQ)', 2: '3.72 (BRECQ)' },
+  'MobileNetV2, ImageNet': { 4: '0.83 (BRECQ)', 3: '2.99 (BRECQ)', 2: '12.82 (BRECQ)' },
+};
