@@ -57,8 +57,8 @@ export interface AllocationTask {
   readonly recorded: PackOptions;
   /** Discretizes the network as an allocation says, by the method and with the repairs that were asked for. */
   discretize(allocation: Allocation): Promise<DiscretizedModel>;
-  /** The same with as little work as possible; undefined where that adds nothing to a file but codes and levels. */
-  readonly draft: ((allocation: Allocation) => Promise<DiscretizedModel>) | undefined;
+  /** Bytes of a file that allocations do not see: what repairs and rounded activations add. */
+  readonly added: number;
   /** What --max-drop is measured on. */
   readonly meter: {
     readonly float: () => Promise<string | Model>;
@@ -89,24 +89,35 @@ export async function discretizeFor(
   return { done, reached: { ...reached, measure, images, candidates } };
 }
 
-/** The candidates of every layer: widths as given, else near what the goal leaves for a weight. */
+/**
+ * The candidates of every layer: widths as given, else near what the goal leaves for a weight.
+ * @param added bytes of the file that allocations do not see
+ */
 export function candidatesFor(
   goal: Goal,
   model: Model,
   range: Omit<PointRange, 'bits'>,
   bits: readonly number[] | undefined,
+  added: number,
 ): { candidates: Candidate[]; left: string[] } {
-  return candidatesOf({ ...range, bits: bits ?? widthsFor(goal, model) });
+  return candidatesOf({ ...range, bits: bits ?? widthsFor(goal, model, added) });
 }
 
-function widthsFor({ option, limit }: Goal, model: Model): readonly number[] {
+function widthsFor({ option, limit }: Goal, model: Model, added: number): readonly number[] {
   if (option === 'max-drop') return DROP_WIDTHS;
-  if (option === 'target-bits') return widthsAround(limit);
   const { chosen } = planWeights(model);
+  const weights = Math.max(
+    1,
+    chosen.reduce((sum, { count }) => sum + count, 0),
+  );
   const sources = new Map(chosen.map(({ chain, source }) => [source, chain.initializer.byteLength]));
   const beside = packedSize(model).total - [...sources.values()].reduce((sum, bytes) => sum + bytes, 0);
-  const weights = chosen.reduce((sum, { count }) => sum + count, 0);
-  return widthsAround(Math.min(8, Math.max(1, (8 * (limit - beside)) / Math.max(1, weights))));
+  const left = option === 'target-bits' ? limit : (8 * (limit - beside - added)) / weights;
+  const most = Math.min(8, Math.max(1, left));
+  // Levels weigh in small layers: two a channel, or one table of a codebook, of 32 bits each.
+  const levels = chosen.reduce((sum, { rows }) => sum + 32 * Math.min(2 * rows, 2 ** Math.floor(most)), 0);
+  const least = Math.max(1, most - levels / weights);
+  return [...new Set([...widthsAround(least), ...widthsAround(most)])].toSorted((a, b) => a - b);
 }
 
 interface Found {
@@ -127,16 +138,12 @@ async function forBits(task: AllocationTask, table: SensitivityTable): Promise<F
   return { allocation, done, value: allocation.bitsPerWeight, met: allocation.met };
 }
 
-/** Repairs and rounded activations add to the file, which an allocation does not see: what they add comes off its budget. */
 async function forSize(task: AllocationTask, table: SensitivityTable): Promise<Found> {
-  const { model, recorded, draft } = task;
+  const { model, recorded } = task;
   const { limit } = task.goal;
-  const sized = (added: number) => allocateToSize(model, table, Math.max(0, limit - added), recorded);
-  const first = sized(0);
-  let added =
-    draft === undefined ? 0 : packedSize((await draft(first)).model, recorded).total - first.packed.total;
+  let { added } = task;
   for (;;) {
-    const allocation = sized(added);
+    const allocation = allocateToSize(model, table, Math.max(0, limit - added), recorded);
     const done = await task.discretize(allocation);
     const value = packedSize(done.model, recorded).total;
     // Without `met` it is the smallest choice: nothing is left to save.

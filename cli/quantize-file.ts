@@ -11,8 +11,10 @@ import {
   notConverted,
   openCalibration,
   openDataset,
+  packedSize,
   type QuantizedTensor,
   type QuantizeSettings,
+  quantize,
   recordedOptions,
   type ScoreResult,
   score,
@@ -194,13 +196,13 @@ class FileMaker {
     const { path, model, data, options } = this.#material;
     const images = this.#material.images!;
     const { include, exclude, kernels, quiet = false, scoreOutput: output } = options;
-    const { candidates, left } = candidatesOf(goal, model, options);
+    const added = goal.option === 'target-size' ? await this.#added(recorded) : 0;
+    const { candidates, left } = candidatesOf(goal, model, options, added);
     if (!quiet) for (const note of left) process.stderr.write(`left out: ${note}\n`);
     const { limit, ...scoring } = evaluateOptions(options);
     return {
-      ...{ goal, model, images, candidates, include, exclude, output, kernels, quiet, recorded },
+      ...{ goal, model, images, candidates, include, exclude, output, kernels, quiet, recorded, added },
       discretize: ({ common, perLayer }) => this.#discretize({ ...common, perLayer }),
-      draft: this.#addsToFile() ? (allocation) => this.#draft(allocation) : undefined,
       meter: {
         float: () => modelSource(path, options),
         data: data ?? someOf(await openDataset(options.calib!), images.count),
@@ -209,21 +211,20 @@ class FileMaker {
     };
   }
 
-  /** Whether there may be more in the file than codes and levels in place of weights. */
-  #addsToFile(): boolean {
-    return this.#activations.actBits !== undefined || this.#way.repairs.some((name) => name !== 'equalize');
-  }
-
-  /** A network of the same parts, by rounding and with the fewest images. */
-  async #draft({ common, perLayer }: Allocation): Promise<DiscretizedModel> {
+  /**
+   * Bytes that repairs and rounded activations add to the file: of a network of the same parts, by rounding, with the fewest
+   * images.
+   */
+  async #added(recorded: AllocationTask['recorded']): Promise<number> {
     const { model, images, options } = this.#material;
+    const { repairs } = this.#way;
+    if (this.#activations.actBits === undefined && repairs.every((name) => name === 'equalize')) return 0;
     const { include, exclude, preprocess, scoreOutput: output, kernels } = options;
     const few = await openCalibration(model, options.calib!, { preprocess, output, samples: images!.batch });
-    const { repairs } = this.#way;
-    const settings = { ...common, perLayer, method: 'rtn', repairs, ...this.#activations } as const;
-    return interruptible((signal) =>
-      discretize(model, { ...settings, include, exclude, kernels }, few, { signal }),
-    );
+    const plain = { scheme: 'linear', bits: 4, include, exclude };
+    const whole = { ...plain, method: 'rtn', repairs, ...this.#activations, kernels } as const;
+    const draft = await interruptible((signal) => discretize(model, whole, few, { signal }));
+    return packedSize(draft.model, recorded).total - packedSize(quantize(model, plain).model, recorded).total;
   }
 
   async #score(packed: Model, data: Dataset): Promise<ScoreResult> {
@@ -247,10 +248,11 @@ export function candidatesOf(
   goal: Goal,
   model: Model,
   options: QuantizeCommandOptions,
+  added = 0,
 ): ReturnType<typeof candidatesFor> {
   const { schemes = ['auto'], granularity, fit, levels, zero = false, bases, bits } = options;
   const range = { schemes, granularities: granularity, fits: [fit], levels: [levels], zero: [zero], bases };
-  return candidatesFor(goal, model, range, bits);
+  return candidatesFor(goal, model, range, bits, added);
 }
 
 /** So many samples from all over a dataset, without their labels: those that are calibrated with. */

@@ -48,7 +48,7 @@ export function runCommand(): Command {
 Examples:
   $ bnn-quantize run model.bnnq --input x.npy -o y.npy
   $ bnn-quantize run model.bnnq --input x.npy
-  $ bnn-quantize run model.onnx -i image=x.npy -i size=s.npy -o boxes=b.npy -o scores=c.npy`,
+  $ bnn-quantize run model.onnx -i image=x.npy -i size=s.npy -o boxes=b.npy`,
     )
     .action(runModel);
 }

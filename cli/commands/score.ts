@@ -36,8 +36,9 @@ export function scoreCommand(): Command {
       `
 Examples:
   $ bnn-quantize score model.onnx --data cifar10:test_batch.bin
-  $ bnn-quantize score model.exp3.bnnq --data imagefolder:val --preprocess torch --limit 1000
-  $ bnn-quantize score model.exp3.bnnq --data npz:val.npz --against model.onnx --max-drop 1 --json`,
+  $ bnn-quantize score model.exp3.bnnq --data imagefolder:val --limit 1000
+  $ bnn-quantize score model.exp3.bnnq --data npz:val.npz \\
+      --against model.onnx --max-drop 1 --json`,
     )
     .action(async (model: string, options: ScoreCommandOptions) => {
       process.exitCode = await runScore(model, options);

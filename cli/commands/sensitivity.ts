@@ -101,9 +101,9 @@ Schemes:
 ${schemeHelp()}
 
 Examples:
-  $ bnn-quantize sensitivity model.onnx --calib imagefolder:train --preprocess torch
-  $ bnn-quantize sensitivity model.onnx --calib npz:calib.npz --schemes linear,exp,ternary \\
-      --bits 1-6 -o sensitivity.html`,
+  $ bnn-quantize sensitivity model.onnx --calib imagefolder:train
+  $ bnn-quantize sensitivity model.onnx --calib npz:calib.npz \\
+      --schemes linear,exp,ternary --bits 1-6 -o sensitivity.html`,
     )
     .action(async (path: string, options: SensitivityCommandOptions) => {
       process.exitCode = await runSensitivity(path, options);

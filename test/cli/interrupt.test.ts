@@ -1,8 +1,8 @@
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bnnq, shell } from './run-cli.ts';
-import { tinyFolder } from './tiny-model.ts';
+import { tinyFolder, tinyImages } from './tiny-model.ts';
 
 const SWEEP = [
   'sweep',
@@ -50,8 +50,11 @@ describe('an interrupted sweep', () => {
   );
 
   it('leaves no file of quantize when it comes while scoring', async () => {
+    const { images, labels } = tinyImages(20_000);
+    writeFileSync(join(cwd, 'many.idx'), images);
+    writeFileSync(join(cwd, 'answers.idx'), labels);
     const line =
-      '$BNNQ model.onnx --data idx:images.idx,labels.idx --kernels reference --threads 1 & pid=$!; sleep 1; kill -INT $pid; wait $pid';
+      '$BNNQ model.onnx --data idx:many.idx,answers.idx --kernels reference --threads 1 & pid=$!; sleep 1; kill -INT $pid; wait $pid';
     const { code, stdout } = await shell(line, { cwd });
     expect([code, stdout]).toEqual([130, '']);
     expect(readdirSync(cwd).filter((name) => name.endsWith('.bnnq'))).toEqual([]);

@@ -27,6 +27,27 @@ describe('candidatesOf', () => {
     ]);
   });
 
+  it('takes those that a scheme stands for in its place, each once', () => {
+    const { candidates } = candidatesOf({ schemes: ['auto', 'exp'], bits: [2, 4] });
+    const names = candidates.map(({ scheme, bits, granularity, zero }) =>
+      [
+        `${scheme}${bits}`,
+        ...(granularity === 'channel' ? [] : [granularity]),
+        ...(zero ? ['zero'] : []),
+      ].join(' '),
+    );
+    expect(names).toEqual([
+      'exp2',
+      'linear2',
+      'ternary2',
+      'codebook2 tensor',
+      'exp4',
+      'linear4',
+      'exp4 zero',
+      'codebook4 tensor',
+    ]);
+  });
+
   it('refuses unknown schemes', () => {
     expect(() => candidatesOf({ schemes: ['cubic'], bits: [3] })).toThrow(/expected .* got "cubic"/);
   });
