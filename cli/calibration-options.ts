@@ -3,6 +3,8 @@ import {
   ACTIVATION_RANGES,
   type ActivationRange,
   type CalibrationSource,
+  METHODS,
+  type Method,
   REPAIRS,
   type Repair,
 } from '../src/index.ts';
@@ -13,7 +15,7 @@ import { parseCount, parseList } from './options.ts';
 export interface CalibrationOptions {
   readonly calib?: string;
   readonly calibSamples?: number;
-  readonly method?: 'rtn' | 'gptq';
+  readonly method?: Method;
   readonly repair?: readonly Repair[];
   readonly actBits?: readonly (number | null)[];
   readonly actRange: ActivationRange;
@@ -42,8 +44,8 @@ export function withCalibrationOptions(command: Command): Command {
     .addOption(
       new Option(
         '--method <name>',
-        'rtn: every weight to its nearest level; gptq: the errors of a layer make up for each other, which is the default with --calib',
-      ).choices(['rtn', 'gptq']),
+        'rtn: every weight to its nearest level; weighted: levels fitted for what layers are fed; gptq: the errors of a layer make up for each other, which is the default with --calib',
+      ).choices([...METHODS]),
     )
     .addOption(
       new Option(
@@ -72,7 +74,7 @@ export function withCalibrationOptions(command: Command): Command {
 /** What the options mean, the defaults filled in. @throws usage for what needs images where there are none */
 export function calibrationOf(options: CalibrationOptions): {
   readonly calibration: CalibrationSource | undefined;
-  readonly method: 'rtn' | 'gptq';
+  readonly method: Method;
   readonly repairs: readonly Repair[];
   readonly actBits: readonly (number | null)[];
 } {

@@ -7,6 +7,7 @@ import {
   type DiscretizedModel,
   discretize,
   LayerStore,
+  type Method,
   type Model,
   notConverted,
   openCalibration,
@@ -101,7 +102,7 @@ class FileMaker {
   readonly #target: Target;
   readonly #spool: CodeSpool;
   readonly #way: {
-    readonly method: 'rtn' | 'gptq';
+    readonly method: Method;
     readonly repairs: ReturnType<typeof calibrationOf>['repairs'];
   };
   readonly #activations: {

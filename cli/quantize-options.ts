@@ -7,7 +7,7 @@ import { collect } from './options.ts';
 export interface FitChoices {
   readonly fit: 'correlation' | 'max-range';
   readonly levels: 'geometric' | 'cells';
-  readonly bases: 'joint' | 'greedy';
+  readonly bases: 'joint' | 'greedy' | 'centred';
   readonly zero?: boolean;
   readonly include?: string[];
   readonly exclude?: string[];
@@ -27,8 +27,8 @@ export function withFitOptions(command: Command): Command {
         .default('geometric'),
     )
     .addOption(
-      new Option('--bases <rule>', 'of binary: found together, or one after the other')
-        .choices(['joint', 'greedy'])
+      new Option('--bases <rule>', 'of binary: found together, one after the other, or one around the mean')
+        .choices(['joint', 'greedy', 'centred'])
         .default('joint'),
     )
     .option('--zero', 'a level at zero, for linear, exp and pot (default: none; it helps from 4 bits on)')

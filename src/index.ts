@@ -62,6 +62,7 @@ export {
   type CalibrationProgress,
   calibrateModel as calibrate,
   type LayerCalibration,
+  METHODS,
   type Method,
 } from './eval/calibration/calibrate.ts';
 export { LayerStore } from './eval/calibration/layer-store.ts';

@@ -12,6 +12,7 @@ import {
   type CalibrateHooks,
   type CalibrateSettings,
   calibrateModel,
+  METHODS,
 } from './calibration/calibrate.ts';
 
 /** Everything that can be asked of a discretization. */
@@ -33,13 +34,15 @@ export function settingsProblems(
   hasImages: boolean,
 ): string[] {
   const problems: string[] = [];
+  if (method !== undefined && !METHODS.includes(method))
+    problems.push(`method: expected ${METHODS.join(', ')}, got ${method}`);
   const unknown = repairs.filter((repair) => !REPAIRS.includes(repair));
   if (unknown.length > 0) problems.push(`repair: expected ${REPAIRS.join(', ')}, got ${unknown.join(', ')}`);
   if (repairs.includes('batch-norm') && repairs.includes('scale'))
     problems.push('repair: batch-norm and scale both set the scale of a layer, take one of them');
   if (hasImages) return problems;
   const needs = (what: string): string => `${what} needs calibration images`;
-  if (method === 'gptq') problems.push(needs('method gptq'));
+  if (method !== undefined && method !== 'rtn') problems.push(needs(`method ${method}`));
   if (actBits !== undefined) problems.push(needs('rounding of activations'));
   for (const repair of NEED_IMAGES) if (repairs.includes(repair)) problems.push(needs(`repair ${repair}`));
   return problems;

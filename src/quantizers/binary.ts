@@ -11,18 +11,29 @@ import type { FittedTable, Scheme } from './scheme.ts';
  */
 export const binary: Scheme = {
   name: 'binary',
-  summary: 'sums of k bases ±α_i, found together; --bases greedy: one after the other',
+  summary:
+    'sums of k bases ±α_i, found together; --bases greedy: one after the other; centred: one, around the mean',
   bits: { from: 1, to: 8 },
   fits: ['correlation'],
   choices: ['bases'],
-  rule: () => 'bases',
+  problems: ({ bits, bases }) =>
+    bases === 'centred' && bits !== 1 ? ['binary with bases "centred" has one bit'] : [],
+  rule: ({ bases }) => (bases === 'centred' ? 'affine' : 'bases'),
   fit(values, { bits, bases }) {
+    if (bases === 'centred') return { params: centredBasis(values.values) };
     const moments = values.magnitudes();
     if (bases === 'greedy') return greedyTable(greedyBases(moments, bits));
     const others = bits > 1 && bits <= MOST_BITS_FROM_STEPS ? [stepBases(moments, bits)] : [];
     return { params: finite(jointBases(moments, bits, others)) };
   },
 };
+
+/** Δ and z of the levels −z·Δ and (1 − z)·Δ: m − α and m + α, m the mean and α the mean distance from it. */
+function centredBasis(values: Float32Array): number[] {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const size = values.reduce((sum, value) => sum + Math.abs(value - mean), 0) / values.length;
+  return size > 0 ? [2 * size, 0.5 - mean / (2 * size)] : [mean, -1];
+}
 
 /** Widths up to which equal steps are a start, too, so that binary is not worse than linear; above, they cost more than all the rest. */
 const MOST_BITS_FROM_STEPS = 4;

@@ -26,7 +26,7 @@ export type QuantizeSettings = Pick<QuantizeOptions, 'scheme' | 'bits'> & {
 
 const FITS: readonly Fit[] = ['correlation', 'max-range'];
 const LEVEL_KINDS: readonly LevelKind[] = ['geometric', 'cells'];
-const BASES_KINDS: readonly BasesKind[] = ['joint', 'greedy'];
+const BASES_KINDS: readonly BasesKind[] = ['joint', 'greedy', 'centred'];
 
 /** Most bits of a code; a code is a byte. */
 const MOST_BITS = 8;

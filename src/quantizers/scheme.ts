@@ -8,8 +8,11 @@ export type Fit = 'correlation' | 'max-range';
 /** How the levels of `exp` come about: a·q^j, or the means of the cells max·q^j. */
 export type LevelKind = 'geometric' | 'cells';
 
-/** How the bases of `binary` are found: one after the other, or together. */
-export type BasesKind = 'greedy' | 'joint';
+/**
+ * How the bases of `binary` are found: one after the other, or together; or one basis around the mean of its weights, m ± α,
+ * which IR-Net (Qin and others 2020) takes off before the sign.
+ */
+export type BasesKind = 'greedy' | 'joint' | 'centred';
 
 /** What a fit is asked for; a scheme looks at the choices that it declares. */
 export interface FitOptions {

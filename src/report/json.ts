@@ -1,5 +1,11 @@
 import type { Report } from '../eval/types.ts';
 
+/** Of a point. */
+const SETTINGS: readonly string[] = [
+  ...['scheme', 'bits', 'granularity', 'method', 'repairs', 'actBits', 'actRange'],
+  ...['fit', 'levels', 'zero', 'bases'],
+];
+
 /** Keys in the order in which they are written, by the name of the object that they belong to. */
 const ORDER: Readonly<Record<string, readonly string[]>> = {
   report: [
@@ -10,6 +16,7 @@ const ORDER: Readonly<Record<string, readonly string[]>> = {
     'machine',
     'model',
     'dataset',
+    'calibration',
     'float',
     'points',
     'failures',
@@ -19,10 +26,11 @@ const ORDER: Readonly<Record<string, readonly string[]>> = {
   model: ['file', 'sha256', 'byteLength', 'format', 'parameters', 'quantizedWeights', 'skipped'],
   skipped: ['name', 'reason'],
   dataset: ['spec', 'count', 'fingerprint', 'labelled', 'classes', 'preprocess'],
+  calibration: ['spec', 'count', 'fingerprint', 'seed'],
   preprocess: ['preset', 'resize', 'crop', 'size', 'channelOrder', 'scale', 'mean', 'std', 'labelOffset'],
   float: ['count', 'top1', 'top5', 'top1Interval', 'top5Interval', 'seconds'],
   points: [
-    ...['scheme', 'bits', 'granularity', 'method', 'fit', 'levels', 'zero', 'bases'],
+    ...SETTINGS,
     ...[
       'count',
       'top1',
@@ -36,9 +44,9 @@ const ORDER: Readonly<Record<string, readonly string[]>> = {
     ],
     ...['correlation', 'packedBytes', 'packed', 'bitsPerWeight', 'seconds', 'layers'],
   ],
-  failures: ['scheme', 'bits', 'granularity', 'method', 'fit', 'levels', 'zero', 'bases', 'message'],
+  failures: [...SETTINGS, 'message'],
   packed: ['codes', 'levels', 'other', 'graph', 'header'],
-  layers: ['name', 'scheme', 'bits', 'granularity', 'count', 'correlation', 'mse'],
+  layers: ['name', 'scheme', 'bits', 'granularity', 'count', 'correlation', 'mse', 'lossRatio', 'notes'],
 };
 
 /**

@@ -45,8 +45,15 @@ import { Positions } from './positions.ts';
 import { residualAim } from './residual-aim.ts';
 import { lastCut, valueSizes } from './value-sizes.ts';
 
-/** How weights are rounded: each to its nearest level, or so that the errors of a layer make up for each other. */
-export type Method = 'rtn' | 'gptq';
+/**
+ * How weights are rounded: each to its nearest level (`rtn`), with levels fitted under the second moments of the inputs as
+ * weights (`weighted`: the diagonal of the Hessian), or so that the errors of a layer make up for each other (`gptq`).
+ */
+export type Method = 'rtn' | 'weighted' | 'gptq';
+
+export const METHODS: readonly Method[] = ['rtn', 'weighted', 'gptq'];
+
+const WEIGHTED: Partial<SolveOptions> = { isDiagonal: true, correction: 0, scales: [1] };
 
 export interface CalibrateSettings extends ModelSettings {
   readonly method?: Method | undefined;
@@ -259,7 +266,7 @@ class Calibration {
   ): Promise<FinishedLayer | string> {
     const { name } = planned;
     const { solve: asked, method = 'gptq' } = this.#settings;
-    const solve = { ...SOLVE_DEFAULTS, ...asked };
+    const solve = { ...SOLVE_DEFAULTS, ...asked, ...(method === 'weighted' && WEIGHTED) };
     const found = layerSite(this.#coded.model, planned, this.#kernels);
     const seen = typeof found === 'string' ? undefined : await this.#moments(found, planned, sizes, held);
     const site = seen === undefined || areFinite(seen) ? found : NOT_FINITE;

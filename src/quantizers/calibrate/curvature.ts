@@ -22,10 +22,17 @@ const MOST_DAMPING = 100;
 /**
  * The curvature of a block of columns; undefined where no input varies (or moments are not finite), so that every rounding is
  * as good as any.
+ * @param isDiagonal whether inputs count as independent of each other, so that each weight has a weight of its own and no more
  * @param damping part of the mean diagonal that is added to the diagonal; GPTQ takes 0.01
  */
-export function curvatureOf(block: Block, damping: number, algebra: LinearAlgebra): Curvature | undefined {
-  const { width: n, inputs } = block;
+export function curvatureOf(
+  block: Block,
+  damping: number,
+  algebra: LinearAlgebra,
+  isDiagonal = false,
+): Curvature | undefined {
+  const { width: n } = block;
+  const inputs = isDiagonal ? diagonalOf(block.inputs, n) : block.inputs;
   let trace = 0;
   let deadColumns = 0;
   for (let i = 0; i < n; i++) {
@@ -63,6 +70,13 @@ export function isWhite({ width: n, inputs }: Block): boolean {
 
 /** What the rounding of sums may leave: those of a Gram are 2e-7 of Σ |a · b| off in the worst case. */
 const WHITE_TOLERANCE = 1e-6;
+
+/** The matrix with nothing but its diagonal. */
+function diagonalOf(matrix: Float64Array, n: number): Float64Array {
+  const result = new Float64Array(n * n);
+  for (let i = 0; i < n * n; i += n + 1) result[i] = matrix[i]!;
+  return result;
+}
 
 function permuted(matrix: Float64Array, n: number, order: Uint32Array): Float64Array {
   const result = new Float64Array(n * n);

@@ -17,6 +17,8 @@ export interface SolveOptions {
   readonly damping: number;
   /** Part of the way from the trained weights to those that make up for what earlier layers have lost, 0 to 1. */
   readonly correction: number;
+  /** Whether inputs count as independent: nearest levels, fitted with the second moments of the inputs as weights. */
+  readonly isDiagonal: boolean;
   /** Times that levels are fitted to the codes, and the codes to the levels. */
   readonly refits: number;
   /** Scales of the fitted levels that are tried. */
@@ -30,6 +32,7 @@ export interface SolveOptions {
 export const SOLVE_DEFAULTS: SolveOptions = {
   damping: 0.01,
   correction: 1,
+  isDiagonal: false,
   refits: 3,
   scales: [0.8, 0.9, 1, 1.1],
 };
@@ -82,7 +85,7 @@ export function solveWeight(
   let damping = 0;
   let deadColumns = 0;
   for (const block of blocksOf(moments)) {
-    const curvature = curvatureOf(block, solve.damping, algebra);
+    const curvature = curvatureOf(block, solve.damping, algebra, solve.isDiagonal);
     if (curvature === undefined) {
       deadColumns += block.width;
       continue;
