@@ -196,17 +196,32 @@ class FileMaker {
   async #task(goal: Goal, recorded: AllocationTask['recorded']): Promise<AllocationTask> {
     const { path, model, data, options } = this.#material;
     const images = this.#material.images!;
-    const { include, exclude, kernels, quiet = false, scoreOutput: output } = options;
+    const { include, exclude, kernels, quiet = false, scoreOutput: output, preprocess } = options;
+    const calib = options.calib!;
     const added = goal.option === 'target-size' ? await this.#added(recorded) : 0;
     const { candidates, left } = candidatesOf(goal, model, options, added);
     if (!quiet) for (const note of left) process.stderr.write(`left out: ${note}\n`);
     const { limit, ...scoring } = evaluateOptions(options);
     return {
-      ...{ goal, model, images, candidates, include, exclude, output, kernels, quiet, recorded, added },
+      ...{
+        goal,
+        model,
+        images,
+        candidates,
+        include,
+        exclude,
+        output,
+        preprocess,
+        calib,
+        kernels,
+        quiet,
+        recorded,
+        added,
+      },
       discretize: ({ common, perLayer }) => this.#discretize({ ...common, perLayer }),
       meter: {
         float: () => modelSource(path, options),
-        data: data ?? someOf(await openDataset(options.calib!), images.count),
+        data: data ?? someOf(await openDataset(calib), images.count),
         options: data === undefined || limit === undefined ? scoring : { ...scoring, limit },
       },
     };

@@ -195,13 +195,23 @@ function wrapped(names: readonly string[], width: number): string[] {
 
 /** What was chosen from, how near the goal the file comes, and what the layers' own losses promise. */
 function targetLines(reached: Reached): [name: string, value: string][] {
-  const { met, predictedLoss, measure, images, candidates } = reached;
+  const { met, predictedLoss, networkLoss, uniform, measure, images, candidates } = reached;
   const among = `${plural(candidates.length, 'candidate')} for each layer, measured on ${plural(images, 'image')}`;
   return [
     ['chosen from', among],
     ['predicted', `${lossText(predictedLoss)}, losses of layers summed (${measureName(measure)})`],
+    ...(networkLoss === null ? [] : [['measured', measuredText(networkLoss, uniform)] as [string, string]]),
     ['target', `${met ? 'met' : 'NOT met'}: ${goalText(reached)}`],
   ];
+}
+
+/** The loss of the whole network, where the sum is too large to tell it. */
+function measuredText(networkLoss: number, uniform: Candidate | null): string {
+  const best =
+    uniform === null
+      ? 'less than with one setting for all'
+      : `least with one for all, ${candidateName(uniform)}`;
+  return `${lossText(networkLoss)} for the whole network, ${best}`;
 }
 
 /** What stderr says about a goal that is not met; empty where it is. */
