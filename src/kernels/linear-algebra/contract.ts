@@ -56,6 +56,25 @@ export interface LinearAlgebra {
     options: DescentOptions,
   ): Descent;
 
+  /**
+   * C −= A·B in place, for C [m, p], A [m, n] and B [n, p]: each element takes the products one after the other in ascending
+   * order, each rounded.
+   */
+  subtractProduct(c: Float64Array, a: Float64Array, b: Float64Array, m: number, n: number, p: number): void;
+
+  /**
+   * Sums H over pairs of columns by their codes. For every row,
+   *
+   *     T_cd += Σ H_ij over all i, j with code_i = c, code_j = d
+   *
+   * The order: for each column k let S_ck be the sum of H_jk over the j > k of code c, from +0 in ascending j. Then in ascending
+   * k, with d the code of k, T_dd takes H_kk, and for each c first T_cd takes S_ck, then T_dc.
+   *
+   * @param hessian H [n, n], symmetric, only its lower triangle is read; column 0 of the rows is its column `from`
+   * @param sums T, [rows, size, size], or [size, size] to which all rows are added in turn
+   */
+  addLevelSums(rows: CodedRows, hessian: Float64Array, n: number, from: number, sums: Float64Array): void;
+
   /** Frees what the set holds, its `Gram`s included. */
   dispose(): void;
 }
@@ -100,6 +119,16 @@ export interface LevelLists {
   readonly stride: number;
   /** The list of each column; list 0 where it is left out. */
   readonly listOf?: Uint32Array | undefined;
+}
+
+/** Rows of codes, one for each column. */
+export interface CodedRows {
+  readonly rows: number;
+  readonly columns: number;
+  /** [rows, columns], each below `size`. */
+  readonly codes: Uint8Array;
+  /** 1 to 256. */
+  readonly size: number;
 }
 
 export interface DescentOptions {

@@ -28,6 +28,26 @@ export function subtractProducts(
   }
 }
 
+/**
+ * c −= a · b for a [rows, n] and b [n, columns], block by block.
+ * @param panels scratch, 32 KiB
+ */
+export function subtractMatrixProduct(
+  c: usize, strideC: usize, rows: i32, columns: i32, a: usize, strideA: usize, b: usize, strideB: usize, n: i32,
+  panels: usize,
+): void {
+  for (let at = 0; at < n; at += BLOCK) {
+    const k = min(BLOCK, n - at);
+    for (let column = 0; column < columns; column += BLOCK) {
+      const width = min(BLOCK, columns - column);
+      packColumns(b + <usize>at * strideB + ((<usize>column) << 3), strideB, width, k, panels);
+      subtractProducts(
+        c + ((<usize>column) << 3), strideC, rows, width, a + ((<usize>at) << 3), strideA, panels, k,
+      );
+    }
+  }
+}
+
 /** Lays columns [from, from + columns) of `k` rows out in panels. The source is padded with zeros. */
 export function packColumns(source: usize, stride: usize, columns: i32, k: i32, out: usize): void {
   for (let column = 0; column < columns; column += 4) {

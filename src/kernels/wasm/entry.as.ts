@@ -9,7 +9,9 @@ export { padPlanes } from '../gemm/pad.as.ts';
 export { finishVector, multiplyVector } from '../linear/multiply-vector.as.ts';
 export { cholesky, substitute } from '../linear-algebra/cholesky/cholesky.as.ts';
 export { addProducts } from '../linear-algebra/gram/gram.as.ts';
+export { addLevelSums } from '../linear-algebra/level-sums/level-sums.as.ts';
 export { descendRows, roundRows } from '../linear-algebra/rounding/rounding.as.ts';
+export { subtractMatrixProduct } from '../linear-algebra/subtract.as.ts';
 export { divideByCounts, maxPool } from '../pool/pool.as.ts';
 export { softmax } from '../softmax/softmax.as.ts';
 

@@ -25,7 +25,9 @@ type WasmFunction =
   | 'cholesky'
   | 'substitute'
   | 'roundRows'
-  | 'descendRows';
+  | 'descendRows'
+  | 'subtractMatrixProduct'
+  | 'addLevelSums';
 
 let bytes: Uint8Array | undefined;
 let compiled: object | undefined;

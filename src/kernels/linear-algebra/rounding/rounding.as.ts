@@ -1,5 +1,5 @@
 /* GPTQ and coordinate descent over rows; the definitions are in reference.ts and contract.ts. */
-import { BLOCK, packColumns, subtractProducts } from '../subtract.as.ts';
+import { BLOCK, packColumns, subtractMatrixProduct, subtractProducts } from '../subtract.as.ts';
 
 /**
  * Rounds `rows` rows, a block of columns at a time: inside the block column by column, then the products of all its errors
@@ -90,16 +90,7 @@ export function descendRows(
       store<f64>(v + from + j, load<f64>(w + from + j) - load<f64>(v + from + j));
     }
   }
-  for (let at = 0; at < n; at += BLOCK) {
-    const width = min(BLOCK, n - at);
-    for (let column = 0; column < n; column += BLOCK) {
-      const columns = min(BLOCK, n - column);
-      packColumns(hessian + <usize>at * strideH + ((<usize>column) << 3), strideH, columns, width, panels);
-      subtractProducts(
-        g + ((<usize>column) << 3), stride, rows, columns, v + ((<usize>at) << 3), stride, panels, width,
-      );
-    }
-  }
+  subtractMatrixProduct(g, stride, rows, n, v, stride, hessian, strideH, n, panels);
   let changes = 0;
   for (let row = 0; row < rows; row++) {
     const from = <usize>row * stride;
