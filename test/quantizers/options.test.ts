@@ -42,12 +42,12 @@ describe('options of a discretization', () => {
     });
     expect(message.split('\n')).toEqual([
       '7 problems:',
-      '  scheme: expected binary, linear, exp, ternary, pot, codebook, got "expo"',
+      '  scheme: expected binary, linear, exp, ternary, pot, codebook, auto, got "expo"',
       '  bits: expected a whole number from 1 to 8, got 12',
       '  granularity: expected tensor, channel or group:N with N from 1 on, got "group:0"',
       '  fit: expected correlation or max-range, got "best"',
       '  levels: expected geometric or cells, got "free"',
-      '  bases: expected joint or greedy, got "all"',
+      '  bases: expected joint or greedy or centred, got "all"',
       '  zero: expected true or false, got yes',
     ]);
   });
@@ -111,8 +111,8 @@ describe('options of a discretization', () => {
 
   it('parses the names of schemes', () => {
     for (const name of SCHEME_NAMES) expect(parseScheme(name).name).toBe(name);
-    expect(() => parseScheme('auto')).toThrow(
-      'scheme: expected binary, linear, exp, ternary, pot, codebook, got "auto"',
+    expect(() => parseScheme('best')).toThrow(
+      'scheme: expected binary, linear, exp, ternary, pot, codebook, auto, got "best"',
     );
   });
 });

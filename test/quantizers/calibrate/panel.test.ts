@@ -56,6 +56,7 @@ describe('the loss of a table as a function of its levels', () => {
     ['one a column', 20, 1],
   ])('%s: changes as the loss of the panel does when levels move and codes stay', (_, perRow, groupSize) => {
     const { panel, tables, hessian } = panelOf(perRow, groupSize);
+    const move0 = 0;
     for (let r = 0; r < ROWS; r++)
       for (let t = perRow * (2 + r); t < Math.max(1, perRow * (3 + r)); t++) {
         const loss = emptyLevelLoss(4);
