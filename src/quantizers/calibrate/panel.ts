@@ -1,6 +1,6 @@
 import type { LinearAlgebra } from '../../kernels/linear-algebra/contract.ts';
 import type { Curvature } from './curvature.ts';
-import { addMultiple, rowsTimesMatrix } from './products.ts';
+import { rowsTimesMatrix } from './products.ts';
 import type { LevelLoss } from './refit.ts';
 import type { TableSet } from './table-set.ts';
 
@@ -84,64 +84,65 @@ export class Panel {
   }
 
   /**
-   * Adds what a row contributes to the loss of a table as a function of its levels: T sums H over pairs of columns by their
-   * codes, and b what pulls at them.
+   * Adds what the rows contribute to the losses of their tables as functions of the levels: T sums H over pairs of columns by
+   * their codes, and b what pulls at them.
+   * @param losses one of each row, or one for all of them
+   * @param table number of the table among those of a row
    */
-  addLevelLoss({ codes, quadratic, linear }: LevelLoss, r: number, table: number, tables: TableSet): void {
-    const { width: n, places } = this;
-    const { hessian } = this.#curvature;
-    const { codeAt, size, grid } = tables;
-    const [begin, end] = this.#columnsOf(table, grid, r);
+  addLevelLosses(losses: LevelLoss, table: number, tables: TableSet): void {
+    const { rows, width: n, places } = this;
+    const { size, codeAt, grid } = tables;
+    const [begin, end] = this.#columnsOf(table, grid);
     const width = end - begin;
-    const own = Uint8Array.from(
-      { length: width },
-      (_, k) => codeAt[table * size + places[r * n + begin + k]!]!,
-    );
-    // By code of j, the sums of H[j, k] for k < j: the other half is the same.
-    const sums = Array.from({ length: codes }, () => new Float64Array(width));
-    for (let j = 0; j < width; j++) {
-      const line = (begin + j) * n + begin;
-      addMultiple(sums[own[j]!]!, 1, hessian.subarray(line, line + j));
+    if (width === 0) return;
+    const codes = new Uint8Array(rows * width);
+    for (let r = 0; r < rows; r++) {
+      const at = ((this.row + r) * grid.perRow + table) * size;
+      for (let k = 0; k < width; k++) codes[r * width + k] = codeAt[at + places[r * n + begin + k]!]!;
     }
-    const pull = this.#pullOf(r, begin, end, tables);
-    for (let k = 0; k < width; k++) {
-      const code = own[k]!;
-      quadratic[code * codes + code]! += hessian[(begin + k) * (n + 1)]!;
-      for (let c = 0; c < codes; c++) {
-        quadratic[c * codes + code]! += sums[c]![k]!;
-        quadratic[code * codes + c]! += sums[c]![k]!;
-      }
-      linear[code]! += pull[k]!;
-    }
+    const coded = { rows, columns: width, codes, size };
+    this.#algebra.addLevelSums(coded, this.#curvature.hessian, n, begin, losses.quadratic);
+    const pulls = this.#pullsOf(begin, end, tables);
+    const step = losses.linear.length === size ? 0 : size;
+    for (let r = 0, i = 0; r < rows; r++)
+      for (let k = 0; k < width; k++, i++) losses.linear[r * step + codes[i]!]! += pulls[i]!;
   }
 
-  /** H·(t − v) for columns from `begin` to `end`, where v are the levels of the others alone. */
-  #pullOf(r: number, begin: number, end: number, tables: TableSet): Float64Array {
-    const { width: n, places } = this;
+  /** H·(t − v) of all rows for columns from `begin` to `end`, where v are the levels of the others alone; [rows, end − begin]. */
+  #pullsOf(begin: number, end: number, tables: TableSet): Float64Array {
+    const { rows, width: n, places } = this;
     const { hessian } = this.#curvature;
-    this.#pulls ??= rowsTimesMatrix(this.targets, hessian, n);
-    const pull = this.#pulls.slice(r * n + begin, r * n + end);
-    for (let j = 0; j < n; j++) {
-      if (j >= begin && j < end) continue;
-      const list = tables.tableAt(this.row + r, this.from + j) * tables.size;
-      const level = tables.levels[list + places[r * n + j]!]!;
-      addMultiple(pull, -level, hessian.subarray(j * n + begin, j * n + end));
-    }
-    return pull;
+    this.#pulls ??= rowsTimesMatrix(this.targets, hessian, n, this.#algebra);
+    if (end - begin === n) return this.#pulls;
+    const width = end - begin;
+    const pulls = new Float64Array(rows * width);
+    for (let r = 0; r < rows; r++) pulls.set(this.#pulls.subarray(r * n + begin, r * n + end), r * width);
+    const { levels, stride, listOf } = tables.lists(this.row, rows, this.from, n);
+    const others = new Float64Array(rows * n);
+    for (let r = 0; r < rows; r++)
+      for (let j = 0; j < n; j++) {
+        if (j >= begin && j < end) continue;
+        const list = (stride * r + (listOf?.[j] ?? 0)) * tables.size;
+        others[r * n + j] = levels[list + places[r * n + j]!]!;
+      }
+    const lines = new Float64Array(n * width);
+    for (let j = 0; j < n; j++) lines.set(hessian.subarray(j * n + begin, j * n + end), j * width);
+    this.#algebra.subtractProduct(pulls, others, lines, rows, n, width);
+    return pulls;
   }
 
-  /** Columns of the panel that use the table, for a row. */
-  #columnsOf(table: number, grid: TableSet['grid'], r: number): [number, number] {
+  /** Columns of the panel that use a table, by its number among those of a row. */
+  #columnsOf(table: number, grid: TableSet['grid']): [number, number] {
     if (grid.perRow === 0) return [0, this.width];
-    const first = (table - (this.row + r) * grid.perRow) * grid.groupSize - this.from;
-    const begin = Math.max(0, first);
+    const first = table * grid.groupSize - this.from;
+    const begin = Math.min(this.width, Math.max(0, first));
     return [begin, Math.max(begin, Math.min(this.width, first + grid.groupSize))];
   }
 
   /** The same codes where tables have changed from `before` to `after`. */
   follow(r: number, table: number, before: { codeAt: Uint8Array }, after: TableSet): void {
     const { size, placeOf, grid } = after;
-    const [begin, end] = this.#columnsOf(table, grid, r);
+    const [begin, end] = this.#columnsOf(table - (this.row + r) * grid.perRow, grid);
     for (let j = begin; j < end; j++) {
       const i = r * this.width + j;
       this.places[i] = placeOf[table * size + before.codeAt[this.places[i]!]!]!;

@@ -10,8 +10,23 @@ export interface LevelLoss {
   readonly linear: Float64Array;
 }
 
-export function emptyLevelLoss(codes: number): LevelLoss {
-  return { codes, quadratic: new Float64Array(codes * codes), linear: new Float64Array(codes) };
+/** Zeros; with a count T is [count, codes, codes] and b [count, codes]. */
+export function emptyLevelLoss(codes: number, count = 1): LevelLoss {
+  return {
+    codes,
+    quadratic: new Float64Array(count * codes * codes),
+    linear: new Float64Array(count * codes),
+  };
+}
+
+/** One of several. */
+export function levelLossAt({ codes, quadratic, linear }: LevelLoss, index: number): LevelLoss {
+  const square = codes * codes;
+  return {
+    codes,
+    quadratic: quadratic.subarray(index * square, (index + 1) * square),
+    linear: linear.subarray(index * codes, (index + 1) * codes),
+  };
 }
 
 /** The loss at the levels, up to the constant. */

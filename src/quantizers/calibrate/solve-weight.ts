@@ -7,7 +7,7 @@ import { TableValues } from '../table-values.ts';
 import { curvatureOf, isWhite } from './curvature.ts';
 import { blocksOf, type LayerMoments } from './moments.ts';
 import { nearest, Panel } from './panel.ts';
-import { emptyLevelLoss, type LevelLoss, refitParams } from './refit.ts';
+import { emptyLevelLoss, type LevelLoss, levelLossAt, refitParams } from './refit.ts';
 import { TableSet } from './table-set.ts';
 import { targetsOf } from './targets.ts';
 
@@ -308,25 +308,30 @@ function refine(
 /** Fits the one table to the codes of all rows. */
 function refitShared(panels: readonly Panel[], tables: TableSet): void {
   const loss = emptyLevelLoss(tables.size);
-  for (const panel of panels) for (let r = 0; r < panel.rows; r++) panel.addLevelLoss(loss, r, 0, tables);
+  for (const panel of panels) panel.addLevelLosses(loss, 0, tables);
   replace(tables, 0, refitted(tables, 0, loss), (before) => {
     for (const panel of panels) for (let r = 0; r < panel.rows; r++) panel.follow(r, 0, before, tables);
   });
 }
 
-/** Fits the tables of each row to its codes, one after the other. Rows that lie in several panels are done with the first. */
+/**
+ * Fits the tables of each row to its codes, one after the other; rows do not meet. Rows that lie in several panels are done with
+ * the first.
+ */
 function refitRows(panels: readonly Panel[], first: Panel, tables: TableSet): void {
   const beside = panels.filter(({ row }) => row === first.row);
   if (beside[0] !== first) return;
   const { perRow } = tables.grid;
-  for (let r = 0; r < first.rows; r++)
-    for (let t = (first.row + r) * perRow; t < (first.row + r + 1) * perRow; t++) {
-      const loss = emptyLevelLoss(tables.size);
-      for (const panel of beside) panel.addLevelLoss(loss, r, t, tables);
-      replace(tables, t, refitted(tables, t, loss), (before) => {
+  for (let own = 0; own < perRow; own++) {
+    const losses = emptyLevelLoss(tables.size, first.rows);
+    for (const panel of beside) panel.addLevelLosses(losses, own, tables);
+    for (let r = 0; r < first.rows; r++) {
+      const t = (first.row + r) * perRow + own;
+      replace(tables, t, refitted(tables, t, levelLossAt(losses, r)), (before) => {
         for (const panel of beside) panel.follow(r, t, before, tables);
       });
     }
+  }
 }
 
 function refitted(tables: TableSet, table: number, loss: LevelLoss): Float32Array {

@@ -23,7 +23,7 @@ export function targetsOf(
   if (correction === 0 || moments.cross.length === 0) return weights;
   const { columns: n, rows, groups, inputs, cross } = moments;
   const count = rows / groups;
-  const given = rowsTimesMatrix(weights, inputs[group]!, n);
+  const given = rowsTimesMatrix(weights, inputs[group]!, n, algebra);
   const first = group * count * n;
   const missing = given.map((value, i) => cross[first + i]! - value);
   const factor = curvature.hessian.slice();

@@ -3,7 +3,7 @@ import { createLinearAlgebra } from '../../../src/kernels/linear-algebra/select.
 import { curvatureOf } from '../../../src/quantizers/calibrate/curvature.ts';
 import { nearest, Panel } from '../../../src/quantizers/calibrate/panel.ts';
 import { rowsTimesMatrix } from '../../../src/quantizers/calibrate/products.ts';
-import { emptyLevelLoss, levelLoss } from '../../../src/quantizers/calibrate/refit.ts';
+import { emptyLevelLoss, levelLoss, levelLossAt } from '../../../src/quantizers/calibrate/refit.ts';
 import { TableSet } from '../../../src/quantizers/calibrate/table-set.ts';
 import { randomDoubles, randomHessian } from '../../kernels/linear-algebra/support.ts';
 import { Random } from '../../kernels/support/random.ts';
@@ -56,24 +56,31 @@ describe('the loss of a table as a function of its levels', () => {
     ['one a column', 20, 1],
   ])('%s: changes as the loss of the panel does when levels move and codes stay', (_, perRow, groupSize) => {
     const { panel, tables, hessian } = panelOf(perRow, groupSize);
-    const move0 = 0;
-    for (let r = 0; r < ROWS; r++)
-      for (let t = perRow * (2 + r); t < Math.max(1, perRow * (3 + r)); t++) {
-        const loss = emptyLevelLoss(4);
-        panel.addLevelLoss(loss, r, t, tables);
+    const count = Math.max(1, perRow);
+    for (let own = 0; own < count; own++) {
+      const losses = emptyLevelLoss(4, perRow === 0 ? 1 : ROWS);
+      panel.addLevelLosses(losses, own, tables);
+      // The rows that a table serves.
+      const served = perRow === 0 ? [[0, 1, 2]] : [[0], [1], [2]];
+      for (const [i, rows] of served.entries()) {
+        const t = perRow * (2 + rows[0]!) + own;
+        const loss = levelLossAt(losses, i);
+        const total = (): number => rows.reduce((sum, r) => sum + lossOf(panel, tables, hessian, r), 0);
+        const change = (params: ArrayLike<number>): void => {
+          const codes = { codeAt: tables.codeAt.slice(t * 4, t * 4 + 4) };
+          tables.set(t, params);
+          for (const r of rows) panel.follow(r, t, codes, tables);
+        };
         const before = tables.paramsOf(t).slice();
-        const after = before.map((v, i) => Math.fround(v + 0.3 * (i - 1.3)));
-        const start = lossOf(panel, tables, hessian, r);
-        const codes = { codeAt: tables.codeAt.slice(t * 4, t * 4 + 4) };
+        const after = before.map((v, p) => Math.fround(v + 0.3 * (p - 1.3)));
+        const start = total();
         const move = levelLoss(loss, after) - levelLoss(loss, before);
-        tables.set(t, after);
-        panel.follow(r, t, codes, tables);
-        expect(lossOf(panel, tables, hessian, r) - start).toBeCloseTo(move, 9);
-        const moved = { codeAt: tables.codeAt.slice(t * 4, t * 4 + 4) };
-        tables.set(t, before);
-        panel.follow(r, t, moved, tables);
-        expect(lossOf(panel, tables, hessian, r)).toBeCloseTo(start, 12);
+        change(after);
+        expect(total() - start).toBeCloseTo(move, 9);
+        change(before);
+        expect(total()).toBeCloseTo(start, 12);
       }
+    }
   });
 
   it('compensating and descending never leave more loss than rounding, and tell it', () => {
@@ -111,7 +118,7 @@ describe('rows times a matrix', () => {
     const random = new Random(count);
     const rows = randomDoubles(random, count * n);
     const matrix = randomDoubles(random, n * n);
-    rowsTimesMatrix(rows, matrix, n).forEach((value, i) => {
+    rowsTimesMatrix(rows, matrix, n, algebra).forEach((value, i) => {
       let sum = 0;
       for (let j = 0; j < n; j++) sum += rows[Math.floor(i / n) * n + j]! * matrix[j * n + (i % n)]!;
       expect(value).toBe(sum);
