@@ -113,7 +113,7 @@ Examples:
       --schemes linear,exp --bits 3-6 --granularity tensor,channel -o report
   $ bnn-quantize sweep model.onnx --data imagefolder:val \\
       --calib imagefolder:train --schemes exp,auto -o report
-  $ bnn-quantize sweep model.onnx --data npz:val.npz --bits 4 --max-drop 1 -o report`,
+  $ bnn-quantize sweep model.onnx --data npz:val.npz --max-drop 1 -o report`,
     )
     .action(async (path: string, options: SweepCommandOptions) => {
       process.exitCode = await runSweep(path, options);
