@@ -1,6 +1,7 @@
 /**
  * Micro-benchmark of the float64 linear algebra of calibration: one table with milliseconds and GMAC/s, from the built
- * package. The figures are the best of the rounds; every operation is counted by the products that it needs.
+ * package. The figures are the best of the rounds; every operation is counted by the products that it needs, sums by code by the
+ * additions.
  *
  *     npm run build && node bench/linear-algebra.mjs [--rounds 5]
  */
@@ -76,4 +77,15 @@ for (const n of [64, 576, 1280]) {
   measure(`256 rows of ${n}, a sweep of descent`, 256 * n * n, () =>
     algebra.descendRows(problem, matrix, places.slice(), { sweeps: 1 }),
   );
+  const result = new Float64Array(256 * n);
+  measure(`256 rows of ${n} times the matrix`, 256 * n * n, () =>
+    algebra.subtractProduct(result, weights, matrix, 256, n, n),
+  );
+  for (const size of [8, 32]) {
+    const codes = Uint8Array.from({ length: 256 * n }, () => Math.floor((random() + 0.5) * size));
+    const sums = new Float64Array(256 * size * size);
+    measure(`256 rows of ${n} summed by ${size} codes`, (256 * n * n) / 2, () =>
+      algebra.addLevelSums({ rows: 256, columns: n, codes, size }, matrix, n, 0, sums),
+    );
+  }
 }
