@@ -83,7 +83,7 @@ export function calibrationOf(options: CalibrationOptions): {
   const { method = hasImages ? 'gptq' : 'rtn', repair = hasImages ? ['bias'] : [] } = options;
   if (!hasImages) {
     const needs: string[] = [];
-    if (method === 'gptq') needs.push('--method gptq');
+    if (method !== 'rtn') needs.push(`--method ${method}`);
     for (const name of ['batch-norm', 'scale'] as const)
       if (repair.includes(name)) needs.push(`--repair ${name}`);
     if (actBits.some((bits) => bits !== null)) needs.push('--act-bits');

@@ -22,12 +22,13 @@ const EXAMPLES = `
 
 Examples:
   $ bnn-quantize model.onnx --scheme exp --bits 3     (writes model.exp3.bnnq)
+  $ bnn-quantize model.onnx --target-size 1.2MB --calib imagefolder:train
   $ bnn-quantize score model.exp3.bnnq --data cifar10:test.bin --against model.onnx
   $ bnn-quantize sweep model.onnx --data cifar10:test.bin --bits 1-8 -o report
 
 Without a command, quantize runs. Help on a command: bnn-quantize sweep --help
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a gate (--max-drop, --min-top1)
-not met, 130 interrupted.`;
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a gate or a target (--max-drop,
+--target-size …) not met, 130 interrupted.`;
 
 /** The whole command line. */
 export function program(): Command {

@@ -10,6 +10,7 @@ describe('the public API', () => {
       'CodeSpool',
       'EmptyOptional',
       'LayerStore',
+      'METHODS',
       'PRESETS',
       'REPAIRS',
       'SCHEMES',
