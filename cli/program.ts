@@ -15,15 +15,16 @@ const DESCRIPTION =
   'Discretize the weights of a trained network to 1-8 bits without retraining, and see what each width costs.';
 
 const EXAMPLES = `
-  <model>    an .onnx file, a Keras model (.h5, .keras, model.json of TensorFlow.js), or a
-             .bnnq file written by this program; told by content
+  <model>    an .onnx file, a Keras model (.h5, .keras, model.json of
+             TensorFlow.js), or a .bnnq file written by this program; told by
+             content
   <dataset>  imagefolder:<dir>, csv:<labels.csv>, cifar10:<file.bin>,
              idx:<images>,<labels> or npz:<file>
 
 Examples:
   $ bnn-quantize model.onnx --scheme exp --bits 3     (writes model.exp3.bnnq)
   $ bnn-quantize model.onnx --target-size 1.2MB --calib imagefolder:train
-  $ bnn-quantize score model.exp3.bnnq --data cifar10:test.bin --against model.onnx
+  $ bnn-quantize score model.exp3.bnnq --data cifar10:test.bin
   $ bnn-quantize sweep model.onnx --data cifar10:test.bin --bits 1-8 -o report
 
 Without a command, quantize runs. Help on a command: bnn-quantize sweep --help
