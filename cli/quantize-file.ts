@@ -89,7 +89,10 @@ export async function openImages(
 ): Promise<CalibrationBatches | undefined> {
   const { preprocess, scoreOutput: output } = options;
   const { calibration: source } = calibrationOf(options);
-  return source && openCalibration(model, source.data, { preprocess, output, samples: source.samples });
+  return (
+    source &&
+    openCalibration(model, source.data, { preprocess, output, samples: source.samples, views: source.views })
+  );
 }
 
 /** What a discretization is asked for besides the way of each weight. */
