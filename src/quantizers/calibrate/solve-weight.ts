@@ -295,9 +295,10 @@ function refine(
   total: () => number,
 ): void {
   if (tables.grid.bits > MOST_REFIT_BITS) return;
+  const besides = ofSameRows(panels);
   for (let round = 0, before = total(); round < refits; round++) {
     if (tables.grid.perRow === 0) refitShared(panels, tables);
-    else for (const panel of panels) refitRows(panels, panel, tables);
+    else for (const beside of besides) refitRows(beside, tables);
     for (const panel of panels) panel.descend(tables);
     const now = total();
     if (!(now < before * (1 - LEAST_GAIN))) break;
@@ -314,13 +315,19 @@ function refitShared(panels: readonly Panel[], tables: TableSet): void {
   });
 }
 
+/** The panels, those of the same rows together. */
+function ofSameRows(panels: readonly Panel[]): readonly (readonly Panel[])[] {
+  const byRow = new Map<number, Panel[]>();
+  for (const panel of panels) byRow.set(panel.row, [...(byRow.get(panel.row) ?? []), panel]);
+  return [...byRow.values()];
+}
+
 /**
- * Fits the tables of each row to its codes, one after the other; rows do not meet. Rows that lie in several panels are done with
- * the first.
+ * Fits the tables of each row to its codes, one after the other; rows do not meet.
+ * @param beside all panels of the same rows
  */
-function refitRows(panels: readonly Panel[], first: Panel, tables: TableSet): void {
-  const beside = panels.filter(({ row }) => row === first.row);
-  if (beside[0] !== first) return;
+function refitRows(beside: readonly Panel[], tables: TableSet): void {
+  const first = beside[0]!;
   const { perRow } = tables.grid;
   for (let own = 0; own < perRow; own++) {
     const losses = emptyLevelLoss(tables.size, first.rows);
