@@ -103,7 +103,7 @@ describe('where losses of layers are too large to be summed', () => {
     if (target.uniform !== null) for (const { bits } of layers) expect(bits).toBe(target.uniform.bits);
     const text = await bnnq([...args, '-o', 'few.bnnq', '--force'], { cwd });
     expect(text.stdout).toMatch(
-      /^measured +\d\.\de-?\d for the whole network, (least with one for all, codebook1 tensor|less than with one setting for all) /m,
+      /^measured +\d\.\de-?\d for the whole network, (least with one for all, codebook1 tensor|less than with one setting for all)$/m,
     );
   });
 });
