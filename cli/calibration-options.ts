@@ -15,7 +15,6 @@ import { parseCount, parseList } from './options.ts';
 export interface CalibrationOptions {
   readonly calib?: string;
   readonly calibSamples?: number;
-  readonly calibViews?: number;
   readonly method?: Method;
   readonly repair?: readonly Repair[];
   readonly actBits?: readonly (number | null)[];
@@ -40,12 +39,6 @@ export function withCalibrationOptions(command: Command): Command {
       new Option(
         '--calib-samples <n>',
         'so many of them, from all over the dataset (default: all)',
-      ).argParser(parseCount(1)),
-    )
-    .addOption(
-      new Option(
-        '--calib-views <n>',
-        'of each photograph, mirrored and shifted a little: weights are fitted less to the very images (default: 1)',
       ).argParser(parseCount(1)),
     )
     .addOption(
@@ -85,7 +78,7 @@ export function calibrationOf(options: CalibrationOptions): {
   readonly repairs: readonly Repair[];
   readonly actBits: readonly (number | null)[];
 } {
-  const { calib, calibSamples, calibViews, seed, actBits = [null] } = options;
+  const { calib, calibSamples, seed, actBits = [null] } = options;
   const hasImages = calib !== undefined;
   const { method = hasImages ? 'gptq' : 'rtn', repair = hasImages ? ['bias'] : [] } = options;
   if (!hasImages) {
@@ -95,7 +88,6 @@ export function calibrationOf(options: CalibrationOptions): {
       if (repair.includes(name)) needs.push(`--repair ${name}`);
     if (actBits.some((bits) => bits !== null)) needs.push('--act-bits');
     if (calibSamples !== undefined) needs.push('--calib-samples');
-    if (calibViews !== undefined) needs.push('--calib-views');
     if (needs.length > 0) throw usageError(`${needs.join(', ')}: name calibration images with --calib`);
   }
   const calibration = hasImages
@@ -103,7 +95,6 @@ export function calibrationOf(options: CalibrationOptions): {
         data: calib,
         seed,
         ...(calibSamples !== undefined && { samples: calibSamples }),
-        ...(calibViews !== undefined && { views: calibViews }),
       }
     : undefined;
   return { calibration, method, repairs: repair, actBits };

@@ -89,10 +89,7 @@ export async function openImages(
 ): Promise<CalibrationBatches | undefined> {
   const { preprocess, scoreOutput: output } = options;
   const { calibration: source } = calibrationOf(options);
-  return (
-    source &&
-    openCalibration(model, source.data, { preprocess, output, samples: source.samples, views: source.views })
-  );
+  return source && openCalibration(model, source.data, { preprocess, output, samples: source.samples });
 }
 
 /** What a discretization is asked for besides the way of each weight. */

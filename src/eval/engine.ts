@@ -100,7 +100,6 @@ export class Engine {
     this.#images ??= openBatches(model, calibration.data, {
       preprocess,
       samples: calibration.samples,
-      views: calibration.views,
       output,
     });
     return this.#images;

@@ -41,8 +41,6 @@ export interface CalibrationSource {
   readonly data: string | Dataset;
   /** Images at most, evenly over the dataset; all when absent. */
   readonly samples?: number;
-  /** Views of each picture, mirrored and shifted; 1 when absent. */
-  readonly views?: number;
   /** Chooses the positions of images that are looked at; 0 when absent. */
   readonly seed?: number;
 }

@@ -182,9 +182,9 @@ async function describeCalibration(
   points: readonly PointSettings[],
 ): Promise<ReportCalibration | undefined> {
   if (calibration === undefined || !points.some((point) => usesImages(point, true))) return undefined;
-  const { samples, data, views = 1, seed = 0 } = calibration;
-  const { spec, count, fingerprint } = await openBatches(model, data, { preprocess, samples, views, output });
-  return { spec, count, views, fingerprint, seed };
+  const { samples, data, seed = 0 } = calibration;
+  const { spec, count, fingerprint } = await openBatches(model, data, { preprocess, samples, output });
+  return { spec, count, fingerprint, seed };
 }
 
 /**

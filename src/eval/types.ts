@@ -94,10 +94,7 @@ export interface PointSettings {
 /** Images that weights or activations were fitted to. */
 export interface ReportCalibration {
   readonly spec: string;
-  /** Views of all images together. */
   readonly count: number;
-  /** Of each image, mirrored and shifted. */
-  readonly views: number;
   readonly fingerprint: string;
   readonly seed: number;
 }

@@ -26,7 +26,7 @@ const ORDER: Readonly<Record<string, readonly string[]>> = {
   model: ['file', 'sha256', 'byteLength', 'format', 'parameters', 'quantizedWeights', 'skipped'],
   skipped: ['name', 'reason'],
   dataset: ['spec', 'count', 'fingerprint', 'labelled', 'classes', 'preprocess'],
-  calibration: ['spec', 'count', 'views', 'fingerprint', 'seed'],
+  calibration: ['spec', 'count', 'fingerprint', 'seed'],
   preprocess: ['preset', 'resize', 'crop', 'size', 'channelOrder', 'scale', 'mean', 'std', 'labelOffset'],
   float: ['count', 'top1', 'top5', 'top1Interval', 'top5Interval', 'seconds'],
   points: [

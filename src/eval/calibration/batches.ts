@@ -12,15 +12,12 @@ import type { Feeder } from '../preprocess.ts';
 import { batchSizeFor, feedOf } from '../run-images.ts';
 import { feederFor, resolvePreprocess } from '../setup.ts';
 import type { Preprocess } from '../types.ts';
-import { withViews } from './views.ts';
 
 export interface BatchOptions {
   /** A preset's name, the path of a JSON file, or the steps themselves; absent: as scoring chooses. */
   readonly preprocess?: string | Preprocess | undefined;
   /** So many samples at most, evenly over the dataset, which may be sorted by class; all when absent. */
   readonly samples?: number | undefined;
-  /** Views of each picture, mirrored and shifted; 1 when absent, see `withViews`. */
-  readonly views?: number | undefined;
   /** Images a batch, where the network leaves that open; a few when absent, for inner values are kept of all of them. */
   readonly batch?: number | undefined;
   /** Output whose first dimension tells whether the network takes any batch; the first when absent. */
@@ -65,8 +62,7 @@ export async function openBatches(
   const ends = endsOf(model.graph, options.output);
   const whole = typeof data === 'string' ? await openDataset(data) : data;
   const taken = Math.min(whole.count, counted('samples', options.samples) ?? whole.count);
-  const views = counted('views', options.views) ?? 1;
-  const dataset = withViews(evenly(whole, taken), views);
+  const dataset = evenly(whole, taken);
   const first = await dataset.sample(0);
   const preprocess = first.kind === 'values' ? undefined : resolvePreprocess(ends, first, options);
   const feeder = feederFor(ends, first, preprocess);
@@ -95,7 +91,7 @@ export async function openBatches(
   const dropped = ends.fixedBatch === undefined ? 0 : dataset.count % batch;
   const count = dataset.count - dropped;
   const batches = Math.ceil(count / batch);
-  const identity = [whole.fingerprint, whole.count, taken, views, preprocess ?? null, feeder.dtype];
+  const identity = [whole.fingerprint, whole.count, taken, preprocess ?? null, feeder.dtype];
   return {
     count,
     batches,
