@@ -32,10 +32,7 @@ export const NETWORKS = [
   {
     name: 'MobileNetV2, ImageNet, 800 images',
     targets: { 4: 1, 3: 3, 2: 12 },
-    sweeps: {
-      mobilenetv2: `${MOBILENET} ${CALIB200} --schemes exp,codebook --bits 2-4`,
-      'mobilenetv2-5bit': `${MOBILENET} ${CALIB200} --schemes exp --bits 5`,
-    },
+    sweeps: { mobilenetv2: `${MOBILENET} ${CALIB200} --schemes exp --bits 2-5` },
   },
 ];
 

@@ -11,6 +11,8 @@ import {
   dropMeter,
   type EvaluateOptions,
   type KernelChoice,
+  LayerSolver,
+  type Method,
   type Model,
   measureSensitivity,
   type PackOptions,
@@ -65,6 +67,7 @@ export interface AllocationTask extends PlanOptions {
   /** The images, as the user names them. */
   readonly calib: string;
   readonly kernels: KernelChoice | undefined;
+  readonly method: Method;
   readonly quiet: boolean;
   /** What the file will record. */
   readonly recorded: PackOptions;
@@ -249,8 +252,10 @@ export function dropText(by: Reached['by'], drop: number): string {
   return drop < 0 ? `top-1 rises by ${fixed(-drop, 2)} points` : `top-1 falls by ${fixed(drop, 2)} points`;
 }
 
+/** Each layer discretized alone by the method that the network will be: what rounding costs tells little at 1 and 2 bits. */
 function measureLayers(task: AllocationTask): Promise<SensitivityTable> {
   const { model, images, candidates, include, exclude, output, kernels } = task;
+  const solver = task.method === 'gptq' ? new LayerSolver(model, images, kernels) : undefined;
   const progress = startProgress('measuring', task.quiet);
   return interruptible((signal) =>
     measureSensitivity(
@@ -260,9 +265,13 @@ function measureLayers(task: AllocationTask): Promise<SensitivityTable> {
       { include, exclude, output, kernels },
       {
         signal,
+        ...(solver && { discretizeLayer: (name, candidate) => solver.discretize(name, candidate) }),
         onProgress: ({ share, done, total, layer }) =>
           progress.update(share, `${done}/${total} candidates`, layer),
       },
     ),
-  ).finally(() => progress.stop());
+  ).finally(() => {
+    progress.stop();
+    solver?.dispose();
+  });
 }

@@ -205,6 +205,7 @@ class FileMaker {
     return {
       ...{
         goal,
+        method: this.#way.method,
         model,
         images,
         candidates,

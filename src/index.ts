@@ -65,6 +65,7 @@ export {
   METHODS,
   type Method,
 } from './eval/calibration/calibrate.ts';
+export { LayerSolver } from './eval/calibration/layer-solver.ts';
 export { LayerStore } from './eval/calibration/layer-store.ts';
 export {
   type DiscretizedModel,

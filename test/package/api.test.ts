@@ -9,6 +9,7 @@ describe('the public API', () => {
       'BnnqError',
       'CodeSpool',
       'EmptyOptional',
+      'LayerSolver',
       'LayerStore',
       'METHODS',
       'PRESETS',

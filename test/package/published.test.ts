@@ -42,9 +42,9 @@ describe('the published package', () => {
     expect(strangers).toEqual([]);
   });
 
-  it('stays small: under 2.5 MB unpacked', () => {
+  it('stays small: under 2.75 MB unpacked', () => {
     const bytes = packed().reduce((sum, { size }) => sum + size, 0);
-    expect(bytes).toBeLessThan(2.5e6);
+    expect(bytes).toBeLessThan(2.75e6);
   });
 
   it('has an entry point and a command that exist', () => {

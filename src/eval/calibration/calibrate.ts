@@ -37,12 +37,10 @@ import { quantizeWeight, weightFit } from '../../quantizers/quantize-weight.ts';
 import { parseScheme } from '../../quantizers/registry.ts';
 import { inRowOrder, weightValues } from '../../quantizers/weight-values.ts';
 import type { CalibrationBatches } from './batches.ts';
-import { MomentCollector } from './collect-moments.ts';
+import { collectLayer } from './collect-layer.ts';
 import { Lane } from './lane.ts';
 import { type LayerSite, layerSite } from './layer-site.ts';
 import type { FinishedLayer, LayerStore } from './layer-store.ts';
-import { Positions } from './positions.ts';
-import { residualAim } from './residual-aim.ts';
 import { lastCut, valueSizes } from './value-sizes.ts';
 
 /**
@@ -104,13 +102,6 @@ export interface CalibratedModel extends QuantizedModel {
 }
 
 const DEFAULT_MEMORY_BYTES = 400e6;
-
-/**
- * Positions that are looked at: so many for each column of a layer, and no fewer than FEWEST_SAMPLES, spread evenly over all
- * images.
- */
-const SAMPLES_PER_COLUMN = 100;
-const FEWEST_SAMPLES = 4096;
 
 /**
  * Discretizes the weights of a model, one layer after the other in the order of the graph, with what the layers see on the
@@ -213,44 +204,21 @@ class Calibration {
     sizes: ReadonlyMap<string, number>,
     held: number,
   ): Promise<LayerMoments> {
-    const { node, view, input, output } = site;
+    const { node, view, output } = site;
     const cut = lastCut(this.#coded.model, this.#float.model, output, sizes, held);
     const { batches } = this.#batches;
     let step = 0;
     const onBatch = (): Promise<void> => this.#pause(planned.name, ++step / (3 * batches));
     for (const lane of cut === undefined ? [] : [this.#float, this.#coded]) await lane.advance(cut!, onBatch);
     const centred = this.#repairPlace(this.#coded.model, node) !== undefined;
-    const collector = new MomentCollector(view, this.#algebra);
     const residual =
       (this.#settings.residual ?? true) ? residualSum(this.#float.model, node, view.rows) : undefined;
-    const beside = residual === undefined ? [] : [residual.other];
-    const float = this.#float.runner([output, ...beside]);
-    const coded = this.#coded.runner([input, ...beside]);
-    const positions = new Positions(this.#settings.seed ?? 0);
-    const wanted = Math.max(FEWEST_SAMPLES, SAMPLES_PER_COLUMN * view.columns);
-    try {
-      for (let i = 0; i < batches; i++) {
-        const [f, c] = [await float.run(i), await coded.run(i)];
-        const [x, given] = [c.get(input)!, f.get(output)!];
-        const y =
-          residual === undefined
-            ? given
-            : residualAim(
-                given,
-                f.get(residual.other)!,
-                c.get(residual.other)!,
-                residual.scale,
-                node.opType === 'Conv' ? 1 : given.shape.length - 1,
-              );
-        collector.add(x, y, positions.choose(Math.ceil(wanted / batches), view.positions(x)));
-        await onBatch();
-      }
-      return collector.finish(centred, biasOf(this.#coded.model, node, view.rows));
-    } finally {
-      float.dispose();
-      coded.dispose();
-      collector.dispose();
-    }
+    const bias = biasOf(this.#coded.model, node, view.rows);
+    return collectLayer(
+      { float: this.#float, coded: this.#coded, batches, algebra: this.#algebra, onBatch },
+      site,
+      { centred, residual, bias, seed: this.#settings.seed ?? 0 },
+    );
   }
 
   /** Whether means are made up for behind a layer. */
@@ -363,7 +331,7 @@ class Calibration {
  * What a layer adds to its products, by row; undefined where that is not known. The bias of a MatMul is that of the Add behind
  * it, which its outputs do not have yet.
  */
-function biasOf(model: Model, node: Node, rows: number): Float64Array | undefined {
+export function biasOf(model: Model, node: Node, rows: number): Float64Array | undefined {
   const bias = node.opType === 'MatMul' ? 'none' : biasBehind(model, new GraphEditor(model), node, rows);
   return bias === 'none' ? new Float64Array(rows) : bias?.values;
 }

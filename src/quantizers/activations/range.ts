@@ -63,7 +63,7 @@ const DRAWS = 40;
 
 /** 2^(1/16), 2^(1/32) … by which the best ends are then moved. */
 const MOVES: readonly number[] = [
-  1.0442737824274138, 1.0218971486541166, 1.0108892860517005, 1.0054299011128028,
+  1.0442737824274138, 1.0218971486541166, 1.0108892860517005, 1.005429901112803,
 ];
 
 /** The best pair of ends of a grid, then small moves of either as long as they help. */
