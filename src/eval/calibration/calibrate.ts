@@ -236,7 +236,11 @@ class Calibration {
     const { solve: asked, method = 'gptq' } = this.#settings;
     const solve = { ...SOLVE_DEFAULTS, ...asked, ...(method === 'weighted' && WEIGHTED) };
     const found = layerSite(this.#coded.model, planned, this.#kernels);
-    const seen = typeof found === 'string' ? undefined : await this.#moments(found, planned, sizes, held);
+    const needsMoments = method !== 'rtn' || this.#shifts();
+    const seen =
+      typeof found === 'string' || !needsMoments
+        ? undefined
+        : await this.#moments(found, planned, sizes, held);
     const site = seen === undefined || areFinite(seen) ? found : NOT_FINITE;
     const moments = site === found ? seen : undefined;
     let solution: Solution | undefined;
@@ -350,8 +354,9 @@ function notesOf(
   damping: number,
 ): string[] {
   if (typeof site === 'string') return [`rounded to the nearest levels: ${site}`];
+  if (moments === undefined) return [];
   const notes: string[] = [];
-  const { columns = 0, samples = 0, groups = 1, blockEnds = [] } = moments ?? {};
+  const { columns, samples, groups, blockEnds } = moments;
   if (samples < columns)
     notes.push(`${samples} samples for ${columns} columns: more calibration images would help`);
   if (solution === undefined) return notes;
