@@ -90,6 +90,12 @@ export const ACTIVATIONS = {
   command: `${RESNET20} ${CIFAR_CALIB} --calib-samples 512 --schemes exp --bits 1,2,4 --act-bits float,8,4,2,1`,
 };
 
+/** What calibrating one model costs, alone on the machine: `npm run accuracy -- cost`. */
+export const COSTS = {
+  'ResNet-20, 1,024 images': `@/models/cifar10_resnet20.onnx --preprocess torch ${CIFAR_CALIB}`,
+  'MobileNetV2, 200 images': `@/models/mobilenet_v2_1.0_224_bn_float_hybrid.onnx --preprocess tf ${CALIB200}`,
+};
+
 /** Losses of top-1 that the literature reports for its best calibrated methods, weights alone, by network and bits. */
 export const LITERATURE = {
   'ResNet-18, ImageNet': { 4: '0.20 (OBQ)', 3: '1.07 (OBQ)', 2: '5.06 (BRECQ)' },

@@ -5,13 +5,18 @@
  * what is there.
  */
 import { spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { ABLATIONS, ACTIVATIONS, LITERATURE, NETWORKS } from './accuracy-plan.mjs';
+import { ABLATIONS, ACTIVATIONS, COSTS, LITERATURE, NETWORKS } from './accuracy-plan.mjs';
+import { measure } from './memory.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const OUT = 'results-output';
 const wanted = process.argv.slice(2);
+mkdirSync(`${ROOT}${OUT}`, { recursive: true });
+
+const COST_FILE = `${OUT}/accuracy-cost.json`;
 
 /** All sweeps by name. */
 const sweeps = new Map();
@@ -27,7 +32,7 @@ const commandOf = (name) =>
   `sweep ${sweeps.get(name).replaceAll('@', '../shared/data')} -o ${folderOf(name)}`;
 
 for (const name of wanted)
-  if (name !== 'table' && !sweeps.has(name))
+  if (name !== 'table' && name !== 'cost' && !sweeps.has(name))
     throw new Error(`accuracy: no sweep ${name}; there are ${[...sweeps.keys()].join(', ')}`);
 for (const name of sweeps.keys()) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;
@@ -39,7 +44,25 @@ for (const name of sweeps.keys()) {
   });
   if (run.status !== 0) process.exit(run.status ?? 1);
 }
+if (wanted.length === 0 || wanted.includes('cost'))
+  writeFileSync(
+    `${ROOT}${COST_FILE}`,
+    JSON.stringify({
+      machine: `${cpus()[0]?.model.trim()}, ${cpus().length} cores, Node ${process.version}`,
+      rows: costs(),
+    }),
+  );
 writeFileSync(`${ROOT}docs/results/accuracy.md`, documentOf());
+
+/** Seconds and peak memory of one calibration each. */
+function costs() {
+  return Object.entries(COSTS).map(([name, line]) => {
+    const words =
+      `quantize ${line.replaceAll('@', `${ROOT}../shared/data`)} --scheme exp --bits 3 --force`.split(' ');
+    const { peak, seconds } = measure([...words, '-o', `${ROOT}${OUT}/cost-${Date.now()}.bnnq`]);
+    return { name, seconds, megabytes: peak / 1e6 };
+  });
+}
 
 function reportOf(name) {
   try {
@@ -74,6 +97,7 @@ function documentOf() {
     '',
     ...ABLATIONS.flatMap(ablationSection),
     ...activationSection(),
+    ...costSection(),
     '## The commands',
     '',
     '```sh',
@@ -165,6 +189,27 @@ function activationSection() {
     `| weights | ${activations.map((bits) => (bits === null ? 'float activations' : `A${bits}`)).join(' | ')} |`,
     `| --- | ${activations.map(() => '--:').join(' | ')} |`,
     ...widths.map((bits) => `| W${bits} | ${activations.map((acts) => cellOf(bits, acts)).join(' | ')} |`),
+    '',
+  ];
+}
+
+function costSection() {
+  let cost;
+  try {
+    cost = JSON.parse(readFileSync(`${ROOT}${COST_FILE}`, 'utf8'));
+  } catch {
+    return [];
+  }
+  return [
+    '## Time and memory',
+    '',
+    `One \`quantize --scheme exp --bits 3 --calib …\` alone on the machine (${cost.machine}), one run each; the command reads, calibrates and writes. Calibration works in one thread.`,
+    '',
+    '| network | seconds | peak memory, MB |',
+    '| --- | --: | --: |',
+    ...cost.rows.map(
+      ({ name, seconds, megabytes }) => `| ${name} | ${seconds.toFixed(0)} | ${megabytes.toFixed(0)} |`,
+    ),
     '',
   ];
 }

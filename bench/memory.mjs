@@ -90,7 +90,7 @@ async function inFolder(work) {
 }
 
 /** Runs the command line in a process of its own; its peak resident set in bytes. */
-function measure(args) {
+export function measure(args) {
   // Not as arguments of Node: to it, "inspect" means its debugger.
   const probe = `
     process.argv = [process.argv[0], ...${JSON.stringify([CLI, ...args, '--quiet'])}];
