@@ -101,7 +101,7 @@ describe('quantize --calib', () => {
 
 describe('an interrupted calibration', () => {
   it('ends with 130 and writes no model; the same command goes on and gives the same bytes', async () => {
-    const args = `${DIGITS} --bits 3 --calib ${MNIST} --calib-samples 64 --kernels reference -q`;
+    const args = `${DIGITS} --bits 3 --calib ${MNIST} --calib-samples 16 --kernels reference -q`;
     const journal = 'part.bnnq.calibration.jsonl';
     // The signal comes once the first layers are on disk.
     const line = `$BNNQ ${args} -o part.bnnq & pid=$!; until [ "$(cat ${journal} 2> /dev/null | wc -l)" -ge 2 ]; do sleep 0.02; done; kill -INT $pid; wait $pid`;
@@ -119,7 +119,7 @@ describe('an interrupted calibration', () => {
     const [part, whole] = ['part.bnnq', 'whole.bnnq'].map((name) => readFileSync(join(cwd, name)));
     expect(part!.equals(whole!)).toBe(true);
     expect(readdirSync(cwd).filter((name) => name.endsWith('.tmp'))).toEqual([]);
-  }, 60_000);
+  }, 180_000);
 });
 
 describe('sweep --calib', () => {
