@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { residualAim } from '../../../src/eval/calibration/residual-aim.ts';
-import { floats } from '../../../src/tensor/tensor.ts';
+import { floatData, floats } from '../../../src/tensor/tensor.ts';
 
 const y = floats([2, 2, 1, 2], [1, 2, 3, 4, 5, 6, 7, 8]);
 const s = floats([2, 2, 1, 2], [10, 10, 10, 10, 10, 10, 10, 10]);
@@ -10,9 +10,10 @@ describe('what a layer in front of a residual sum should give', () => {
   it('makes scale·y + ŝ what scale·y + s was, channel by channel', () => {
     const aim = residualAim(y, s, now, Float64Array.of(2, -4), 1);
     expect(Array.from(aim.data as Float32Array)).toEqual([1.5, 2, 2.5, 4, 5, 5.5, 7, 9]);
-    (aim.data as Float32Array).forEach((value, i) => {
+    const [given, float, coded] = [y, s, now].map(floatData);
+    floatData(aim).forEach((value, i) => {
       const scale = i % 4 < 2 ? 2 : -4;
-      expect(scale * value + now.data[i]!).toBe(scale * y.data[i]! + s.data[i]!);
+      expect(scale * value + coded![i]!).toBe(scale * given![i]! + float![i]!);
     });
   });
 
