@@ -6,6 +6,7 @@ import {
   METHODS,
   type Method,
   REPAIRS,
+  REPAIRS_WITH_IMAGES,
   type Repair,
 } from '../src/index.ts';
 import { usageError } from './exit.ts';
@@ -84,8 +85,7 @@ export function calibrationOf(options: CalibrationOptions): {
   if (!hasImages) {
     const needs: string[] = [];
     if (method !== 'rtn') needs.push(`--method ${method}`);
-    for (const name of ['batch-norm', 'scale'] as const)
-      if (repair.includes(name)) needs.push(`--repair ${name}`);
+    for (const name of REPAIRS_WITH_IMAGES) if (repair.includes(name)) needs.push(`--repair ${name}`);
     if (actBits.some((bits) => bits !== null)) needs.push('--act-bits');
     if (calibSamples !== undefined) needs.push('--calib-samples');
     if (needs.length > 0) throw usageError(`${needs.join(', ')}: name calibration images with --calib`);

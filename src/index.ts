@@ -129,7 +129,7 @@ export type {
 export { dequantize, type Granularity, type QuantizedTensor, type RowLayout } from './ir/quantized-tensor.ts';
 export type { KernelChoice } from './kernels/select.ts';
 export { ACTIVATION_RANGES, type ActivationRange } from './quantizers/activations/range.ts';
-export { REPAIRS, type Repair } from './quantizers/calibrate/repair.ts';
+export { REPAIRS, REPAIRS_WITH_IMAGES, type Repair } from './quantizers/calibrate/repair.ts';
 export type { QuantizeOptions, QuantizeSettings } from './quantizers/options.ts';
 export {
   type PlannedWeight,

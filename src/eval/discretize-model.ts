@@ -3,7 +3,7 @@ import type { Model } from '../ir/graph.ts';
 import { equalizeLayers } from '../passes/equalize.ts';
 import type { ActivationRange } from '../quantizers/activations/range.ts';
 import { dataFreeBias } from '../quantizers/calibrate/data-free-bias.ts';
-import { REPAIRS, type Repair } from '../quantizers/calibrate/repair.ts';
+import { REPAIRS, REPAIRS_WITH_IMAGES } from '../quantizers/calibrate/repair.ts';
 import { quantizeModel } from '../quantizers/quantize-model.ts';
 import { type ActivationFit, quantizeActivations } from './activations/quantize-activations.ts';
 import type { CalibrationBatches } from './calibration/batches.ts';
@@ -44,11 +44,10 @@ export function settingsProblems(
   const needs = (what: string): string => `${what} needs calibration images`;
   if (method !== undefined && method !== 'rtn') problems.push(needs(`method ${method}`));
   if (actBits !== undefined) problems.push(needs('rounding of activations'));
-  for (const repair of NEED_IMAGES) if (repairs.includes(repair)) problems.push(needs(`repair ${repair}`));
+  for (const repair of REPAIRS_WITH_IMAGES)
+    if (repairs.includes(repair)) problems.push(needs(`repair ${repair}`));
   return problems;
 }
-
-const NEED_IMAGES: readonly Repair[] = ['batch-norm', 'scale'];
 
 /**
  * Discretizes a model in the way that the settings ask for: rounding or calibration, with repairs, and inputs of layers

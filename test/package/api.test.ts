@@ -14,6 +14,7 @@ describe('the public API', () => {
       'METHODS',
       'PRESETS',
       'REPAIRS',
+      'REPAIRS_WITH_IMAGES',
       'SCHEMES',
       'SCHEME_NAMES',
       'SENSITIVITY_FILES',

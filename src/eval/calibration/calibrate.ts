@@ -19,7 +19,7 @@ import {
   SOLVE_DEFAULTS,
   type Solution,
   type SolveOptions,
-  solveWeight,
+  solveTensor,
 } from '../../quantizers/calibrate/solve-weight.ts';
 import { type QuantizeOptions, type QuantizeSettings, resolveOptions } from '../../quantizers/options.ts';
 import { type PlannedWeight, planWeights } from '../../quantizers/plan/plan-weights.ts';
@@ -33,9 +33,9 @@ import {
   type QuantizedModel,
   reportOf,
 } from '../../quantizers/quantize-model.ts';
-import { quantizeWeight, weightFit } from '../../quantizers/quantize-weight.ts';
+import { quantizeWeight } from '../../quantizers/quantize-weight.ts';
 import { parseScheme } from '../../quantizers/registry.ts';
-import { inRowOrder, weightValues } from '../../quantizers/weight-values.ts';
+import { inRowOrder } from '../../quantizers/weight-values.ts';
 import type { CalibrationBatches } from './batches.ts';
 import { collectLayer } from './collect-layer.ts';
 import { Lane } from './lane.ts';
@@ -247,14 +247,12 @@ class Calibration {
     const discretize: DiscretizeWeight = (weight, layout, options) => {
       if (moments === undefined || method === 'rtn' || blocksOf(moments).every(isWhite))
         return quantizeWeight(weight, layout, options, name);
-      const values = inRowOrder(weightValues(weight, name), layout);
-      const { dtype, shape } = weight;
       const candidates = parseScheme(options.scheme).candidates?.(options) ?? [options];
-      const solutions = candidates.map((candidate) =>
-        solveWeight({ values, layout, shape, dtype }, moments, candidate, solve, this.#algebra),
-      );
-      solution = solutions.reduce((best, other) => (other.loss < best.loss ? other : best));
-      return weightFit(solution.quantized, values, solution.values);
+      const solved = candidates
+        .map((candidate) => solveTensor(weight, layout, name, moments, candidate, solve, this.#algebra))
+        .reduce((best, other) => (other.solution.loss < best.solution.loss ? other : best));
+      solution = solved.solution;
+      return solved.fit;
     };
     const encoded = encodeWeight(this.#coded.model, planned, this.#options.get(name)!, discretize);
     if (typeof encoded === 'string') return encoded;

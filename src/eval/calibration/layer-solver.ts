@@ -6,12 +6,11 @@ import { createLinearAlgebra } from '../../kernels/linear-algebra/select.ts';
 import { createKernels, type KernelChoice } from '../../kernels/select.ts';
 import { withoutFunctions } from '../../passes/expand-functions.ts';
 import { areFinite, type LayerMoments } from '../../quantizers/calibrate/moments.ts';
-import { SOLVE_DEFAULTS, solveWeight } from '../../quantizers/calibrate/solve-weight.ts';
+import { SOLVE_DEFAULTS, solveTensor } from '../../quantizers/calibrate/solve-weight.ts';
 import type { QuantizeOptions } from '../../quantizers/options.ts';
 import { type PlannedWeight, planWeights } from '../../quantizers/plan/plan-weights.ts';
 import { encodeWeight } from '../../quantizers/quantize-model.ts';
-import { quantizeWeight, weightFit } from '../../quantizers/quantize-weight.ts';
-import { inRowOrder, weightValues } from '../../quantizers/weight-values.ts';
+import { quantizeWeight } from '../../quantizers/quantize-weight.ts';
 import type { CalibrationBatches } from './batches.ts';
 import { biasOf } from './calibrate.ts';
 import { collectLayer } from './collect-layer.ts';
@@ -57,10 +56,7 @@ export class LayerSolver {
     const { moments } = this.#current;
     const encoded = encodeWeight(this.#model, planned, options, (weight, layout, settings) => {
       if (moments === undefined) return quantizeWeight(weight, layout, settings, name);
-      const values = inRowOrder(weightValues(weight, name), layout);
-      const { dtype, shape } = weight;
-      const solution = solveWeight({ values, layout, shape, dtype }, moments, settings, QUICK, this.#algebra);
-      return weightFit(solution.quantized, values, solution.values);
+      return solveTensor(weight, layout, name, moments, settings, QUICK, this.#algebra).fit;
     });
     return typeof encoded === 'string' ? encoded : quantizedInitializer(name, encoded.quantized);
   }

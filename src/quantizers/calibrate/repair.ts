@@ -14,6 +14,9 @@ export type Repair = 'equalize' | 'bias' | 'batch-norm' | 'scale';
 
 export const REPAIRS: readonly Repair[] = ['equalize', 'bias', 'batch-norm', 'scale'];
 
+/** Those that nothing but images can tell; the others can do without. */
+export const REPAIRS_WITH_IMAGES: readonly Repair[] = ['batch-norm', 'scale'];
+
 /** Factors outside of this range come of channels that hardly ever vary: these keep their scale. */
 const SCALES = { least: 0.1, most: 10 };
 

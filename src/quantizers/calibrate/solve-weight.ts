@@ -1,9 +1,12 @@
 import { planesOf, type QuantizedTensor, type RowLayout, tableCount } from '../../ir/quantized-tensor.ts';
 import type { LinearAlgebra } from '../../kernels/linear-algebra/contract.ts';
 import type { DataType } from '../../tensor/dtype.ts';
+import type { Tensor } from '../../tensor/tensor.ts';
 import { groupSizeOf, type QuantizeOptions } from '../options.ts';
+import { type WeightFit, weightFit } from '../quantize-weight.ts';
 import { parseScheme } from '../registry.ts';
 import { TableValues } from '../table-values.ts';
+import { inRowOrder, weightValues } from '../weight-values.ts';
 import { curvatureOf, isWhite } from './curvature.ts';
 import { blocksOf, type LayerMoments } from './moments.ts';
 import { nearest, Panel } from './panel.ts';
@@ -156,6 +159,19 @@ function effortFor(
   if (fit === 'max-range' || blocksOf(moments).every(isWhite)) return { refits: 0, scales: [1] };
   const isVast = (rows / groups) * columns * columns > MOST_SEARCHED;
   return isVast ? { refits: Math.min(1, refits), scales: [1] } : { refits, scales };
+}
+
+/** `solveWeight` of a weight as it is stored, and how near the weight it comes. @throws weight for NaN and infinities */
+export function solveTensor(
+  weight: Tensor,
+  layout: RowLayout,
+  name: string,
+  ...problem: [moments: LayerMoments, options: QuantizeOptions, solve: SolveOptions, algebra: LinearAlgebra]
+): { readonly solution: Solution; readonly fit: WeightFit } {
+  const values = inRowOrder(weightValues(weight, name), layout);
+  const { dtype, shape } = weight;
+  const solution = solveWeight({ values, layout, shape, dtype }, ...problem);
+  return { solution, fit: weightFit(solution.quantized, values, solution.values) };
 }
 
 interface Place {
