@@ -8,7 +8,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { ABLATIONS, ACTIVATIONS, COSTS, LITERATURE, NETWORKS } from './accuracy-plan.mjs';
+import { ABLATIONS, ACTIVATIONS, COSTS, LITERATURE, NETWORKS, SIZED_BITS } from './accuracy-plan.mjs';
 import { measure } from './memory.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -31,9 +31,27 @@ const folderOf = (name) => `${OUT}/accuracy-${name}`;
 const commandOf = (name) =>
   `sweep ${sweeps.get(name).replaceAll('@', '../shared/data')} -o ${folderOf(name)}`;
 
+/** Networks with --target-size, by name: the network, and the width of `exp` whose file is that large. */
+const sized = new Map(
+  NETWORKS.filter((network) => network.sized !== undefined).flatMap((network) =>
+    SIZED_BITS.map((bits) => [`${Object.keys(network.sweeps)[0]}-size${bits}`, { ...network, bits }]),
+  ),
+);
+const sizedFile = (name) => `${OUT}/accuracy-${name}.json`;
+
+function sizedCommand(name) {
+  const { sized: line, sweeps: own, bits } = sized.get(name);
+  const like = reportOf(Object.keys(own)[0])?.points.find((p) => p.scheme === 'exp' && p.bits === bits);
+  if (like === undefined) throw new Error(`accuracy: ${name} needs the sweep ${Object.keys(own)[0]}`);
+  const file = `${folderOf(name)}.bnnq`;
+  return `quantize ${line.replaceAll('@', '../shared/data')} --target-size ${like.packedBytes} -o ${file} --force`;
+}
+
 for (const name of wanted)
-  if (name !== 'table' && name !== 'cost' && !sweeps.has(name))
-    throw new Error(`accuracy: no sweep ${name}; there are ${[...sweeps.keys()].join(', ')}`);
+  if (name !== 'table' && name !== 'cost' && !sweeps.has(name) && !sized.has(name))
+    throw new Error(
+      `accuracy: no sweep ${name}; there are ${[...sweeps.keys(), ...sized.keys()].join(', ')}`,
+    );
 for (const name of sweeps.keys()) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;
   const words = commandOf(name).split(' ');
@@ -43,6 +61,19 @@ for (const name of sweeps.keys()) {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   if (run.status !== 0) process.exit(run.status ?? 1);
+}
+for (const name of sized.keys()) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue;
+  const words = sizedCommand(name).split(' ');
+  console.error(`\nbnn-quantize ${words.join(' ')}`);
+  const run = spawnSync(process.execPath, ['dist/cli/main.js', ...words, '--json'], {
+    cwd: ROOT,
+    stdio: ['ignore', 'pipe', 'inherit'],
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+  });
+  if (run.status !== 0 && run.status !== 3) process.exit(run.status ?? 1);
+  writeFileSync(`${ROOT}${sizedFile(name)}`, run.stdout);
 }
 if (wanted.length === 0 || wanted.includes('cost'))
   writeFileSync(
@@ -72,12 +103,20 @@ function reportOf(name) {
   }
 }
 
+function sizedResult(name) {
+  try {
+    return JSON.parse(readFileSync(`${ROOT}${sizedFile(name)}`, 'utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
 function documentOf() {
   return [
     '# Accuracy with calibration',
     '',
     'Made by `npm run accuracy`; the commands stand at the end. Weights of every layer are discretized, the first and the last included, one level table a channel',
-    'unless said otherwise; activations are float. Calibration images are training images without their labels (CIFAR-10: 1,024, ImageNet: 200, MNIST: 1,024), accuracy is taken on',
+    'unless said otherwise; activations are float. *Chosen by layer*: `--target-size` with the bytes of the `exp` file of that row. Calibration images are training images without their labels (CIFAR-10: 1,024, ImageNet: 200, MNIST: 1,024), accuracy is taken on',
     'others. Top-1 in percent; in brackets points against float. On 800 images one image is 0.125 points, and the 95 % interval of a figure is about ±3 points; on 10,000',
     'about ±0.6. Compare losses within a column rather than with those of other images.',
     '',
@@ -102,6 +141,7 @@ function documentOf() {
     '',
     '```sh',
     ...[...sweeps.keys()].filter(reportOf).map((name) => `bnn-quantize ${commandOf(name)}`),
+    ...[...sized.keys()].filter(sizedResult).map((name) => `bnn-quantize ${sizedCommand(name)}`),
     '```',
     '',
   ].join('\n');
@@ -112,11 +152,20 @@ function lossText(point, float) {
   return `${point.top1.toFixed(2)} (${loss > 0 ? '+' : ''}${loss.toFixed(2).replace('-', '−')})`;
 }
 
+/** The column of --target-size. */
+const CHOSEN = 'chosen by layer, size of exp';
+
 function networkSection({ name, targets, sweeps: own }) {
   const reports = Object.keys(own).map(reportOf).filter(Boolean);
   if (reports.length === 0) return [];
   const float = reports[0].float;
-  const points = reports.flatMap((report) => report.points);
+  const chosen = SIZED_BITS.flatMap((bits) => {
+    const result = sizedResult(`${Object.keys(own)[0]}-size${bits}`);
+    if (result === undefined) return [];
+    const { packedBytes, scores } = result;
+    return [{ scheme: CHOSEN, bits, packedBytes, top1: scores.top1, top5: scores.top5 }];
+  });
+  const points = [...reports.flatMap((report) => report.points), ...chosen];
   const schemes = [...new Set(points.map(({ scheme }) => scheme))];
   const widths = [...new Set(points.map(({ bits }) => bits))].toSorted((a, b) => b - a);
   const rows = widths.map((bits) => {
@@ -146,7 +195,7 @@ function networkSection({ name, targets, sweeps: own }) {
     '',
     `Float: top-1 ${float.top1.toFixed(2)}, top-5 ${float.top5.toFixed(2)}. ✓ and ✗: within the loss that was aimed at, or not.`,
     '',
-    `| bits | aim: at most | ${schemes.map((scheme) => `\`${scheme}\``).join(' | ')} | best |`,
+    `| bits | aim: at most | ${schemes.map((scheme) => (scheme === CHOSEN ? scheme.replace('exp', '`exp`') : `\`${scheme}\``)).join(' | ')} | best |`,
     `| --: | --: | ${schemes.map(() => '---').join(' | ')} | --- |`,
     ...rows.map((cells) => `| ${cells.join(' | ')} |`),
     '',

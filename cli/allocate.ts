@@ -10,6 +10,7 @@ import {
   type DiscretizedModel,
   dropMeter,
   type EvaluateOptions,
+  holdOut,
   type KernelChoice,
   LayerSolver,
   type Method,
@@ -63,16 +64,13 @@ export interface AllocationTask extends PlanOptions {
   readonly images: CalibrationBatches;
   readonly candidates: readonly Candidate[];
   readonly output: string | undefined;
-  readonly preprocess: string | undefined;
-  /** The images, as the user names them. */
-  readonly calib: string;
   readonly kernels: KernelChoice | undefined;
   readonly method: Method;
   readonly quiet: boolean;
   /** What the file will record. */
   readonly recorded: PackOptions;
-  /** Discretizes the network as an allocation says, by the method and with the repairs that were asked for. */
-  discretize(allocation: Allocation): Promise<DiscretizedModel>;
+  /** Discretizes the network as an allocation says, by the method and with the repairs that were asked for. Fitted to all images unless said otherwise. */
+  discretize(allocation: Allocation, images?: CalibrationBatches): Promise<DiscretizedModel>;
   /** Bytes of a file that allocations do not see: what repairs and rounded activations add. */
   readonly added: number;
   /** What --max-drop is measured on. */
@@ -175,8 +173,8 @@ async function forBits(task: AllocationTask, table: SensitivityTable): Promise<F
 }
 
 /**
- * Makes the network of an allocation. Where the summed loss is too large to be trusted the best uniform choices of no more
- * bytes are made, too, and that network is taken which moves the outputs least.
+ * Makes the network of an allocation. Where the summed loss is too large to be trusted it is made and the best uniform
+ * choices of no more bytes with most of the images, and that choice is taken which moves the outputs least on the others.
  */
 async function compared(
   task: AllocationTask,
@@ -185,21 +183,16 @@ async function compared(
 ): Promise<Made> {
   if (allocation.loss <= TRUSTED_LOSS || !allocation.met)
     return { allocation, done: await task.discretize(allocation) };
-  const { model, calib, include, exclude, output, preprocess, kernels } = task;
-  const made = new Map<Allocation['perLayer'], DiscretizedModel>();
-  const quantize = async (tried: Allocation): Promise<Model> => {
-    const done = await task.discretize(tried);
-    made.set(tried.perLayer, done);
-    return done.model;
-  };
-  const options = { include, exclude, output, preprocess, kernels };
+  const { model, images, include, exclude, output, kernels } = task;
+  const { fit, judge } = holdOut(images);
+  const quantize = async (tried: Allocation): Promise<Model> => (await task.discretize(tried, fit)).model;
+  const options = { include, exclude, output, kernels };
   const { networkLoss, uniform, ...best } = await interruptible((signal) =>
-    confirmAllocation(model, calib, table, allocation, options, { quantize, signal }),
+    confirmAllocation(model, judge, table, allocation, options, { quantize, signal }),
   );
-  const done = made.get(best.perLayer)!;
   return {
     allocation: best,
-    done,
+    done: await task.discretize(best),
     networkLoss,
     uniform: uniform === null ? null : table.candidates[uniform]!,
   };
@@ -252,15 +245,19 @@ export function dropText(by: Reached['by'], drop: number): string {
   return drop < 0 ? `top-1 rises by ${fixed(-drop, 2)} points` : `top-1 falls by ${fixed(drop, 2)} points`;
 }
 
-/** Each layer discretized alone by the method that the network will be: what rounding costs tells little at 1 and 2 bits. */
+/**
+ * Each layer discretized alone by the method that the network will be (what rounding costs tells little at 1 and 2 bits), and
+ * measured on images that it was not fitted to.
+ */
 function measureLayers(task: AllocationTask): Promise<SensitivityTable> {
   const { model, images, candidates, include, exclude, output, kernels } = task;
-  const solver = task.method === 'gptq' ? new LayerSolver(model, images, kernels) : undefined;
+  const { fit, judge } = holdOut(images);
+  const solver = task.method === 'gptq' ? new LayerSolver(model, fit, kernels) : undefined;
   const progress = startProgress('measuring', task.quiet);
   return interruptible((signal) =>
     measureSensitivity(
       model,
-      images,
+      judge,
       candidates,
       { include, exclude, output, kernels },
       {

@@ -8,6 +8,7 @@ import {
   REPAIRS,
   REPAIRS_WITH_IMAGES,
   type Repair,
+  repairConflict,
 } from '../src/index.ts';
 import { usageError } from './exit.ts';
 import { parseCount, parseList } from './options.ts';
@@ -30,7 +31,8 @@ export const REPAIR_HELP = `Repairs:
   bias        gives outputs of layers the means that they have in float; without
               --calib as the statistics of BatchNormalization tell
   batch-norm  gives them means and variances of float (needs --calib)
-  scale       gives them the least squared difference from float (needs --calib)`;
+  scale       gives them the least squared difference from float (needs --calib)
+  auto        batch-norm for layers of one and two bits, bias for others`;
 
 export function withCalibrationOptions(command: Command): Command {
   return command
@@ -51,7 +53,7 @@ export function withCalibrationOptions(command: Command): Command {
     .addOption(
       new Option(
         '--repair <names>',
-        'what is done around layers, see below; several with commas, or none (default: bias with --calib)',
+        'what is done around layers, see below; several with commas, or none (default: auto with --calib)',
       ).argParser(parseRepairs),
     )
     .addOption(
@@ -81,7 +83,7 @@ export function calibrationOf(options: CalibrationOptions): {
 } {
   const { calib, calibSamples, seed, actBits = [null] } = options;
   const hasImages = calib !== undefined;
-  const { method = hasImages ? 'gptq' : 'rtn', repair = hasImages ? ['bias'] : [] } = options;
+  const { method = hasImages ? 'gptq' : 'rtn', repair = hasImages ? ['auto'] : [] } = options;
   if (!hasImages) {
     const needs: string[] = [];
     if (method !== 'rtn') needs.push(`--method ${method}`);
@@ -105,10 +107,8 @@ function parseRepairs(text: string): readonly Repair[] {
   const repairs = parseList([...REPAIRS, 'none'])(text) as Repair[];
   if ((repairs as string[]).includes('none'))
     throw new InvalidArgumentError(`expected none or names of repairs, got "${text}"`);
-  if (repairs.includes('batch-norm') && repairs.includes('scale'))
-    throw new InvalidArgumentError(
-      'expected batch-norm or scale, as both set the scale of a layer, got both',
-    );
+  const conflict = repairConflict(repairs);
+  if (conflict !== undefined) throw new InvalidArgumentError(conflict);
   return repairs;
 }
 

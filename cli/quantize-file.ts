@@ -170,8 +170,8 @@ class FileMaker {
   }
 
   /** Weights in that way, by the method and with the repairs that were asked for. */
-  async #discretize(weights: WeightSettings): Promise<DiscretizedModel> {
-    const { model, images, options } = this.#material;
+  async #discretize(weights: WeightSettings, images = this.#material.images): Promise<DiscretizedModel> {
+    const { model, options } = this.#material;
     const { include, exclude, seed, kernels, quiet = false } = options;
     const progress = startProgress(images === undefined ? 'discretizing' : 'calibrating', quiet);
     const { perLayer, ...common } = weights;
@@ -196,7 +196,7 @@ class FileMaker {
   async #task(goal: Goal, recorded: AllocationTask['recorded']): Promise<AllocationTask> {
     const { path, model, data, options } = this.#material;
     const images = this.#material.images!;
-    const { include, exclude, kernels, quiet = false, scoreOutput: output, preprocess } = options;
+    const { include, exclude, kernels, quiet = false, scoreOutput: output } = options;
     const calib = options.calib!;
     const added = goal.option === 'target-size' ? await this.#added(recorded) : 0;
     const { candidates, left } = candidatesOf(goal, model, options, added);
@@ -212,14 +212,12 @@ class FileMaker {
         include,
         exclude,
         output,
-        preprocess,
-        calib,
         kernels,
         quiet,
         recorded,
         added,
       },
-      discretize: ({ common, perLayer }) => this.#discretize({ ...common, perLayer }),
+      discretize: ({ common, perLayer }, part) => this.#discretize({ ...common, perLayer }, part),
       meter: {
         float: () => modelSource(path, options),
         data: data ?? someOf(await openDataset(calib), images.count),

@@ -65,6 +65,7 @@ export {
   METHODS,
   type Method,
 } from './eval/calibration/calibrate.ts';
+export { holdOut } from './eval/calibration/hold-out.ts';
 export { LayerSolver } from './eval/calibration/layer-solver.ts';
 export { LayerStore } from './eval/calibration/layer-store.ts';
 export {
@@ -129,7 +130,7 @@ export type {
 export { dequantize, type Granularity, type QuantizedTensor, type RowLayout } from './ir/quantized-tensor.ts';
 export type { KernelChoice } from './kernels/select.ts';
 export { ACTIVATION_RANGES, type ActivationRange } from './quantizers/activations/range.ts';
-export { REPAIRS, REPAIRS_WITH_IMAGES, type Repair } from './quantizers/calibrate/repair.ts';
+export { REPAIRS, REPAIRS_WITH_IMAGES, type Repair, repairConflict } from './quantizers/calibrate/repair.ts';
 export type { QuantizeOptions, QuantizeSettings } from './quantizers/options.ts';
 export {
   type PlannedWeight,

@@ -3,7 +3,7 @@ import type { Model } from '../ir/graph.ts';
 import { equalizeLayers } from '../passes/equalize.ts';
 import type { ActivationRange } from '../quantizers/activations/range.ts';
 import { dataFreeBias } from '../quantizers/calibrate/data-free-bias.ts';
-import { REPAIRS, REPAIRS_WITH_IMAGES } from '../quantizers/calibrate/repair.ts';
+import { REPAIRS, REPAIRS_WITH_IMAGES, repairConflict } from '../quantizers/calibrate/repair.ts';
 import { quantizeModel } from '../quantizers/quantize-model.ts';
 import { type ActivationFit, quantizeActivations } from './activations/quantize-activations.ts';
 import type { CalibrationBatches } from './calibration/batches.ts';
@@ -38,8 +38,8 @@ export function settingsProblems(
     problems.push(`method: expected ${METHODS.join(', ')}, got ${method}`);
   const unknown = repairs.filter((repair) => !REPAIRS.includes(repair));
   if (unknown.length > 0) problems.push(`repair: expected ${REPAIRS.join(', ')}, got ${unknown.join(', ')}`);
-  if (repairs.includes('batch-norm') && repairs.includes('scale'))
-    problems.push('repair: batch-norm and scale both set the scale of a layer, take one of them');
+  const conflict = repairConflict(repairs);
+  if (conflict !== undefined) problems.push(`repair: ${conflict}`);
   if (hasImages) return problems;
   const needs = (what: string): string => `${what} needs calibration images`;
   if (method !== undefined && method !== 'rtn') problems.push(needs(`method ${method}`));

@@ -1,19 +1,14 @@
-import type { Dataset } from '../../formats/datasets/dataset.ts';
 import type { Model } from '../../ir/graph.ts';
 import { createKernels, type KernelChoice } from '../../kernels/select.ts';
 import { quantizeModel } from '../../quantizers/quantize-model.ts';
-import { openBatches } from '../calibration/batches.ts';
+import type { CalibrationBatches } from '../calibration/batches.ts';
 import { Lane } from '../calibration/lane.ts';
-import type { Preprocess } from '../types.ts';
 import { allocateUniformly } from './allocate.ts';
 import { floatOutputs, pauses, runAll } from './network-runs.ts';
 import type { Allocation, SensitivityTable } from './table.ts';
 
 export interface ConfirmOptions {
-  readonly preprocess?: string | Preprocess | undefined;
   readonly output?: string | undefined;
-  /** Images, from all over the data; as many as the table was measured with when absent. */
-  readonly images?: number | undefined;
   /** What uniform choices may take; as much as the allocation when absent. */
   readonly payloadBytes?: number | undefined;
   readonly include?: readonly string[] | undefined;
@@ -39,20 +34,21 @@ export interface ConfirmedAllocation extends Allocation {
 const RIVALS = 3;
 
 /**
- * Runs whole networks on calibration images, for sums of single losses are estimates: the allocation, and the best uniform
- * choices that are no larger. The one that moves the outputs least, by the measure of the table.
+ * Runs whole networks, for sums of single losses are estimates: the allocation, and the best uniform choices that are no
+ * larger. The one that moves the outputs least, by the measure of the table.
  * @param model the float network
- * @throws whatever opening the data and running the network throw; interrupted
+ * @param batches to run on; not those that `quantize` fits weights with, see `holdOut`
+ * @throws whatever running the network throws; interrupted
  */
 export async function confirmAllocation(
   model: Model,
-  data: string | Dataset,
+  batches: CalibrationBatches,
   table: SensitivityTable,
   allocation: Allocation,
   options: ConfirmOptions = {},
   hooks: ConfirmHooks = {},
 ): Promise<ConfirmedAllocation> {
-  const { preprocess, output, include, exclude, payloadBytes = allocation.payloadBytes } = options;
+  const { output, include, exclude, payloadBytes = allocation.payloadBytes } = options;
   const {
     quantize = ({ common, perLayer }) =>
       quantizeModel(model, { ...common, perLayer, include, exclude }).model,
@@ -66,11 +62,6 @@ export async function confirmAllocation(
     .toSorted((a, b) => a.allocation.loss - b.allocation.loss)
     .slice(0, RIVALS);
   const all = [{ allocation, uniform: null }, ...rivals];
-  const batches = await openBatches(model, data, {
-    preprocess,
-    output,
-    samples: options.images ?? table.images,
-  });
   const pause = pauses(hooks.signal);
   const kernels = createKernels(options.kernels);
   try {

@@ -12,14 +12,17 @@ import { withoutFunctions } from '../../passes/expand-functions.ts';
 import { GraphEditor } from '../../passes/graph-editor.ts';
 import { type Absorber, absorb, findAbsorber } from '../../passes/layer-affine.ts';
 import { residualSum } from '../../passes/residual-sum.ts';
+import { chooseRidge } from '../../quantizers/calibrate/choose-ridge.ts';
 import { isWhite } from '../../quantizers/calibrate/curvature.ts';
 import { areFinite, blocksOf, type LayerMoments } from '../../quantizers/calibrate/moments.ts';
-import { layerRepair, type Repair } from '../../quantizers/calibrate/repair.ts';
+import { layerRepair, type Repair, repairsAt } from '../../quantizers/calibrate/repair.ts';
+import { scaleRows } from '../../quantizers/calibrate/scale-levels.ts';
 import {
+  rowWeight,
   SOLVE_DEFAULTS,
   type Solution,
   type SolveOptions,
-  solveTensor,
+  solveAndFit,
 } from '../../quantizers/calibrate/solve-weight.ts';
 import { type QuantizeOptions, type QuantizeSettings, resolveOptions } from '../../quantizers/options.ts';
 import { type PlannedWeight, planWeights } from '../../quantizers/plan/plan-weights.ts';
@@ -33,7 +36,7 @@ import {
   type QuantizedModel,
   reportOf,
 } from '../../quantizers/quantize-model.ts';
-import { quantizeWeight } from '../../quantizers/quantize-weight.ts';
+import { quantizeWeight, type WeightFit, weightFit } from '../../quantizers/quantize-weight.ts';
 import { parseScheme } from '../../quantizers/registry.ts';
 import { inRowOrder } from '../../quantizers/weight-values.ts';
 import type { CalibrationBatches } from './batches.ts';
@@ -85,6 +88,12 @@ export interface CalibrationProgress {
   readonly layer: string;
 }
 
+/** What is done about a layer's outputs: its levels scaled, or an affine behind it. */
+interface LayerRepairs extends Pick<FinishedLayer, 'affine'> {
+  readonly quantized?: QuantizedTensor | undefined;
+  readonly repairs: readonly Repair[];
+}
+
 /** How the calibration of one layer went. */
 export interface LayerCalibration {
   readonly name: string;
@@ -92,6 +101,8 @@ export interface LayerCalibration {
   /** Loss of the layer against that of the nearest levels; null where it was rounded. */
   readonly lossRatio: number | null;
   readonly damping: number | null;
+  /** Part of the diagonal of the second moments that was added to it; see chooseRidge. */
+  readonly ridge: number | null;
   readonly repairs: readonly Repair[];
   /** What a user should know: too few samples, inputs that never vary, more damping, rounding instead. */
   readonly notes: readonly string[];
@@ -244,32 +255,44 @@ class Calibration {
     const site = seen === undefined || areFinite(seen) ? found : NOT_FINITE;
     const moments = site === found ? seen : undefined;
     let solution: Solution | undefined;
+    let ridge: number | null = null;
+    let repair: LayerRepairs | undefined;
     const discretize: DiscretizeWeight = (weight, layout, options) => {
-      if (moments === undefined || method === 'rtn' || blocksOf(moments).every(isWhite))
-        return quantizeWeight(weight, layout, options, name);
-      const candidates = parseScheme(options.scheme).candidates?.(options) ?? [options];
-      const solved = candidates
-        .map((candidate) => solveTensor(weight, layout, name, moments, candidate, solve, this.#algebra))
-        .reduce((best, other) => (other.solution.loss < best.solution.loss ? other : best));
-      solution = solved.solution;
-      return solved.fit;
+      const row = rowWeight(weight, layout, name);
+      const round = (): WeightFit => {
+        if (moments === undefined || method === 'rtn' || blocksOf(moments).every(isWhite))
+          return quantizeWeight(weight, layout, options, name);
+        const candidates = parseScheme(options.scheme).candidates?.(options) ?? [options];
+        ridge = asked?.ridge ?? chooseRidge(row, moments, candidates[0]!, solve, this.#algebra);
+        const chosen = { ...solve, ridge };
+        const solved = candidates
+          .map((candidate) => solveAndFit(row, moments, candidate, chosen, this.#algebra))
+          .reduce((best, other) => (other.solution.loss < best.solution.loss ? other : best));
+        solution = solved.solution;
+        return solved.fit;
+      };
+      const fit = round();
+      if (typeof site === 'string' || moments === undefined) return fit;
+      repair = this.#repairOf(site, moments, fit.quantized, options.bits);
+      const { quantized = fit.quantized } = repair;
+      if (quantized === fit.quantized) return fit;
+      return weightFit(quantized, row.values, inRowOrder(dequantize(quantized), layout));
     };
     const encoded = encodeWeight(this.#coded.model, planned, this.#options.get(name)!, discretize);
     if (typeof encoded === 'string') return encoded;
-    const repair =
-      typeof site === 'string' || moments === undefined
-        ? { repairs: [] }
-        : this.#repairOf(site, moments, encoded.quantized);
+    if (repair === undefined && typeof site === 'object' && moments !== undefined)
+      repair = this.#repairOf(site, moments, encoded.quantized);
     const { loss = 0, roundingLoss = 0, damping = null } = solution ?? {};
     const calibration: LayerCalibration = {
       name,
       samples: moments?.samples ?? 0,
       lossRatio: roundingLoss === 0 ? null : loss / roundingLoss,
       damping,
-      repairs: repair.repairs,
+      ridge,
+      repairs: repair?.repairs ?? [],
       notes: notesOf(site, moments, solution, solve.damping),
     };
-    const finished: FinishedLayer = { encoded, calibration, affine: repair.affine };
+    const finished: FinishedLayer = { encoded, calibration, affine: repair?.affine };
     this.#hooks.store?.put(name, finished);
     return finished;
   }
@@ -285,21 +308,33 @@ class Calibration {
     return bias && { absorber, bias };
   }
 
-  /** What makes the outputs of the layer what they should be, as far as a constant behind it can. */
+  /**
+   * What makes the outputs of the layer what they should be, as far as levels and a constant behind it can.
+   * @param bits of its levels, where these may be scaled
+   */
   #repairOf(
     { node }: LayerSite,
     moments: LayerMoments,
     quantized: QuantizedTensor,
-  ): Pick<FinishedLayer, 'affine'> & { readonly repairs: readonly Repair[] } {
-    const model = this.#coded.model;
-    const place = this.#repairPlace(model, node);
+    bits?: number,
+  ): LayerRepairs {
+    const place = this.#repairPlace(this.#coded.model, node);
     if (place === undefined) return { repairs: [] };
     const { absorber, bias } = place;
-    const values = Float64Array.from(inRowOrder(dequantize(quantized), quantized.layout));
-    const { scale, shift } = layerRepair(values, moments, this.#repairs, bias, absorber.takesScale);
-    const scaled = this.#repairs.filter((repair) => repair === 'batch-norm' || repair === 'scale');
-    if (!absorber.takesScale || scaled.length === 0) return { affine: { shift }, repairs: ['bias'] };
-    return { affine: { scale, shift }, repairs: scaled };
+    const asked = repairsAt(this.#repairs, bits ?? quantized.bits);
+    const scaled = asked.filter((repair) => repair === 'batch-norm' || repair === 'scale');
+    const valuesOf = (weight: QuantizedTensor): Float64Array =>
+      Float64Array.from(inRowOrder(dequantize(weight), weight.layout));
+    const wanted = layerRepair(valuesOf(quantized), moments, asked, bias, scaled.length > 0);
+    if (scaled.length === 0) return { affine: { shift: wanted.shift }, repairs: ['bias'] };
+    if (absorber.takesScale) return { affine: wanted, repairs: scaled };
+    const scaledRows = bits === undefined ? undefined : scaleRows(quantized, wanted.scale);
+    const { shift } = layerRepair(valuesOf(scaledRows ?? quantized), moments, [], bias, false);
+    return {
+      quantized: scaledRows,
+      affine: { shift },
+      repairs: scaledRows === undefined ? ['bias'] : scaled,
+    };
   }
 
   /** Puts a finished layer into the network. */

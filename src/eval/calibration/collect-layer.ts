@@ -1,7 +1,7 @@
 import type { LinearAlgebra } from '../../kernels/linear-algebra/contract.ts';
 import type { ResidualSum } from '../../passes/residual-sum.ts';
 import type { LayerMoments } from '../../quantizers/calibrate/moments.ts';
-import { MomentCollector } from './collect-moments.ts';
+import { MOST_COLUMNS, MomentCollector, momentsOf, together } from './collect-moments.ts';
 import type { BatchValues, Lane } from './lane.ts';
 import type { LayerSite } from './layer-site.ts';
 import { Positions } from './positions.ts';
@@ -36,14 +36,18 @@ export interface CollectOptions {
   readonly seed: number;
 }
 
-/** The moments of one layer over all batches. */
+/**
+ * The moments of one layer over all batches, and of every other batch, so that what is fitted to one half of the images can
+ * be judged by the other. Layers with several blocks of columns have no halves: these would take twice the memory.
+ */
 export async function collectLayer(
   { float, coded, batches, algebra, onBatch }: LayerLanes,
   { node, view, input, output }: LayerSite,
   { centred, residual, bias, seed }: CollectOptions,
 ): Promise<LayerMoments> {
   const beside = residual === undefined ? [] : [residual.other];
-  const collector = new MomentCollector(view, algebra);
+  const halves = batches > 1 && view.columns <= MOST_COLUMNS ? 2 : 1;
+  const collectors = Array.from({ length: halves }, () => new MomentCollector(view, algebra));
   const gives = float.runner([output, ...beside]);
   const sees = coded.runner([input, ...beside]);
   const positions = new Positions(seed);
@@ -60,13 +64,17 @@ export async function collectLayer(
       const [given, seen] = [await gives.run(i), await sees.run(i)];
       const x = seen.get(input)!;
       const take = Math.ceil(wanted / batches);
-      collector.add(x, aimOf(given, seen), positions.choose(take, view.positions(x)));
+      collectors[i % halves]!.add(x, aimOf(given, seen), positions.choose(take, view.positions(x)));
       await onBatch();
     }
-    return collector.finish(centred, bias);
+    const sums = collectors.map((collector) => collector.sums());
+    const moments = momentsOf(sums.reduce(together), centred, bias);
+    if (halves === 1) return moments;
+    const [even, odd] = sums.map((half) => momentsOf(half, centred, bias));
+    return { ...moments, halves: [even!, odd!] };
   } finally {
     gives.dispose();
     sees.dispose();
-    collector.dispose();
+    for (const collector of collectors) collector.dispose();
   }
 }

@@ -73,57 +73,89 @@ export class MomentCollector {
     }
   }
 
-  /**
-   * The moments of everything that was added.
-   * @param centred see LayerMoments
-   * @param bias of the layer, by row; undefined where it is not known
-   */
-  finish(centred: boolean, bias: Float64Array | undefined): LayerMoments {
+  /** What everything that was added sums up to. */
+  sums(): MomentSums {
     this.#flush();
     const { groups, columns, rows } = this.#view;
-    const samples = Math.max(1, this.#samples);
-    const mean = (sums: Float64Array): Float64Array => sums.map((sum) => sum / samples);
-    const inputMean = mean(this.#inputSum);
-    const outputMean = mean(this.#outputSum);
-    const outputVariance = mean(this.#outputEnergy);
-    const inputs = this.#inputs.map((gram) => mean(gram.result()));
-    // About 0 the bias is in y and not in what weights can make of x.
-    const constant = centred ? outputMean : bias;
-    const isKnown = this.#cross.length > 0 && constant !== undefined;
-    const cross = new Float64Array(isKnown ? rows * columns : 0);
-    const perGroup = rows / groups;
-    for (let g = 0; g < groups && isKnown; g++) {
-      const own = cross.subarray(g * perGroup * columns, (g + 1) * perGroup * columns);
-      own.set(mean(this.#cross[g]!.result()));
-      subtractProduct(
-        own,
-        constant.subarray(g * perGroup, (g + 1) * perGroup),
-        inputMean.subarray(g * columns, (g + 1) * columns),
-      );
-    }
-    if (centred) {
-      inputs.forEach((matrix, i) => {
-        const [from, to] = this.#blocks()[i % this.#blockEnds.length]!;
-        const first = Math.floor(i / this.#blockEnds.length) * columns;
-        subtractProduct(
-          matrix,
-          inputMean.subarray(first + from, first + to),
-          inputMean.subarray(first + from, first + to),
-        );
-      });
-      for (let r = 0; r < rows; r++)
-        outputVariance[r] = Math.max(0, outputVariance[r]! - outputMean[r]! * outputMean[r]!);
-    }
-    const blockEnds = this.#blockEnds;
     return {
-      ...{ rows, columns, groups, samples: this.#samples, centred, blockEnds },
-      ...{ inputMean, inputs, cross, outputMean, outputVariance },
+      ...{ rows, columns, groups, blockEnds: this.#blockEnds, samples: this.#samples },
+      inputSum: this.#inputSum,
+      outputSum: this.#outputSum,
+      outputEnergy: this.#outputEnergy,
+      inputs: this.#inputs.map((gram) => gram.result()),
+      cross: this.#cross.map((gram) => gram.result()),
     };
   }
 
   dispose(): void {
     for (const gram of [...this.#inputs, ...this.#cross]) gram.dispose();
   }
+}
+
+/** Sums over positions; Σ x·xᵀ by group and block, Σ y·xᵀ by group, none where there are several blocks. */
+export interface MomentSums
+  extends Pick<LayerMoments, 'rows' | 'columns' | 'groups' | 'blockEnds' | 'samples' | 'inputs'> {
+  readonly inputSum: Float64Array;
+  readonly outputSum: Float64Array;
+  readonly outputEnergy: Float64Array;
+  readonly cross: readonly Float64Array[];
+}
+
+/** The sums of two sets of positions of a layer together. */
+export function together(a: MomentSums, b: MomentSums): MomentSums {
+  const add = (x: Float64Array, y: Float64Array): Float64Array => x.map((value, i) => value + y[i]!);
+  return {
+    ...a,
+    samples: a.samples + b.samples,
+    inputSum: add(a.inputSum, b.inputSum),
+    outputSum: add(a.outputSum, b.outputSum),
+    outputEnergy: add(a.outputEnergy, b.outputEnergy),
+    inputs: a.inputs.map((matrix, i) => add(matrix, b.inputs[i]!)),
+    cross: a.cross.map((matrix, i) => add(matrix, b.cross[i]!)),
+  };
+}
+
+/**
+ * The moments that follow from sums.
+ * @param centred see LayerMoments
+ * @param bias of the layer, by row; undefined where it is not known
+ */
+export function momentsOf(sums: MomentSums, centred: boolean, bias: Float64Array | undefined): LayerMoments {
+  const { rows, columns, groups, blockEnds } = sums;
+  const samples = Math.max(1, sums.samples);
+  const mean = (values: Float64Array): Float64Array => values.map((sum) => sum / samples);
+  const inputMean = mean(sums.inputSum);
+  const outputMean = mean(sums.outputSum);
+  const outputVariance = mean(sums.outputEnergy);
+  const inputs = sums.inputs.map(mean);
+  // About 0 the bias is in y and not in what weights can make of x.
+  const constant = centred ? outputMean : bias;
+  const isKnown = sums.cross.length > 0 && constant !== undefined;
+  const cross = new Float64Array(isKnown ? rows * columns : 0);
+  const perGroup = rows / groups;
+  for (let g = 0; g < groups && isKnown; g++) {
+    const own = cross.subarray(g * perGroup * columns, (g + 1) * perGroup * columns);
+    own.set(mean(sums.cross[g]!));
+    subtractProduct(
+      own,
+      constant.subarray(g * perGroup, (g + 1) * perGroup),
+      inputMean.subarray(g * columns, (g + 1) * columns),
+    );
+  }
+  if (centred) {
+    inputs.forEach((matrix, i) => {
+      const b = i % blockEnds.length;
+      const first = Math.floor(i / blockEnds.length) * columns;
+      const part = inputMean.subarray(first + (blockEnds[b - 1] ?? 0), first + blockEnds[b]!);
+      subtractProduct(matrix, part, part);
+    });
+    for (let r = 0; r < rows; r++)
+      outputVariance[r] = Math.max(0, outputVariance[r]! - outputMean[r]! * outputMean[r]!);
+  }
+  return {
+    ...{ rows, columns, groups, samples: sums.samples, centred, blockEnds },
+    ...{ inputMean, inputs, cross, outputMean, outputVariance },
+  };
 }
 
 /** matrix[i, j] −= a[i]·b[j]. */

@@ -5,8 +5,9 @@ import type { LinearAlgebra } from '../../kernels/linear-algebra/contract.ts';
 import { createLinearAlgebra } from '../../kernels/linear-algebra/select.ts';
 import { createKernels, type KernelChoice } from '../../kernels/select.ts';
 import { withoutFunctions } from '../../passes/expand-functions.ts';
+import { chooseRidge } from '../../quantizers/calibrate/choose-ridge.ts';
 import { areFinite, type LayerMoments } from '../../quantizers/calibrate/moments.ts';
-import { SOLVE_DEFAULTS, solveTensor } from '../../quantizers/calibrate/solve-weight.ts';
+import { rowWeight, SOLVE_DEFAULTS, solveAndFit } from '../../quantizers/calibrate/solve-weight.ts';
 import type { QuantizeOptions } from '../../quantizers/options.ts';
 import { type PlannedWeight, planWeights } from '../../quantizers/plan/plan-weights.ts';
 import { encodeWeight } from '../../quantizers/quantize-model.ts';
@@ -37,7 +38,7 @@ export class LayerSolver {
   readonly #lane: Lane;
   readonly #planned: ReadonlyMap<string, PlannedWeight>;
   #sizes: ReadonlyMap<string, number> | undefined;
-  #current: { readonly name: string; readonly moments: LayerMoments | undefined } | undefined;
+  #current: { readonly name: string; readonly moments: LayerMoments | undefined; ridge?: number } | undefined;
 
   constructor(model: Model, batches: CalibrationBatches, kernels?: KernelChoice) {
     this.#model = withoutFunctions(model);
@@ -53,10 +54,13 @@ export class LayerSolver {
     const planned = this.#planned.get(name);
     if (planned === undefined) return 'it is not a weight that is discretized';
     if (this.#current?.name !== name) this.#current = { name, moments: await this.#moments(planned) };
-    const { moments } = this.#current;
+    const current = this.#current;
+    const { moments } = current;
     const encoded = encodeWeight(this.#model, planned, options, (weight, layout, settings) => {
       if (moments === undefined) return quantizeWeight(weight, layout, settings, name);
-      return solveTensor(weight, layout, name, moments, settings, QUICK, this.#algebra).fit;
+      const row = rowWeight(weight, layout, name);
+      current.ridge ??= chooseRidge(row, moments, settings, QUICK, this.#algebra);
+      return solveAndFit(row, moments, settings, { ...QUICK, ridge: current.ridge }, this.#algebra).fit;
     });
     return typeof encoded === 'string' ? encoded : quantizedInitializer(name, encoded.quantized);
   }

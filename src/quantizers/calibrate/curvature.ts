@@ -3,7 +3,7 @@ import type { Block } from './moments.ts';
 
 /** The quadratic loss of the rows of one block, (v − t)·H·(v − t)ᵀ, ready to be lowered. */
 export interface Curvature {
-  /** H: the second moments of the inputs, the diagonal raised by the damping; [width, width]. */
+  /** H: the second moments of the inputs, the diagonal raised by ridge and damping; [width, width]. */
   readonly hessian: Float64Array;
   /** The order in which columns are rounded: those that weigh most first. */
   readonly order: Uint32Array;
@@ -24,12 +24,13 @@ const MOST_DAMPING = 100;
  * as good as any.
  * @param isDiagonal whether inputs count as independent of each other, so that each weight has a weight of its own and no more
  * @param damping part of the mean diagonal that is added to the diagonal; GPTQ takes 0.01
+ * @param ridge part of each element of the diagonal that is added to it
  */
 export function curvatureOf(
   block: Block,
   damping: number,
   algebra: LinearAlgebra,
-  isDiagonal = false,
+  { isDiagonal = false, ridge = 0 }: { readonly isDiagonal?: boolean; readonly ridge?: number } = {},
 ): Curvature | undefined {
   const { width: n } = block;
   const inputs = isDiagonal ? diagonalOf(block.inputs, n) : block.inputs;
@@ -43,7 +44,7 @@ export function curvatureOf(
   if (!(mean > 0 && Number.isFinite(mean))) return undefined;
   for (let part = damping; part <= MOST_DAMPING; part = Math.max(part * MORE_DAMPING, 1e-6)) {
     const hessian = inputs.slice();
-    for (let i = 0; i < n; i++) hessian[i * n + i]! += part * mean;
+    for (let i = 0; i < n * n; i += n + 1) hessian[i] = hessian[i]! * (1 + ridge) + part * mean;
     const order = Uint32Array.from(
       Array.from({ length: n }, (_, i) => i).sort(
         (a, b) => hessian[b * n + b]! - hessian[a * n + a]! || a - b,

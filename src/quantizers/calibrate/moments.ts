@@ -22,6 +22,8 @@ export interface LayerMoments {
   /** E[y] and var(y), [rows]. */
   readonly outputMean: Float64Array;
   readonly outputVariance: Float64Array;
+  /** The same of two halves of the images; absent where these cannot be told apart. */
+  readonly halves?: readonly [LayerMoments, LayerMoments] | undefined;
 }
 
 /** A block of columns of one group. */

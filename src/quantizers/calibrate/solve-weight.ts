@@ -11,6 +11,7 @@ import { curvatureOf, isWhite } from './curvature.ts';
 import { blocksOf, type LayerMoments } from './moments.ts';
 import { nearest, Panel } from './panel.ts';
 import { emptyLevelLoss, type LevelLoss, levelLossAt, refitParams } from './refit.ts';
+import { scaleParams } from './scale-levels.ts';
 import { TableSet } from './table-set.ts';
 import { targetsOf } from './targets.ts';
 
@@ -18,6 +19,8 @@ import { targetsOf } from './targets.ts';
 export interface SolveOptions {
   /** Part of the mean diagonal of the Hessian that is added to its diagonal. */
   readonly damping: number;
+  /** Part of each element of the diagonal that is added to it; see chooseRidge. */
+  readonly ridge: number;
   /** Part of the way from the trained weights to those that make up for what earlier layers have lost, 0 to 1. */
   readonly correction: number;
   /** Whether inputs count as independent: nearest levels, fitted with the second moments of the inputs as weights. */
@@ -34,6 +37,7 @@ export interface SolveOptions {
  */
 export const SOLVE_DEFAULTS: SolveOptions = {
   damping: 0.01,
+  ridge: 0,
   correction: 1,
   isDiagonal: false,
   refits: 3,
@@ -88,7 +92,7 @@ export function solveWeight(
   let damping = 0;
   let deadColumns = 0;
   for (const block of blocksOf(moments)) {
-    const curvature = curvatureOf(block, solve.damping, algebra, solve.isDiagonal);
+    const curvature = curvatureOf(block, solve.damping, algebra, solve);
     if (curvature === undefined) {
       deadColumns += block.width;
       continue;
@@ -161,17 +165,19 @@ function effortFor(
   return isVast ? { refits: Math.min(1, refits), scales: [1] } : { refits, scales };
 }
 
-/** `solveWeight` of a weight as it is stored, and how near the weight it comes. @throws weight for NaN and infinities */
-export function solveTensor(
-  weight: Tensor,
-  layout: RowLayout,
-  name: string,
+/** A weight as it is stored, in row order. @throws weight for NaN and infinities */
+export function rowWeight(weight: Tensor, layout: RowLayout, name: string): RowWeight {
+  const { dtype, shape } = weight;
+  return { values: inRowOrder(weightValues(weight, name), layout), layout, shape, dtype };
+}
+
+/** `solveWeight`, and how near the weight it comes. */
+export function solveAndFit(
+  weight: RowWeight,
   ...problem: [moments: LayerMoments, options: QuantizeOptions, solve: SolveOptions, algebra: LinearAlgebra]
 ): { readonly solution: Solution; readonly fit: WeightFit } {
-  const values = inRowOrder(weightValues(weight, name), layout);
-  const { dtype, shape } = weight;
-  const solution = solveWeight({ values, layout, shape, dtype }, ...problem);
-  return { solution, fit: weightFit(solution.quantized, values, solution.values) };
+  const solution = solveWeight(weight, ...problem);
+  return { solution, fit: weightFit(solution.quantized, weight.values, solution.values) };
 }
 
 interface Place {
@@ -242,7 +248,7 @@ function solveTogether(panels: readonly Panel[], tables: TableSet, solve: SolveO
   let best = save();
   let loss = roundingLoss;
   for (const scale of solve.scales) {
-    tables.set(0, scaled(tables, fitted, scale));
+    tables.set(0, scaleParams(tables.grid.rule, tables.width, fitted, scale));
     for (const panel of panels) panel.compensate(tables);
     refine(panels, tables, solve, total);
     if (total() >= loss) continue;
@@ -276,7 +282,15 @@ function solveRows(panels: readonly Panel[], tables: TableSet, solve: SolveOptio
   const bestPlaces = panels.map(({ places }) => places.slice());
   for (const scale of solve.scales) {
     for (let t = 0; t < tables.grid.count; t++)
-      tables.set(t, scaled(tables, fitted.subarray(t * tables.width, (t + 1) * tables.width), scale));
+      tables.set(
+        t,
+        scaleParams(
+          tables.grid.rule,
+          tables.width,
+          fitted.subarray(t * tables.width, (t + 1) * tables.width),
+          scale,
+        ),
+      );
     for (const panel of panels) panel.compensate(tables);
     refine(panels, tables, solve, total);
     const losses = lossesOf();
@@ -295,12 +309,6 @@ function solveRows(panels: readonly Panel[], tables: TableSet, solve: SolveOptio
     panel.places.set(bestPlaces[i]!);
   });
   return { loss: least.reduce((a, b) => a + b, 0), roundingLoss };
-}
-
-/** a of a·q^j and Δ of (code − z)·Δ scale alone, the parameters of other rules all together. */
-function scaled({ grid, width }: TableSet, params: Float32Array, scale: number): Float32Array {
-  const alone = grid.rule === 'geometric' || grid.rule === 'geometric-zero' || grid.rule === 'affine';
-  return params.map((value, i) => (i % width === 0 || !alone ? value * scale : value));
 }
 
 /** Levels to codes and codes to levels, in turn. */
