@@ -46,7 +46,10 @@ export const NETWORKS = [
   {
     name: 'MobileNetV2, ImageNet, 800 images',
     targets: { 4: 1, 3: 3, 2: 12 },
-    sweeps: { mobilenetv2: `${MOBILENET} ${CALIB200} --schemes exp,codebook --bits 2-5` },
+    sweeps: {
+      mobilenetv2: `${MOBILENET} ${CALIB200} --schemes exp --bits 2-5`,
+      'mobilenetv2-codebook': `${MOBILENET} ${CALIB200} --schemes codebook --bits 2-3`,
+    },
     sized: `${MOBILENET} ${CALIB200}`,
   },
   {
@@ -107,9 +110,9 @@ export const ABLATIONS = [
 export const ACTIVATIONS = {
   name: 'ResNet-20, CIFAR-10, 10,000 images, `exp` a channel, inputs of layers rounded (the first layer keeps 8 bits)',
   widths: [4, 2, 1],
-  activations: [null, 8, 4, 2, 1],
+  activations: [null, 8, 4, 1],
   sweep: 'resnet20-activations',
-  command: `${RESNET20} ${CIFAR_CALIB} --calib-samples 512 --schemes exp --bits 1,2,4 --act-bits float,8,4,2,1`,
+  command: `${RESNET20} ${CIFAR_CALIB} --calib-samples 512 --schemes exp --bits 1,2,4 --act-bits float,8,4,1`,
 };
 
 /** What calibrating one model costs, alone on the machine: `npm run accuracy -- cost`. */

@@ -16,6 +16,9 @@ const OUT = 'results-output';
 const wanted = process.argv.slice(2);
 mkdirSync(`${ROOT}${OUT}`, { recursive: true });
 
+/** The column of --target-size. */
+const CHOSEN = 'chosen by layer, size of exp';
+
 const COST_FILE = `${OUT}/accuracy-cost.json`;
 
 /** All sweeps by name. */
@@ -151,9 +154,6 @@ function lossText(point, float) {
   const loss = Math.round((point.top1 - float) * 100) / 100;
   return `${point.top1.toFixed(2)} (${loss > 0 ? '+' : ''}${loss.toFixed(2).replace('-', '−')})`;
 }
-
-/** The column of --target-size. */
-const CHOSEN = 'chosen by layer, size of exp';
 
 function networkSection({ name, targets, sweeps: own }) {
   const reports = Object.keys(own).map(reportOf).filter(Boolean);

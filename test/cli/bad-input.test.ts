@@ -70,7 +70,7 @@ describe('wrong usage ends with 2, one sentence, and where to find help', () => 
     [
       'repairs that exclude each other',
       ['model.onnx', '--repair', 'scale,batch-norm'],
-      /^bnn-quantize: --repair: expected batch-norm or scale, .*, got both\n/,
+      /^bnn-quantize: --repair: expected one of batch-norm, scale, auto, .*, got scale, batch-norm\n/,
     ],
     [
       'a target without images',

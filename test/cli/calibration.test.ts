@@ -37,7 +37,7 @@ describe('quantize --calib', () => {
     const { method, repairs, calibration, layers } = outputOf(run);
     expect({ method, repairs, calibration }).toEqual({
       method: 'gptq',
-      repairs: ['bias'],
+      repairs: ['auto'],
       calibration: { spec: MNIST, count: 128, seed: 0 },
     });
     expect(layers).toHaveLength(9);
@@ -53,7 +53,7 @@ describe('quantize --calib', () => {
     expect(stdout).toMatch(/^weight +shape +scheme +bits +ρ +SNR dB +loss +bytes\n/);
     expect(stdout).toMatch(/^conv2\.weight .* ×\d\.\d\d +\d+$/m);
     expect(stdout).toMatch(/^calibrated +on 64 images of idx:images\.idx$/m);
-    expect(stdout).toMatch(/^repaired +bias$/m);
+    expect(stdout).toMatch(/^repaired +auto$/m);
   });
 
   it('with --method rtn and --repair none gives the weights that rounding gives', async () => {
@@ -71,12 +71,15 @@ describe('quantize --calib', () => {
       );
   });
 
-  it('repairs BatchNormalization where there is one, and the bias where there is none', async () => {
+  it('repairs BatchNormalization where there is one, and levels where there is none and rows have their own', async () => {
     const args = [DIGITS, '--calib', MNIST, '--calib-samples', '8', '--method', 'rtn', '-o', 'bn.bnnq'];
     const run = await bnnq([...args, '--bits', '2', '--repair', 'batch-norm', '--json'], { cwd });
     const repairs = outputOf(run).layers.map(({ name, calibration }) => [name, calibration.repairs]);
     expect(repairs).toContainEqual(['conv1.weight', ['batch-norm']]);
-    expect(repairs).toContainEqual(['fc.weight', ['bias']]);
+    expect(repairs).toContainEqual(['fc.weight', ['batch-norm']]);
+    const shared = [...args, '--bits', '2', '--repair', 'batch-norm', '-g', 'tensor', '--force', '--json'];
+    const { layers } = outputOf(await bnnq(shared, { cwd }));
+    expect(layers.find(({ name }) => name === 'fc.weight')!.calibration.repairs).toEqual(['bias']);
   });
 
   it('rounds what layers are fed with --act-bits, and says so', async () => {
@@ -129,7 +132,7 @@ describe('sweep --calib', () => {
     const args = [...SWEEP, '--schemes', 'exp,linear', '-o', 'swept'];
     const first = await bnnq([...args, '--bits', '2'], { cwd });
     expect([first.code, first.stderr]).toEqual([0, '']);
-    expect(first.stdout).toMatch(/^exp channel gptq bias +\d/m);
+    expect(first.stdout).toMatch(/^exp channel gptq auto +\d/m);
     const models = (): string[] => readdirSync(join(cwd, 'swept/models')).toSorted();
     expect(models()).toEqual([
       expect.stringMatching(/^exp2\.gptq\.[0-9a-f]{8}\.bnnq$/),

@@ -34,12 +34,14 @@ export function repairsAt(repairs: readonly Repair[], bits: number): readonly Re
   );
 }
 
+const SCALING: readonly Repair[] = ['batch-norm', 'scale', 'auto'];
+
 /** Why some repairs cannot be asked for together; undefined where they can. */
 export function repairConflict(repairs: readonly Repair[]): string | undefined {
-  const scaling = repairs.filter((repair) => ['batch-norm', 'scale', 'auto'].includes(repair));
+  const scaling = repairs.filter((repair) => SCALING.includes(repair));
   return scaling.length < 2
     ? undefined
-    : `${scaling.join(' and ')} all set the scale of a layer, take one of them`;
+    : `expected one of ${SCALING.join(', ')}, as each sets the scale of a layer, got ${scaling.join(', ')}`;
 }
 
 /** Factors outside of this range come of channels that hardly ever vary: these keep their scale. */

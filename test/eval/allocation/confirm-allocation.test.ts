@@ -5,6 +5,7 @@ import { allocate, allocateUniformly } from '../../../src/eval/allocation/alloca
 import { confirmAllocation } from '../../../src/eval/allocation/confirm-allocation.ts';
 import { sensitivity } from '../../../src/eval/allocation/sensitivity.ts';
 import type { Allocation, SensitivityReport } from '../../../src/eval/allocation/table.ts';
+import { type CalibrationBatches, openBatches } from '../../../src/eval/calibration/batches.ts';
 import { score } from '../../../src/eval/score.ts';
 import { readModel } from '../../../src/formats/read-model.ts';
 import type { Model } from '../../../src/ir/graph.ts';
@@ -16,9 +17,11 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const PICTURES = `idx:${folder}/images.idx`;
 let model: Model;
 let table: SensitivityReport;
+let images: CalibrationBatches;
 
 beforeAll(async () => {
   model = await readModel(join(folder, 'model.onnx'));
+  images = await openBatches(model, PICTURES);
   table = await sensitivity(model, PICTURES, { schemes: ['linear'], bits: [1, 2, 3, 4] });
 });
 
@@ -49,7 +52,7 @@ describe('confirmAllocation', () => {
     const steps: number[] = [];
     const found = await confirmAllocation(
       model,
-      PICTURES,
+      images,
       table,
       allocation,
       {},
@@ -69,7 +72,7 @@ describe('confirmAllocation', () => {
     const allocation = allocate(lying, { bitsPerWeight: 8 });
     expect(new Set(allocation.layers.map(({ candidate }) => candidate))).toEqual(new Set([0]));
     const { payloadBytes } = allocateUniformly(table, 2);
-    const found = await confirmAllocation(model, PICTURES, lying, allocation, { payloadBytes });
+    const found = await confirmAllocation(model, images, lying, allocation, { payloadBytes });
     expect(found.uniform).toBe(2);
     expect(found.payloadBytes).toBe(payloadBytes);
     expect(found.networkLoss).toBeLessThan(await divergenceOf(allocation));
@@ -79,7 +82,7 @@ describe('confirmAllocation', () => {
     const asked: Allocation[] = [];
     const found = await confirmAllocation(
       model,
-      PICTURES,
+      images,
       table,
       allocate(table, { bitsPerWeight: 4 }),
       {},

@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { MOST_COLUMNS, MomentCollector } from '../../../src/eval/calibration/collect-moments.ts';
+import {
+  MOST_COLUMNS,
+  MomentCollector,
+  momentsOf,
+  together,
+} from '../../../src/eval/calibration/collect-moments.ts';
 import { type LayerView, layerView } from '../../../src/eval/calibration/layer-view.ts';
 import type { Model } from '../../../src/ir/graph.ts';
 import { createLinearAlgebra } from '../../../src/kernels/linear-algebra/select.ts';
@@ -140,7 +145,7 @@ function collect(
       y,
       Array.from({ length: view.positions(x) }, (_, p) => p),
     );
-  const moments = collector.finish(centred, bias);
+  const moments = momentsOf(collector.sums(), centred, bias);
   collector.dispose();
   return moments;
 }
@@ -251,9 +256,33 @@ describe('moments', () => {
     });
     const collector = new MomentCollector(view, algebra);
     collector.add(x, y, [0, 1, 2]);
-    expect(collector.finish(false, undefined).cross.length).toBe(0);
-    expect(collector.finish(true, undefined).cross.length).toBe(plain.cross.length);
+    expect(momentsOf(collector.sums(), false, undefined).cross.length).toBe(0);
+    expect(momentsOf(collector.sums(), true, undefined).cross.length).toBe(plain.cross.length);
     collector.dispose();
+  });
+
+  it('of two halves together are those of the whole', () => {
+    const { view, x, y } = layerOf(LAYERS['Conv of groups']!);
+    const all = Array.from({ length: view.positions(x) }, (_, p) => p);
+    const sums = [0, 1].map((rest) => {
+      const collector = new MomentCollector(view, algebra);
+      collector.add(
+        x,
+        y,
+        all.filter((p) => p % 2 === rest),
+      );
+      const own = collector.sums();
+      collector.dispose();
+      return own;
+    });
+    const whole = collect(view, [[x, y]], true);
+    const found = momentsOf(together(sums[0]!, sums[1]!), true, undefined);
+    expect(found.samples).toBe(whole.samples);
+    const parts = ({ inputMean, inputs, cross, outputMean, outputVariance }: LayerMoments) =>
+      [inputMean, ...inputs, cross, outputMean, outputVariance].flatMap((part) => [...part]);
+    parts(found).forEach((v, i) => {
+      expect(v).toBeCloseTo(parts(whole)[i]!, 5);
+    });
   });
 
   it('of no positions at all are zero', () => {

@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { layerRepair, type Repair } from '../../../src/quantizers/calibrate/repair.ts';
+import {
+  layerRepair,
+  type Repair,
+  repairConflict,
+  repairsAt,
+} from '../../../src/quantizers/calibrate/repair.ts';
 import { Random } from '../../kernels/support/random.ts';
 import { sampleOf } from '../samples.ts';
 import { momentsOf, randomSamples, type Samples, type Sampling } from './random-moments.ts';
@@ -121,5 +126,22 @@ describe('the affine behind a layer', () => {
     // What they have in common with the outputs is not known: no scale of least squares.
     const { scale: none } = layerRepair(discretized, momentsOf(samples, blocks), ['scale'], bias, true);
     expect(none).toEqual(new Float64Array(rows).fill(1));
+  });
+});
+
+describe('auto', () => {
+  it('is batch-norm up to two bits and bias above, and leaves others as they are', () => {
+    expect([1, 2, 3, 8].map((bits) => repairsAt(['equalize', 'auto'], bits))).toEqual([
+      ['equalize', 'batch-norm'],
+      ['equalize', 'batch-norm'],
+      ['equalize', 'bias'],
+      ['equalize', 'bias'],
+    ]);
+    expect(repairsAt(['scale', 'bias'], 1)).toEqual(['scale', 'bias']);
+  });
+
+  it('excludes others that scale, and not those that do not', () => {
+    expect(repairConflict(['equalize', 'bias', 'auto'])).toBeUndefined();
+    expect(repairConflict(['auto', 'batch-norm'])).toMatch(/^expected one of .*, got auto, batch-norm$/);
   });
 });
