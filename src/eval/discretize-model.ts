@@ -4,7 +4,7 @@ import { equalizeLayers } from '../passes/equalize.ts';
 import type { ActivationRange } from '../quantizers/activations/range.ts';
 import { dataFreeBias } from '../quantizers/calibrate/data-free-bias.ts';
 import { REPAIRS, REPAIRS_WITH_IMAGES, repairConflict } from '../quantizers/calibrate/repair.ts';
-import { quantizeModel } from '../quantizers/quantize-model.ts';
+import { changedWeights, quantizeModel } from '../quantizers/quantize-model.ts';
 import { type ActivationFit, quantizeActivations } from './activations/quantize-activations.ts';
 import type { CalibrationBatches } from './calibration/batches.ts';
 import {
@@ -65,7 +65,9 @@ export async function discretizeModel(
   const { repairs = [], actBits, actRange, include, exclude } = settings;
   const problems = settingsProblems(settings, images !== undefined);
   if (problems.length > 0) throw new BnnqError('option', problems.join('; '));
-  const float = repairs.includes('equalize') ? equalizeLayers(model).model : model;
+  const float = repairs.includes('equalize')
+    ? equalizeLayers(model, { only: changedWeights(model, settings) }).model
+    : model;
   if (images === undefined) {
     const rounded = quantizeModel(float, settings, ({ done, total, layer }) =>
       hooks.onProgress?.({ fraction: done / total, layers: 0, totalLayers: 0, layer: layer.name }),

@@ -129,14 +129,32 @@ export function encodeWeight(
   options: QuantizeOptions,
   discretize: DiscretizeWeight = quantizeWeight,
 ): EncodedWeight | string {
+  const found = floatOf(model, planned, options.bits);
+  if (typeof found === 'string' || 'kept' in found) return found;
+  return { ...discretize(found, planned.layout, options, planned.name), kept: false };
+}
+
+/** Names of the weights that discretizing changes: not those that stay as they are, or are of few bits already. */
+export function changedWeights(
+  model: Model,
+  { include, exclude, perLayer, ...common }: ModelSettings,
+): ReadonlySet<string> {
+  const { chosen } = planWeights(model, { include, exclude });
+  const options = optionsByLayer(chosen, common, perLayer ?? new Map());
+  const changes = (planned: PlannedWeight): boolean => {
+    const found = floatOf(model, planned, options.get(planned.name)!.bits);
+    return typeof found !== 'string' && !('kept' in found);
+  };
+  return new Set(chosen.filter(changes).map(({ name }) => name));
+}
+
+/** The elements of a weight that is to be discretized; its codes where it has few bits already; or why it is left as it is. */
+function floatOf(model: Model, planned: PlannedWeight, bits: number): Tensor | EncodedWeight | string {
   const elements = readWeight(model, planned);
   if (typeof elements === 'string') return elements;
   const found = lowBitOf(planned, elements);
-  if (found !== undefined && isKept(planned, found.quantized.bits, options.bits))
-    return { ...found, kept: true };
-  const reason = found === undefined ? staysInSource(planned, options.bits) : undefined;
-  if (reason !== undefined) return reason;
-  return { ...discretize(elements.tensor, planned.layout, options, planned.name), kept: false };
+  if (found !== undefined && isKept(planned, found.quantized.bits, bits)) return { ...found, kept: true };
+  return (found === undefined ? staysInSource(planned, bits) : undefined) ?? elements.tensor;
 }
 
 /** What is told of a weight. */
