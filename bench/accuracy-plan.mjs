@@ -63,7 +63,7 @@ export const NETWORKS = [
 /** Each repair and method on its own, `exp`; one table a network. */
 export const ABLATIONS = [
   {
-    name: 'ResNet-20, CIFAR-10, 10,000 images, `exp` a channel',
+    name: 'ResNet-20, CIFAR-10, 5,000 images, `exp` a channel',
     bits: [2, 3],
     rows: {
       'nearest levels': '',
@@ -77,11 +77,11 @@ export const ABLATIONS = [
       'gptq, batch-norm': `${CIFAR_CALIB} --repair batch-norm`,
       'levels weighted, bias': `${CIFAR_CALIB} --method weighted --repair bias`,
     },
-    command: `${RESNET20} --schemes exp --bits 2-3`,
+    command: `${RESNET20} --limit 5000 --schemes exp --bits 2-3`,
     prefix: 'resnet20',
   },
   {
-    name: 'ResNet-20, CIFAR-10, 10,000 images, `exp`, a codebook a layer',
+    name: 'ResNet-20, CIFAR-10, 5,000 images, `exp`, a codebook a layer',
     bits: [2, 3],
     rows: {
       'nearest levels': '-g tensor',
@@ -90,7 +90,7 @@ export const ABLATIONS = [
       'gptq, bias': `-g tensor ${CIFAR_CALIB} --repair bias`,
       'gptq, equalize and bias': `-g tensor ${CIFAR_CALIB} --repair equalize,bias`,
     },
-    command: `${RESNET20} --schemes exp --bits 2-3`,
+    command: `${RESNET20} --limit 5000 --schemes exp --bits 2-3`,
     prefix: 'resnet20-tensor',
   },
   {
@@ -108,11 +108,11 @@ export const ABLATIONS = [
 
 /** Weights and activations of few bits. */
 export const ACTIVATIONS = {
-  name: 'ResNet-20, CIFAR-10, 10,000 images, `exp` a channel, inputs of layers rounded (the first layer keeps 8 bits)',
+  name: 'ResNet-20, CIFAR-10, 5,000 images, `exp` a channel, inputs of layers rounded (the first layer keeps 8 bits)',
   widths: [4, 2, 1],
   activations: [null, 8, 4, 1],
   sweep: 'resnet20-activations',
-  command: `${RESNET20} ${CIFAR_CALIB} --calib-samples 512 --schemes exp --bits 1,2,4 --act-bits float,8,4,1`,
+  command: `${RESNET20} --limit 5000 ${CIFAR_CALIB} --calib-samples 512 --schemes exp --bits 1,2,4 --act-bits float,8,4,1`,
 };
 
 /** What calibrating one model costs, alone on the machine: `npm run accuracy -- cost`. */

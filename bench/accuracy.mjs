@@ -108,7 +108,7 @@ function reportOf(name) {
 
 function sizedResult(name) {
   try {
-    return JSON.parse(readFileSync(`${ROOT}${sizedFile(name)}`, 'utf8'));
+    return JSON.parse(readFileSync(`${ROOT}${sizedFile(name)}`, 'utf8')).outputs[0];
   } catch {
     return undefined;
   }

@@ -7,11 +7,11 @@ import { notes } from './notes.ts';
 import {
   bestAt,
   bitWidths,
-  commonSettings,
   type Headline,
   headlineOf,
   type Series,
   seriesOf,
+  sharedText,
   smallestWithin,
 } from './series.ts';
 import { STYLE } from './style.ts';
@@ -59,7 +59,6 @@ ${body.join('\n')}
 
 function header(report: Report, headline: Headline, series: readonly Series[]): string {
   const { model, dataset, float } = report;
-  const settings = commonSettings(report);
   const tiles: string[] = [];
   if (float.top1 !== null)
     tiles.push(
@@ -96,7 +95,7 @@ function header(report: Report, headline: Headline, series: readonly Series[]): 
     );
   return `<header>
 <h1>${html(baseName(model.file))}</h1>
-<p class="lede">${plural(report.points.length, 'point')} on ${plural(dataset.count, dataset.labelled ? 'labelled image' : 'input')} of ${html(dataset.spec)}.${settings === '' ? '' : ` All points: ${html(settings)}.`}</p>
+<p class="lede">${plural(report.points.length, 'point')} on ${plural(dataset.count, dataset.labelled ? 'labelled image' : 'input')} of ${html(dataset.spec)}. ${html(sharedText(report))}</p>
 <dl class="tiles">${tiles.join('')}</dl>
 </header>`;
 }

@@ -5,12 +5,12 @@ import { notes } from './notes.ts';
 import {
   bestAt,
   bitWidths,
-  commonSettings,
   type Headline,
   headlineOf,
   pointLabel,
   type Series,
   seriesOf,
+  sharedText,
   smallestWithin,
 } from './series.ts';
 
@@ -50,8 +50,7 @@ function summary(report: Report, headline: Headline, series: readonly Series[]):
     smallest === undefined
       ? 'No point comes within 1 point of float.'
       : `Smallest within 1 point of float: **${labelOf(series, smallest)}**, ${percent(headline.of(smallest)!)} (${signed(headline.of(smallest)! - headline.float)}), ${bytes(smallest.packedBytes)}, ${times(report.model.byteLength / smallest.packedBytes)} smaller.`;
-  const settings = commonSettings(report);
-  return `${first} ${second}${settings === '' ? '' : ` All points: ${markdownText(settings)}.`}`;
+  return `${first} ${second} ${markdownText(sharedText(report))}`.trimEnd();
 }
 
 function matrix(report: Report, headline: Headline, series: readonly Series[]): string {

@@ -1,4 +1,5 @@
 import type { PointSettings, Report, SweepPoint } from '../eval/types.ts';
+import { plural } from './format.ts';
 
 /** Points that differ in their bit width alone: one line of a chart. */
 export interface Series {
@@ -90,13 +91,25 @@ export function seriesOf(report: Report): Series[] {
 }
 
 /** The settings that all points share, in words: `granularity channel, fit correlation, …`; empty without points. */
-export function commonSettings(report: Report): string {
+function commonSettings(report: Report): string {
   const first = report.points[0];
   if (first === undefined) return '';
   const varying = varyingSettings(report.points);
   return SETTINGS.filter((name) => !varying.includes(name) && first[name] !== undefined)
     .map((name) => (name === 'zero' ? settingText(name, first) : `${name} ${settingText(name, first)}`))
     .join(', ');
+}
+
+/** What holds for all points, in sentences: their settings, and the images that they were calibrated on; empty without points. */
+export function sharedText(report: Report): string {
+  const settings = commonSettings(report);
+  const { calibration } = report;
+  return [
+    ...(settings === '' ? [] : [`All points: ${settings}.`]),
+    ...(calibration === undefined || report.points.length === 0
+      ? []
+      : [`Calibrated on ${plural(calibration.count, 'image')} of ${calibration.spec}, without labels.`]),
+  ].join(' ');
 }
 
 /** `exp · channel · 3 bits`: a point by the words that its series uses. */

@@ -3,10 +3,10 @@ import { bytes, grouped, interval, plural, shellLine, signed, times } from '../.
 import {
   atChance,
   bestAt,
-  commonSettings,
   headlineOf,
   paretoFront,
   seriesOf,
+  sharedText,
   smallestWithin,
 } from '../../src/report/series.ts';
 import { samplePoint, sampleReport, unlabelledReport } from './fixture.ts';
@@ -40,8 +40,11 @@ describe('the series of a report', () => {
       points: report.points.filter(({ granularity }) => granularity === 'channel'),
     };
     expect(seriesOf(channels).map(({ label }) => label)).toEqual(['binary', 'linear', 'exp']);
-    expect(commonSettings(channels)).toBe(
-      'granularity channel, method rtn, fit correlation, levels geometric, no zero',
+    const settings = 'granularity channel, method rtn, fit correlation, levels geometric, no zero';
+    expect(sharedText(channels)).toBe(`All points: ${settings}.`);
+    const calibration = { spec: 'imagefolder:train', count: 1024, fingerprint: 'f', seed: 0 };
+    expect(sharedText({ ...channels, calibration })).toBe(
+      `All points: ${settings}. Calibrated on 1,024 images of imagefolder:train, without labels.`,
     );
   });
 
