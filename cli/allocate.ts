@@ -69,7 +69,10 @@ export interface AllocationTask extends PlanOptions {
   readonly quiet: boolean;
   /** What the file will record. */
   readonly recorded: PackOptions;
-  /** Discretizes the network as an allocation says, by the method and with the repairs that were asked for. Fitted to all images unless said otherwise. */
+  /**
+   * Discretizes the network as an allocation says, by the method and with the repairs that were asked for.
+   * @param images to fit it to; all when absent
+   */
   discretize(allocation: Allocation, images?: CalibrationBatches): Promise<DiscretizedModel>;
   /** Bytes of a file that allocations do not see: what repairs and rounded activations add. */
   readonly added: number;

@@ -63,9 +63,11 @@ describe('the ridge', () => {
     expect(unseen(moments, ridge)).toBeLessThan(unseen(moments, 0));
   });
 
-  it('is 0 where there are no halves to judge by', () => {
+  it('is 0 where there are no halves to judge by, or no two inputs count together', () => {
     const { halves, ...moments } = drawn(30, 0.5);
     expect(halves).toHaveLength(2);
     expect(chooseRidge(weight, moments, options, SOLVE_DEFAULTS, algebra)).toBe(0);
+    const alone = { ...SOLVE_DEFAULTS, isDiagonal: true };
+    expect(chooseRidge(weight, drawn(30, 0.5), options, alone, algebra)).toBe(0);
   });
 });
