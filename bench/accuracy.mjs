@@ -57,26 +57,11 @@ for (const name of wanted)
     );
 for (const name of sweeps.keys()) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;
-  const words = commandOf(name).split(' ');
-  console.error(`\nbnn-quantize ${words.join(' ')}`);
-  const run = spawnSync(process.execPath, ['dist/cli/main.js', ...words], {
-    cwd: ROOT,
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
-  if (run.status !== 0) process.exit(run.status ?? 1);
+  bnnQuantize(commandOf(name).split(' '));
 }
 for (const name of sized.keys()) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;
-  const words = sizedCommand(name).split(' ');
-  console.error(`\nbnn-quantize ${words.join(' ')}`);
-  const run = spawnSync(process.execPath, ['dist/cli/main.js', ...words, '--json'], {
-    cwd: ROOT,
-    stdio: ['ignore', 'pipe', 'inherit'],
-    encoding: 'utf8',
-    maxBuffer: 1 << 28,
-  });
-  if (run.status !== 0 && run.status !== 3) process.exit(run.status ?? 1);
-  writeFileSync(`${ROOT}${sizedFile(name)}`, run.stdout);
+  writeFileSync(`${ROOT}${sizedFile(name)}`, bnnQuantize([...sizedCommand(name).split(' '), '--json']));
 }
 if (wanted.length === 0 || wanted.includes('cost'))
   writeFileSync(
@@ -87,6 +72,19 @@ if (wanted.length === 0 || wanted.includes('cost'))
     }),
   );
 writeFileSync(`${ROOT}docs/results/accuracy.md`, documentOf());
+
+/** Runs a command, and ends with its exit code where it fails; a target that is not met is no failure. @returns its stdout */
+function bnnQuantize(words) {
+  console.error(`\nbnn-quantize ${words.join(' ')}`);
+  const run = spawnSync(process.execPath, ['dist/cli/main.js', ...words], {
+    cwd: ROOT,
+    stdio: ['ignore', 'pipe', 'inherit'],
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+  });
+  if (run.status !== 0 && run.status !== 3) process.exit(run.status ?? 1);
+  return run.stdout;
+}
 
 /** Seconds and peak memory of one calibration each. */
 function costs() {
@@ -133,11 +131,7 @@ function documentOf() {
     '| --- | --: | --: | --: |',
     ...Object.entries(LITERATURE).map(([name, by]) => `| ${name} | ${by[4]} | ${by[3]} | ${by[2]} |`),
     '',
-    '## What each part is worth',
-    '',
-    'Top-1, percent. Every row is one sweep.',
-    '',
-    ...ABLATIONS.flatMap(ablationSection),
+    ...ablations(),
     ...activationSection(),
     ...costSection(),
     '## The commands',
@@ -200,6 +194,12 @@ function networkSection({ name, targets, sweeps: own }) {
     ...rows.map((cells) => `| ${cells.join(' | ')} |`),
     '',
   ];
+}
+
+function ablations() {
+  const sections = ABLATIONS.flatMap(ablationSection);
+  if (sections.length === 0) return [];
+  return ['## What each part is worth', '', 'Top-1, percent. Every row is one sweep.', '', ...sections];
 }
 
 function ablationSection({ name, bits, rows, prefix }) {
