@@ -18,6 +18,7 @@ import { areFinite, blocksOf, type LayerMoments } from '../../quantizers/calibra
 import { layerRepair, type Repair, repairsAt } from '../../quantizers/calibrate/repair.ts';
 import { scaleRows } from '../../quantizers/calibrate/scale-levels.ts';
 import {
+  type RowWeight,
   rowWeight,
   SOLVE_DEFAULTS,
   type Solution,
@@ -92,6 +93,12 @@ export interface CalibrationProgress {
 interface LayerRepairs extends Pick<FinishedLayer, 'affine'> {
   readonly quantized?: QuantizedTensor | undefined;
   readonly repairs: readonly Repair[];
+}
+
+interface SolvedLayer {
+  readonly solution: Solution;
+  readonly fit: WeightFit;
+  readonly ridge: number;
 }
 
 /** How the calibration of one layer went. */
@@ -244,8 +251,8 @@ class Calibration {
     held: number,
   ): Promise<FinishedLayer | string> {
     const { name } = planned;
-    const { solve: asked, method = 'gptq' } = this.#settings;
-    const solve = { ...SOLVE_DEFAULTS, ...asked, ...(method === 'weighted' && WEIGHTED) };
+    const { method = 'gptq' } = this.#settings;
+    const solve = { ...SOLVE_DEFAULTS, ...this.#settings.solve, ...(method === 'weighted' && WEIGHTED) };
     const found = layerSite(this.#coded.model, planned, this.#kernels);
     const needsMoments = method !== 'rtn' || this.#shifts();
     const seen =
@@ -254,24 +261,13 @@ class Calibration {
         : await this.#moments(found, planned, sizes, held);
     const site = seen === undefined || areFinite(seen) ? found : NOT_FINITE;
     const moments = site === found ? seen : undefined;
-    let solution: Solution | undefined;
-    let ridge: number | null = null;
+    const rounds = moments === undefined || method === 'rtn' || blocksOf(moments).every(isWhite);
+    let solved: SolvedLayer | undefined;
     let repair: LayerRepairs | undefined;
     const discretize: DiscretizeWeight = (weight, layout, options) => {
       const row = rowWeight(weight, layout, name);
-      const round = (): WeightFit => {
-        if (moments === undefined || method === 'rtn' || blocksOf(moments).every(isWhite))
-          return quantizeWeight(weight, layout, options, name);
-        const candidates = parseScheme(options.scheme).candidates?.(options) ?? [options];
-        ridge = asked?.ridge ?? chooseRidge(row, moments, candidates[0]!, solve, this.#algebra);
-        const chosen = { ...solve, ridge };
-        const solved = candidates
-          .map((candidate) => solveAndFit(row, moments, candidate, chosen, this.#algebra))
-          .reduce((best, other) => (other.solution.loss < best.solution.loss ? other : best));
-        solution = solved.solution;
-        return solved.fit;
-      };
-      const fit = round();
+      if (!rounds) solved = this.#solve(row, moments, options, solve);
+      const fit = solved?.fit ?? quantizeWeight(weight, layout, options, name);
       if (typeof site === 'string' || moments === undefined) return fit;
       repair = this.#repairOf(site, moments, fit.quantized, options.bits);
       const { quantized = fit.quantized } = repair;
@@ -282,19 +278,30 @@ class Calibration {
     if (typeof encoded === 'string') return encoded;
     if (repair === undefined && typeof site === 'object' && moments !== undefined)
       repair = this.#repairOf(site, moments, encoded.quantized);
-    const { loss = 0, roundingLoss = 0, damping = null } = solution ?? {};
+    const { loss = 0, roundingLoss = 0, damping = null } = solved?.solution ?? {};
     const calibration: LayerCalibration = {
       name,
       samples: moments?.samples ?? 0,
       lossRatio: roundingLoss === 0 ? null : loss / roundingLoss,
       damping,
-      ridge,
+      ridge: solved?.ridge ?? null,
       repairs: repair?.repairs ?? [],
-      notes: notesOf(site, moments, solution, solve.damping),
+      notes: notesOf(site, moments, solved?.solution, solve.damping),
     };
     const finished: FinishedLayer = { encoded, calibration, affine: repair?.affine };
     this.#hooks.store?.put(name, finished);
     return finished;
+  }
+
+  /** The candidate of a scheme with the least loss, with the ridge that was asked for or the one that is best for the layer. */
+  #solve(row: RowWeight, moments: LayerMoments, options: QuantizeOptions, solve: SolveOptions): SolvedLayer {
+    const candidates = parseScheme(options.scheme).candidates?.(options) ?? [options];
+    const ridge =
+      this.#settings.solve?.ridge ?? chooseRidge(row, moments, candidates[0]!, solve, this.#algebra);
+    const solved = candidates
+      .map((candidate) => solveAndFit(row, moments, candidate, { ...solve, ridge }, this.#algebra))
+      .reduce((best, other) => (other.solution.loss < best.solution.loss ? other : best));
+    return { ...solved, ridge };
   }
 
   /** Where a shift behind a layer goes, and the bias that its outputs have; undefined where it gets none or that is not known. */

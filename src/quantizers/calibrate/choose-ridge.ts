@@ -1,6 +1,7 @@
 import type { LinearAlgebra } from '../../kernels/linear-algebra/contract.ts';
 import type { QuantizeOptions } from '../options.ts';
-import { blocksOf, type LayerMoments } from './moments.ts';
+import type { LayerMoments } from './moments.ts';
+import { secondMoments } from './second-moments.ts';
 import { type RowWeight, type SolveOptions, solveWeight } from './solve-weight.ts';
 
 /** The ridges that are tried, and where the search begins. */
@@ -30,24 +31,14 @@ export function chooseRidge(
   const part = rowsOf(weight, halves[0], rows);
   const [a, b] = halves.map((half) => momentsOfRows(half, rows)) as [LayerMoments, LayerMoments];
   const quick = { ...solve, refits: 0, scales: [1] };
-  const lossOf = (ridge: number): number =>
-    [
-      [a, b],
-      [b, a],
-    ].reduce(
-      (sum, [fitted, other]) =>
-        sum +
-        unseenLoss(
-          solveWeight(part, fitted!, options, { ...quick, ridge }, algebra).values,
-          part.values,
-          other!,
-        ),
-      0,
-    );
+  const unseen = (fitted: LayerMoments, other: LayerMoments, ridge: number): number => {
+    const { values } = solveWeight(part, fitted, options, { ...quick, ridge }, algebra);
+    return lossOn(other, values, part.values);
+  };
   const losses = new Map<number, number>();
   const at = (i: number): number => {
     if (i < 0 || i >= RIDGES.length) return Number.POSITIVE_INFINITY;
-    if (!losses.has(i)) losses.set(i, lossOf(RIDGES[i]!));
+    if (!losses.has(i)) losses.set(i, unseen(a, b, RIDGES[i]!) + unseen(b, a, RIDGES[i]!));
     return losses.get(i)!;
   };
   let best = FIRST;
@@ -90,22 +81,13 @@ function momentsOfRows(moments: LayerMoments, rows: readonly number[]): LayerMom
 }
 
 /** Σ over rows of E(y − v·x)² without what does not depend on v; y = w·x where it is not known. */
-function unseenLoss(values: Float64Array, weights: Float32Array, moments: LayerMoments): number {
-  const { rows, columns, groups, cross } = moments;
+function lossOn(moments: LayerMoments, values: Float64Array, weights: Float32Array): number {
+  const { rows, cross } = moments;
+  const seen = cross.length > 0 ? values : values.map((v, i) => v - weights[i]!);
   let sum = 0;
-  for (const { group, from, width, inputs } of blocksOf(moments))
-    for (let row = (group * rows) / groups; row < ((group + 1) * rows) / groups; row++) {
-      const first = row * columns + from;
-      for (let i = 0; i < width; i++) {
-        const v = values[first + i]!;
-        let product = 0;
-        let aim = cross.length > 0 ? cross[first + i]! : 0;
-        for (let j = 0; j < width; j++) {
-          product += inputs[i * width + j]! * values[first + j]!;
-          if (cross.length === 0) aim += inputs[i * width + j]! * weights[first + j]!;
-        }
-        sum += v * (product - 2 * aim);
-      }
-    }
+  for (let r = 0; r < rows; r++) {
+    const { variance, together } = secondMoments(seen, moments, r);
+    sum += variance - 2 * together;
+  }
   return sum;
 }

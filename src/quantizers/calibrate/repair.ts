@@ -1,4 +1,5 @@
 import type { LayerMoments } from './moments.ts';
+import { secondMoments } from './second-moments.ts';
 
 /**
  * What is done about the statistics of a layer's outputs once its weights are discretized.
@@ -78,31 +79,4 @@ export function layerRepair(
     shift[r] = outputMean[r]! - scale[r]! * mean;
   }
   return { scale, shift };
-}
-
-/** var(ŷ) and cov(ŷ, y) of a row; columns of different blocks are taken as independent. */
-function secondMoments(
-  values: Float64Array,
-  { rows, columns, groups, blockEnds, inputs, cross }: LayerMoments,
-  r: number,
-): { variance: number; together: number } {
-  const group = Math.floor((r * groups) / rows);
-  let variance = 0;
-  let together = 0;
-  let from = 0;
-  for (const [b, end] of blockEnds.entries()) {
-    const width = end - from;
-    const matrix = inputs[group * blockEnds.length + b]!;
-    for (let j = 0; j < width; j++) {
-      const value = values[r * columns + from + j]!;
-      if (value === 0) continue;
-      let product = 0;
-      for (let k = 0; k < width; k++) product += matrix[j * width + k]! * values[r * columns + from + k]!;
-      variance += value * product;
-    }
-    from = end;
-  }
-  for (let j = 0; j < columns && cross.length > 0; j++)
-    together += values[r * columns + j]! * cross[r * columns + j]!;
-  return { variance, together };
 }
