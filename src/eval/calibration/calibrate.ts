@@ -15,16 +15,12 @@ import { residualSum } from '../../passes/residual-sum.ts';
 import { chooseRidge } from '../../quantizers/calibrate/choose-ridge.ts';
 import { isWhite } from '../../quantizers/calibrate/curvature.ts';
 import { areFinite, blocksOf, type LayerMoments } from '../../quantizers/calibrate/moments.ts';
+import { prepareLayer } from '../../quantizers/calibrate/prepare-layer.ts';
 import { layerRepair, type Repair, repairsAt } from '../../quantizers/calibrate/repair.ts';
+import { type RowWeight, rowWeight } from '../../quantizers/calibrate/row-weight.ts';
 import { scaleRows } from '../../quantizers/calibrate/scale-levels.ts';
-import {
-  type RowWeight,
-  rowWeight,
-  SOLVE_DEFAULTS,
-  type Solution,
-  type SolveOptions,
-  solveAndFit,
-} from '../../quantizers/calibrate/solve-weight.ts';
+import { SOLVE_DEFAULTS, type SolveOptions } from '../../quantizers/calibrate/solve-options.ts';
+import { type Solution, solveAndFit } from '../../quantizers/calibrate/solve-weight.ts';
 import { type QuantizeOptions, type QuantizeSettings, resolveOptions } from '../../quantizers/options.ts';
 import { type PlannedWeight, planWeights } from '../../quantizers/plan/plan-weights.ts';
 import type { SkippedWeight } from '../../quantizers/plan/weight-uses.ts';
@@ -298,8 +294,9 @@ class Calibration {
     const candidates = parseScheme(options.scheme).candidates?.(options) ?? [options];
     const ridge =
       this.#settings.solve?.ridge ?? chooseRidge(row, moments, candidates[0]!, solve, this.#algebra);
+    const layer = prepareLayer(row, moments, { ...solve, ridge }, this.#algebra);
     const solved = candidates
-      .map((candidate) => solveAndFit(row, moments, candidate, { ...solve, ridge }, this.#algebra))
+      .map((candidate) => solveAndFit(layer, candidate, solve, this.#algebra))
       .reduce((best, other) => (other.solution.loss < best.solution.loss ? other : best));
     return { ...solved, ridge };
   }
@@ -332,11 +329,11 @@ class Calibration {
     const scaled = asked.filter((repair) => repair === 'batch-norm' || repair === 'scale');
     const valuesOf = (weight: QuantizedTensor): Float64Array =>
       Float64Array.from(inRowOrder(dequantize(weight), weight.layout));
-    const wanted = layerRepair(valuesOf(quantized), moments, asked, bias, scaled.length > 0);
+    const wanted = layerRepair(valuesOf(quantized), moments, asked, bias, scaled.length > 0, this.#algebra);
     if (scaled.length === 0) return { affine: { shift: wanted.shift }, repairs: ['bias'] };
     if (absorber.takesScale) return { affine: wanted, repairs: scaled };
     const scaledRows = bits === undefined ? undefined : scaleRows(quantized, wanted.scale);
-    const { shift } = layerRepair(valuesOf(scaledRows ?? quantized), moments, [], bias, false);
+    const { shift } = layerRepair(valuesOf(scaledRows ?? quantized), moments, [], bias, false, this.#algebra);
     return {
       quantized: scaledRows,
       affine: { shift },

@@ -7,8 +7,15 @@ import { createKernels, type KernelChoice } from '../../kernels/select.ts';
 import { withoutFunctions } from '../../passes/expand-functions.ts';
 import { chooseRidge } from '../../quantizers/calibrate/choose-ridge.ts';
 import { areFinite, type LayerMoments } from '../../quantizers/calibrate/moments.ts';
-import { rowWeight, SOLVE_DEFAULTS, solveAndFit } from '../../quantizers/calibrate/solve-weight.ts';
-import type { QuantizeOptions } from '../../quantizers/options.ts';
+import { type PreparedLayer, prepareLayer } from '../../quantizers/calibrate/prepare-layer.ts';
+import { type RowWeight, rowWeight } from '../../quantizers/calibrate/row-weight.ts';
+import {
+  type LossOptions,
+  type SearchOptions,
+  SOLVE_DEFAULTS,
+} from '../../quantizers/calibrate/solve-options.ts';
+import { solveAndFit } from '../../quantizers/calibrate/solve-weight.ts';
+import { type QuantizeOptions, resolveOptions } from '../../quantizers/options.ts';
 import { type PlannedWeight, planWeights } from '../../quantizers/plan/plan-weights.ts';
 import { encodeWeight } from '../../quantizers/quantize-model.ts';
 import { quantizeWeight } from '../../quantizers/quantize-weight.ts';
@@ -19,11 +26,24 @@ import { Lane } from './lane.ts';
 import { layerSite } from './layer-site.ts';
 import { lastCut, valueSizes } from './value-sizes.ts';
 
+/** The layers before are in float, so there is nothing to make up for. */
+const LOSS: LossOptions = { ...SOLVE_DEFAULTS, correction: 0 };
+
 /** One search is enough to compare candidates. */
-const QUICK = { ...SOLVE_DEFAULTS, scales: [1], refits: 1 };
+const QUICK: SearchOptions = { scales: [1], refits: 1 };
+
+/** The ridge of a layer is found with these levels, so that it does not depend on what is asked for first. */
+const TRIED = resolveOptions({ scheme: 'exp', bits: 3 });
 
 /** Bytes that the values held between layers may take. */
 const MEMORY_BYTES = 200e6;
+
+/** The layer that was asked for last. */
+interface Current {
+  readonly name: string;
+  readonly moments: LayerMoments | undefined;
+  layer?: PreparedLayer;
+}
 
 /**
  * Discretizes single layers of the float network as calibration would, all others in float: for measuring what each costs
@@ -38,7 +58,7 @@ export class LayerSolver {
   readonly #lane: Lane;
   readonly #planned: ReadonlyMap<string, PlannedWeight>;
   #sizes: ReadonlyMap<string, number> | undefined;
-  #current: { readonly name: string; readonly moments: LayerMoments | undefined; ridge?: number } | undefined;
+  #current: Current | undefined;
 
   constructor(model: Model, batches: CalibrationBatches, kernels?: KernelChoice) {
     this.#model = withoutFunctions(model);
@@ -58,11 +78,15 @@ export class LayerSolver {
     const { moments } = current;
     const encoded = encodeWeight(this.#model, planned, options, (weight, layout, settings) => {
       if (moments === undefined) return quantizeWeight(weight, layout, settings, name);
-      const row = rowWeight(weight, layout, name);
-      current.ridge ??= chooseRidge(row, moments, settings, QUICK, this.#algebra);
-      return solveAndFit(row, moments, settings, { ...QUICK, ridge: current.ridge }, this.#algebra).fit;
+      current.layer ??= this.#prepare(rowWeight(weight, layout, name), moments);
+      return solveAndFit(current.layer, settings, QUICK, this.#algebra).fit;
     });
     return typeof encoded === 'string' ? encoded : quantizedInitializer(name, encoded.quantized);
+  }
+
+  #prepare(weight: RowWeight, moments: LayerMoments): PreparedLayer {
+    const ridge = chooseRidge(weight, moments, TRIED, LOSS, this.#algebra);
+    return prepareLayer(weight, moments, { ...LOSS, ridge }, this.#algebra);
   }
 
   async #moments(planned: PlannedWeight): Promise<LayerMoments | undefined> {

@@ -1,12 +1,18 @@
 import type { LinearAlgebra } from '../../kernels/linear-algebra/contract.ts';
 import type { QuantizeOptions } from '../options.ts';
 import type { LayerMoments } from './moments.ts';
+import { prepareLayer } from './prepare-layer.ts';
+import type { RowWeight } from './row-weight.ts';
 import { secondMoments } from './second-moments.ts';
-import { type RowWeight, type SolveOptions, solveWeight } from './solve-weight.ts';
+import type { LossOptions, SearchOptions } from './solve-options.ts';
+import { solveWeight } from './solve-weight.ts';
 
 /** The ridges that are tried, and where the search begins. */
 const RIDGES = [0, 0.03, 0.1, 0.3, 1, 3, 10];
 const FIRST = 2;
+
+/** What is looked for among ridges is coarse. */
+const QUICK: SearchOptions = { refits: 0, scales: [1] };
 
 /** Rows that are tried with; all of them hardly ever choose otherwise. */
 const ROWS = 48;
@@ -23,17 +29,17 @@ export function chooseRidge(
   weight: RowWeight,
   { halves }: LayerMoments,
   options: QuantizeOptions,
-  solve: SolveOptions,
+  solve: LossOptions,
   algebra: LinearAlgebra,
 ): number {
   if (halves === undefined || solve.isDiagonal) return 0;
   const rows = someRows(halves[0]);
   const part = rowsOf(weight, halves[0], rows);
   const [a, b] = halves.map((half) => momentsOfRows(half, rows)) as [LayerMoments, LayerMoments];
-  const quick = { ...solve, refits: 0, scales: [1] };
   const unseen = (fitted: LayerMoments, other: LayerMoments, ridge: number): number => {
-    const { values } = solveWeight(part, fitted, options, { ...quick, ridge }, algebra);
-    return lossOn(other, values, part.values);
+    const layer = prepareLayer(part, fitted, { ...solve, ridge }, algebra);
+    const { values } = solveWeight(layer, options, QUICK, algebra);
+    return lossOn(other, values, part.values, algebra);
   };
   const losses = new Map<number, number>();
   const at = (i: number): number => {
@@ -81,13 +87,13 @@ function momentsOfRows(moments: LayerMoments, rows: readonly number[]): LayerMom
 }
 
 /** Σ over rows of E(y − v·x)² without what does not depend on v; y = w·x where it is not known. */
-function lossOn(moments: LayerMoments, values: Float64Array, weights: Float32Array): number {
-  const { rows, cross } = moments;
-  const seen = cross.length > 0 ? values : values.map((v, i) => v - weights[i]!);
-  let sum = 0;
-  for (let r = 0; r < rows; r++) {
-    const { variance, together } = secondMoments(seen, moments, r);
-    sum += variance - 2 * together;
-  }
-  return sum;
+function lossOn(
+  moments: LayerMoments,
+  values: Float64Array,
+  weights: Float32Array,
+  algebra: LinearAlgebra,
+): number {
+  const seen = moments.cross.length > 0 ? values : values.map((v, i) => v - weights[i]!);
+  const { variance, together } = secondMoments(seen, moments, algebra);
+  return variance.reduce((sum, own, r) => sum + own - 2 * together[r]!, 0);
 }

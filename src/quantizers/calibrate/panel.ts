@@ -1,6 +1,5 @@
 import type { LinearAlgebra } from '../../kernels/linear-algebra/contract.ts';
-import type { Curvature } from './curvature.ts';
-import { rowsTimesMatrix } from './products.ts';
+import type { BlockProblem } from './prepare-layer.ts';
 import type { LevelLoss } from './refit.ts';
 import type { TableSet } from './table-set.ts';
 
@@ -14,48 +13,40 @@ export class Panel {
   readonly from: number;
   readonly rows: number;
   readonly width: number;
-  /** What is rounded, [rows, width]. */
-  readonly targets: Float64Array;
   /** [rows, width] */
   readonly places: Uint8Array;
   /** (v − t)·H·(v − t)ᵀ by row, as far as it is known. */
   losses: Float64Array;
-  /** t·H, [rows, width]. */
-  #pulls: Float64Array | undefined;
-  readonly #curvature: Curvature;
+  readonly #block: BlockProblem;
   readonly #algebra: LinearAlgebra;
 
-  constructor(
-    at: { row: number; from: number; rows: number; width: number },
-    targets: Float64Array,
-    curvature: Curvature,
-    algebra: LinearAlgebra,
-  ) {
-    this.row = at.row;
-    this.from = at.from;
-    this.rows = at.rows;
-    this.width = at.width;
-    this.targets = targets;
-    this.places = new Uint8Array(targets.length);
-    this.losses = new Float64Array(at.rows);
-    this.#curvature = curvature;
+  constructor(block: BlockProblem, algebra: LinearAlgebra) {
+    const { row, from, rows, width } = block;
+    this.row = row;
+    this.from = from;
+    this.rows = rows;
+    this.width = width;
+    this.places = new Uint8Array(rows * width);
+    this.losses = new Float64Array(rows);
+    this.#block = block;
     this.#algebra = algebra;
   }
 
   /** Every column to the level nearest to its target. */
   round(tables: TableSet): void {
     const { levels, size } = tables;
+    const { targets } = this.#block;
     for (let r = 0, i = 0; r < this.rows; r++)
       for (let j = 0; j < this.width; j++, i++) {
         const list = tables.tableAt(this.row + r, this.from + j) * size;
-        this.places[i] = nearest(levels, list, size, this.targets[i]!);
+        this.places[i] = nearest(levels, list, size, targets[i]!);
       }
     this.#descend(tables, 0);
   }
 
   /** Frantar and others 2022 (GPTQ), then coordinate descent, which never raises the loss. */
   compensate(tables: TableSet): void {
-    const { upper, order } = this.#curvature;
+    const { upper, order } = this.#block.curvature;
     this.losses = this.#algebra.roundRows(this.#problem(tables), upper, this.places, order);
     this.descend(tables);
   }
@@ -65,7 +56,7 @@ export class Panel {
   }
 
   #descend(tables: TableSet, sweeps: number): void {
-    const { hessian, order } = this.#curvature;
+    const { hessian, order } = this.#block.curvature;
     const { losses } = this.#algebra.descendRows(this.#problem(tables), hessian, this.places, {
       sweeps,
       order,
@@ -74,7 +65,8 @@ export class Panel {
   }
 
   #problem(tables: TableSet) {
-    const { rows, width, targets } = this;
+    const { rows, width } = this;
+    const { targets } = this.#block;
     return {
       rows,
       columns: width,
@@ -101,7 +93,7 @@ export class Panel {
       for (let k = 0; k < width; k++) codes[r * width + k] = codeAt[at + places[r * n + begin + k]!]!;
     }
     const coded = { rows, columns: width, codes, size };
-    this.#algebra.addLevelSums(coded, this.#curvature.hessian, n, begin, losses.quadratic);
+    this.#algebra.addLevelSums(coded, this.#block.curvature.hessian, n, begin, losses.quadratic);
     const pulls = this.#pullsOf(begin, end, tables);
     const step = losses.linear.length === size ? 0 : size;
     for (let r = 0, i = 0; r < rows; r++)
@@ -111,12 +103,12 @@ export class Panel {
   /** H·(t − v) of all rows for columns from `begin` to `end`, where v are the levels of the others alone; [rows, end − begin]. */
   #pullsOf(begin: number, end: number, tables: TableSet): Float64Array {
     const { rows, width: n, places } = this;
-    const { hessian } = this.#curvature;
-    this.#pulls ??= rowsTimesMatrix(this.targets, hessian, n, this.#algebra);
-    if (end - begin === n) return this.#pulls;
+    const { hessian } = this.#block.curvature;
+    const whole = this.#block.pulls(this.#algebra);
+    if (end - begin === n) return whole;
     const width = end - begin;
     const pulls = new Float64Array(rows * width);
-    for (let r = 0; r < rows; r++) pulls.set(this.#pulls.subarray(r * n + begin, r * n + end), r * width);
+    for (let r = 0; r < rows; r++) pulls.set(whole.subarray(r * n + begin, r * n + end), r * width);
     const { levels, stride, listOf } = tables.lists(this.row, rows, this.from, n);
     const others = new Float64Array(rows * n);
     for (let r = 0; r < rows; r++)

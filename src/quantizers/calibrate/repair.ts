@@ -1,3 +1,4 @@
+import type { LinearAlgebra } from '../../kernels/linear-algebra/contract.ts';
 import type { LayerMoments } from './moments.ts';
 import { secondMoments } from './second-moments.ts';
 
@@ -60,20 +61,22 @@ export function layerRepair(
   repairs: readonly Repair[],
   bias: Float64Array | undefined,
   takesScale: boolean,
+  algebra: LinearAlgebra,
 ): { readonly scale: Float64Array; readonly shift: Float64Array } {
   const { rows, columns, groups, inputMean, outputMean, outputVariance } = moments;
   const scale = new Float64Array(rows).fill(1);
   const shift = new Float64Array(rows);
   const wantsScale = takesScale && (repairs.includes('batch-norm') || repairs.includes('scale'));
+  const seen = wantsScale ? secondMoments(values, moments, algebra) : undefined;
   for (let r = 0; r < rows; r++) {
     const first = Math.floor((r * groups) / rows) * columns;
     let mean = bias?.[r] ?? 0;
     for (let j = 0; j < columns; j++) mean += values[r * columns + j]! * inputMean[first + j]!;
-    if (wantsScale) {
-      const { variance, together } = secondMoments(values, moments, r);
+    if (seen !== undefined) {
+      const variance = seen.variance[r]!;
       const found = repairs.includes('batch-norm')
         ? Math.sqrt(outputVariance[r]! / variance)
-        : together / variance;
+        : seen.together[r]! / variance;
       if (found >= SCALES.least && found <= SCALES.most) scale[r] = found;
     }
     shift[r] = outputMean[r]! - scale[r]! * mean;

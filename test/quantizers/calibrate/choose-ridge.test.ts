@@ -2,7 +2,9 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { createLinearAlgebra } from '../../../src/kernels/linear-algebra/select.ts';
 import { chooseRidge } from '../../../src/quantizers/calibrate/choose-ridge.ts';
 import type { LayerMoments } from '../../../src/quantizers/calibrate/moments.ts';
-import { SOLVE_DEFAULTS, solveWeight } from '../../../src/quantizers/calibrate/solve-weight.ts';
+import { prepareLayer } from '../../../src/quantizers/calibrate/prepare-layer.ts';
+import { SOLVE_DEFAULTS } from '../../../src/quantizers/calibrate/solve-options.ts';
+import { solveWeight } from '../../../src/quantizers/calibrate/solve-weight.ts';
 import { resolveOptions } from '../../../src/quantizers/options.ts';
 import { Random } from '../../kernels/support/random.ts';
 import { sampleOf } from '../samples.ts';
@@ -35,7 +37,8 @@ function drawn(samples: number, noise: number): LayerMoments {
 
 /** E(y − v·x)² over rows on many samples that nothing was fitted to, as a part of the variance of y. */
 function unseen(moments: LayerMoments, ridge: number): number {
-  const v = solveWeight(weight, moments, options, { ...SOLVE_DEFAULTS, ridge }, algebra).values;
+  const layer = prepareLayer(weight, moments, { ...SOLVE_DEFAULTS, ridge }, algebra);
+  const v = solveWeight(layer, options, SOLVE_DEFAULTS, algebra).values;
   const { inputs, cross, outputVariance } = drawn(8000, 0.5);
   let error = 0;
   for (let r = 0; r < ROWS; r++)

@@ -2,6 +2,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { createLinearAlgebra } from '../../../src/kernels/linear-algebra/select.ts';
 import { curvatureOf } from '../../../src/quantizers/calibrate/curvature.ts';
 import { nearest, Panel } from '../../../src/quantizers/calibrate/panel.ts';
+import { BlockProblem } from '../../../src/quantizers/calibrate/prepare-layer.ts';
 import { rowsTimesMatrix } from '../../../src/quantizers/calibrate/products.ts';
 import { emptyLevelLoss, levelLoss, levelLossAt } from '../../../src/quantizers/calibrate/refit.ts';
 import { TableSet } from '../../../src/quantizers/calibrate/table-set.ts';
@@ -15,15 +16,13 @@ const ROWS = 3;
 const WIDTH = 11;
 
 /** Rows 2 to 4 of a weight of six rows, columns 4 to 14 of 20; tables of codebooks. */
-function panelOf(
-  perRow: number,
-  groupSize: number,
-): { panel: Panel; tables: TableSet; hessian: Float64Array } {
+function panelOf(perRow: number, groupSize: number): { panel: Panel; block: BlockProblem; tables: TableSet } {
   const random = new Random(perRow);
   const inputs = randomHessian(random, WIDTH);
   const curvature = curvatureOf({ group: 0, from: 0, width: WIDTH, inputs }, 0.01, algebra)!;
   const at = { row: 2, from: 4, rows: ROWS, width: WIDTH };
-  const panel = new Panel(at, randomDoubles(random, ROWS * WIDTH), curvature, algebra);
+  const block = new BlockProblem(at, randomDoubles(random, ROWS * WIDTH), curvature);
+  const panel = new Panel(block, algebra);
   const count = Math.max(1, 6 * perRow);
   const tables = new TableSet({
     ...{ rule: 'table', bits: 2, columns: 20, fixed: [], perRow, groupSize, count },
@@ -34,13 +33,14 @@ function panelOf(
       Float32Array.from({ length: 4 }, () => 3 * random.unit() - 1.5),
     );
   panel.round(tables);
-  return { panel, tables, hessian: curvature.hessian };
+  return { panel, block, tables };
 }
 
-function lossOf(panel: Panel, tables: TableSet, hessian: Float64Array, r: number): number {
+function lossOf(panel: Panel, { targets, curvature }: BlockProblem, tables: TableSet, r: number): number {
+  const { hessian } = curvature;
   const difference = Array.from({ length: WIDTH }, (_, j) => {
     const list = tables.tableAt(panel.row + r, panel.from + j) * tables.size;
-    return tables.levels[list + panel.places[r * WIDTH + j]!]! - panel.targets[r * WIDTH + j]!;
+    return tables.levels[list + panel.places[r * WIDTH + j]!]! - targets[r * WIDTH + j]!;
   });
   return difference.reduce(
     (sum, a, i) => sum + difference.reduce((own, b, j) => own + a * b * hessian[i * WIDTH + j]!, 0),
@@ -55,7 +55,7 @@ describe('the loss of a table as a function of its levels', () => {
     ['one for seven columns, some in part or wholly beside the panel', 3, 7],
     ['one a column', 20, 1],
   ])('%s: changes as the loss of the panel does when levels move and codes stay', (_, perRow, groupSize) => {
-    const { panel, tables, hessian } = panelOf(perRow, groupSize);
+    const { panel, block, tables } = panelOf(perRow, groupSize);
     const count = Math.max(1, perRow);
     for (let own = 0; own < count; own++) {
       const losses = emptyLevelLoss(4, perRow === 0 ? 1 : ROWS);
@@ -65,7 +65,7 @@ describe('the loss of a table as a function of its levels', () => {
       for (const [i, rows] of served.entries()) {
         const t = perRow * (2 + rows[0]!) + own;
         const loss = levelLossAt(losses, i);
-        const total = (): number => rows.reduce((sum, r) => sum + lossOf(panel, tables, hessian, r), 0);
+        const total = (): number => rows.reduce((sum, r) => sum + lossOf(panel, block, tables, r), 0);
         const change = (params: ArrayLike<number>): void => {
           const codes = { codeAt: tables.codeAt.slice(t * 4, t * 4 + 4) };
           tables.set(t, params);
@@ -84,12 +84,12 @@ describe('the loss of a table as a function of its levels', () => {
   });
 
   it('compensating and descending never leave more loss than rounding, and tell it', () => {
-    const { panel, tables, hessian } = panelOf(1, 20);
+    const { panel, block, tables } = panelOf(1, 20);
     const rounded = panel.losses.slice();
     panel.descend(tables);
     panel.losses.forEach((loss, r) => {
       expect(loss).toBeLessThanOrEqual(rounded[r]!);
-      expect(loss).toBeCloseTo(lossOf(panel, tables, hessian, r), 9);
+      expect(loss).toBeCloseTo(lossOf(panel, block, tables, r), 9);
     });
     const places = panel.places.slice();
     panel.descend(tables);

@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
+import { createLinearAlgebra } from '../../../src/kernels/linear-algebra/select.ts';
 import {
   layerRepair,
   type Repair,
@@ -8,6 +9,9 @@ import {
 import { Random } from '../../kernels/support/random.ts';
 import { sampleOf } from '../samples.ts';
 import { momentsOf, randomSamples, type Samples, type Sampling } from './random-moments.ts';
+
+const algebra = createLinearAlgebra('auto');
+afterAll(() => algebra.dispose());
 
 const sampling: Sampling = { rows: 6, columns: 5, groups: 3, samples: 80, noise: 0.3, centred: true };
 const { rows, columns, groups } = sampling as Required<Sampling>;
@@ -53,7 +57,7 @@ describe('the affine behind a layer', () => {
     ['no place for a scale: the mean alone', ['batch-norm', 'scale'], false, () => 1],
   ])('%s', (_, repairs, takesScale, scaleOf) => {
     const { y, own, moments } = setting();
-    const { scale, shift } = layerRepair(discretized, moments, repairs, bias, takesScale);
+    const { scale, shift } = layerRepair(discretized, moments, repairs, bias, takesScale, algebra);
     for (let r = 0; r < rows; r++) {
       expect(scale[r]).toBeCloseTo(scaleOf(y[r]!, own[r]!), 10);
       const repaired = own[r]!.map((v) => scale[r]! * v + shift[r]!);
@@ -65,7 +69,7 @@ describe('the affine behind a layer', () => {
 
   it('scale: nothing near has a smaller squared difference', () => {
     const { y, own, moments } = setting();
-    const { scale, shift } = layerRepair(discretized, moments, ['scale'], bias, true);
+    const { scale, shift } = layerRepair(discretized, moments, ['scale'], bias, true, algebra);
     for (let r = 0; r < rows; r++) {
       const error = (s: number, t: number): number =>
         mean(own[r]!.map((v, i) => (s * v + t - y[r]![i]!) ** 2));
@@ -84,7 +88,14 @@ describe('the affine behind a layer', () => {
     const still = { ...sampling, noise: 0 };
     const moments = momentsOf(randomSamples(new Random(2), weight, still), still);
     for (const repair of ['bias', 'batch-norm', 'scale'] as const) {
-      const { scale, shift } = layerRepair(Float64Array.from(weight), moments, [repair], undefined, true);
+      const { scale, shift } = layerRepair(
+        Float64Array.from(weight),
+        moments,
+        [repair],
+        undefined,
+        true,
+        algebra,
+      );
       for (let r = 0; r < rows; r++) {
         expect(scale[r]).toBeCloseTo(1, 12);
         expect(shift[r]).toBeCloseTo(0, 12);
@@ -96,14 +107,14 @@ describe('the affine behind a layer', () => {
     const { moments } = setting();
     const tiny = discretized.map((v, i) => (i < columns ? 0 : i < 2 * columns ? 1e-6 * v : v));
     for (const repair of ['batch-norm', 'scale'] as const) {
-      const { scale, shift } = layerRepair(tiny, moments, [repair], bias, true);
+      const { scale, shift } = layerRepair(tiny, moments, [repair], bias, true, algebra);
       expect([scale[0], scale[1]]).toEqual([1, 1]);
       expect(scale[2]).not.toBe(1);
       expect(shift.every(Number.isFinite)).toBe(true);
     }
     const silent = { ...moments, outputVariance: new Float64Array(rows), cross: moments.cross.map(() => 0) };
     for (const repair of ['batch-norm', 'scale'] as const)
-      expect(layerRepair(discretized, silent, [repair], bias, true).scale).toEqual(
+      expect(layerRepair(discretized, silent, [repair], bias, true, algebra).scale).toEqual(
         new Float64Array(rows).fill(1),
       );
   });
@@ -112,7 +123,14 @@ describe('the affine behind a layer', () => {
     const blocks = { ...sampling, blockEnds: [2, 5] };
     const samples = randomSamples(new Random(1), weight, blocks);
     const whole = momentsOf(samples, sampling);
-    const { scale } = layerRepair(discretized, momentsOf(samples, blocks), ['batch-norm'], bias, true);
+    const { scale } = layerRepair(
+      discretized,
+      momentsOf(samples, blocks),
+      ['batch-norm'],
+      bias,
+      true,
+      algebra,
+    );
     for (let r = 0; r < rows; r++) {
       const matrix = whole.inputs[Math.floor((r * groups) / rows)]!;
       let variance = 0;
@@ -124,7 +142,14 @@ describe('the affine behind a layer', () => {
       expect(scale[r]).toBeCloseTo(Math.sqrt(whole.outputVariance[r]! / variance), 10);
     }
     // What they have in common with the outputs is not known: no scale of least squares.
-    const { scale: none } = layerRepair(discretized, momentsOf(samples, blocks), ['scale'], bias, true);
+    const { scale: none } = layerRepair(
+      discretized,
+      momentsOf(samples, blocks),
+      ['scale'],
+      bias,
+      true,
+      algebra,
+    );
     expect(none).toEqual(new Float64Array(rows).fill(1));
   });
 });

@@ -4,12 +4,9 @@ import { codesOf, dequantize } from '../../../src/ir/quantized-tensor.ts';
 import { createLinearAlgebra } from '../../../src/kernels/linear-algebra/select.ts';
 import { curvatureOf } from '../../../src/quantizers/calibrate/curvature.ts';
 import { blocksOf, type LayerMoments } from '../../../src/quantizers/calibrate/moments.ts';
-import {
-  SOLVE_DEFAULTS,
-  type Solution,
-  type SolveOptions,
-  solveWeight,
-} from '../../../src/quantizers/calibrate/solve-weight.ts';
+import { prepareLayer } from '../../../src/quantizers/calibrate/prepare-layer.ts';
+import { SOLVE_DEFAULTS, type SolveOptions } from '../../../src/quantizers/calibrate/solve-options.ts';
+import { type Solution, solveWeight } from '../../../src/quantizers/calibrate/solve-weight.ts';
 import { targetsOf } from '../../../src/quantizers/calibrate/targets.ts';
 import { type QuantizeSettings, resolveOptions } from '../../../src/quantizers/options.ts';
 import { quantizeWeight } from '../../../src/quantizers/quantize-weight.ts';
@@ -37,7 +34,13 @@ function solve(
     shape: [rows, columns],
     dtype: 'FLOAT' as const,
   };
-  return solveWeight(weight, moments, resolveOptions(settings), { ...SOLVE_DEFAULTS, ...changes }, algebra);
+  const options = { ...SOLVE_DEFAULTS, ...changes };
+  return solveWeight(
+    prepareLayer(weight, moments, options, algebra),
+    resolveOptions(settings),
+    options,
+    algebra,
+  );
 }
 
 /** Σ (v − t)·H·(v − t)ᵀ of discretized values, from the definitions alone. */
@@ -152,6 +155,18 @@ describe('a solved weight', () => {
       }
   });
 
+  it('gives the same for a layer that was prepared once for several ways of discretizing', () => {
+    const { weight, moments } = layerOf(3, { rows: 4, columns: 10, groups: 2, samples: 30, noise: 0.2 });
+    const row = { values: weight, layout: layoutOf(4, 10), shape: [4, 10], dtype: 'FLOAT' as const };
+    const layer = prepareLayer(row, moments, SOLVE_DEFAULTS, algebra);
+    for (const granularity of GRANULARITIES)
+      for (const settings of ALL_SETTINGS.filter(({ bits }) => bits < 5)) {
+        const asked = { ...settings, granularity };
+        const shared = solveWeight(layer, resolveOptions(asked), SOLVE_DEFAULTS, algebra);
+        expect(shared, said(asked)).toEqual(solve(weight, moments, asked));
+      }
+  });
+
   it('is the same bits with both sets of linear algebra', () => {
     const reference = createLinearAlgebra('reference');
     const simd = createLinearAlgebra('simd');
@@ -160,7 +175,7 @@ describe('a solved weight', () => {
       const layer = { values: weight, layout: layoutOf(4, 10), shape: [4, 10], dtype: 'FLOAT' as const };
       const options = resolveOptions({ ...settings, granularity: 'group:3' });
       const [one, other] = [reference, simd].map((set) =>
-        solveWeight(layer, moments, options, SOLVE_DEFAULTS, set),
+        solveWeight(prepareLayer(layer, moments, SOLVE_DEFAULTS, set), options, SOLVE_DEFAULTS, set),
       );
       expect(one).toEqual(other);
     }
