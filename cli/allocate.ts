@@ -4,6 +4,7 @@ import {
   allocateToSize,
   type CalibrationBatches,
   type Candidate,
+  CellStore,
   candidatesOf,
   confirmAllocation,
   type Dataset,
@@ -27,7 +28,7 @@ import {
 } from '../src/index.ts';
 import type { Goal } from './allocation-options.ts';
 import { interruptible } from './interrupt.ts';
-import { fixed } from './terminal/format.ts';
+import { fixed, plural, printable } from './terminal/format.ts';
 import { startProgress } from './terminal/progress.ts';
 
 /** How near a goal the network came that is written. */
@@ -66,6 +67,8 @@ export interface AllocationTask extends PlanOptions {
   readonly output: string | undefined;
   readonly kernels: KernelChoice | undefined;
   readonly method: Method;
+  /** The file that keeps what was measured. */
+  readonly measurements: string;
   readonly quiet: boolean;
   /** What the file will record. */
   readonly recorded: PackOptions;
@@ -253,9 +256,10 @@ export function dropText(by: Reached['by'], drop: number): string {
  * measured on images that it was not fitted to.
  */
 function measureLayers(task: AllocationTask): Promise<SensitivityTable> {
-  const { model, images, candidates, include, exclude, output, kernels } = task;
+  const { model, images, candidates, include, exclude, output, kernels, method, measurements } = task;
   const { fit, judge } = holdOut(images);
-  const solver = task.method === 'gptq' ? new LayerSolver(model, fit, kernels) : undefined;
+  const solver = method === 'gptq' ? new LayerSolver(model, fit, kernels) : undefined;
+  const store = new CellStore(measurements, model, { method, ...(solver && { fitted: fit.fingerprint }) });
   const progress = startProgress('measuring', task.quiet);
   return interruptible((signal) =>
     measureSensitivity(
@@ -265,13 +269,19 @@ function measureLayers(task: AllocationTask): Promise<SensitivityTable> {
       { include, exclude, output, kernels },
       {
         signal,
+        store,
         ...(solver && { discretizeLayer: (name, candidate) => solver.discretize(name, candidate) }),
         onProgress: ({ share, done, total, layer }) =>
           progress.update(share, `${done}/${total} candidates`, layer),
       },
     ),
   ).finally(() => {
+    if (store.reused > 0)
+      progress.note(
+        `${plural(store.reused, 'candidate')} had been measured before (${printable(measurements)})`,
+      );
     progress.stop();
     solver?.dispose();
+    store.close();
   });
 }

@@ -1,4 +1,4 @@
-import { dirname } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import {
   type Allocation,
   type CalibrationBatches,
@@ -71,6 +71,14 @@ export interface Material {
 
 /** Finished layers of a calibration lie beside the output, under its name with this behind it. */
 const STORE_SUFFIX = '.calibration.jsonl';
+
+/** The file that keeps what candidates do to layers, beside the outputs: targets of one model and images share it. */
+const MEASURED_SUFFIX = '.sensitivity.jsonl';
+
+/** The name of a model's file without what tells its format. */
+export function stemOf(path: string): string {
+  return basename(path).replace(/(\.weights)?\.(onnx|bnnq|h5|hdf5|keras|json)$/i, '');
+}
 
 /** Discretizes, measures and writes one file. */
 export async function quantizeFile(material: Material, target: Target): Promise<QuantizeResult> {
@@ -206,6 +214,7 @@ class FileMaker {
       ...{
         goal,
         method: this.#way.method,
+        measurements: join(dirname(this.#target.file), `${stemOf(path)}${MEASURED_SUFFIX}`),
         model,
         images,
         candidates,

@@ -27,6 +27,7 @@ export {
   type Budget,
 } from './eval/allocation/allocate.ts';
 export { candidatesOf, widthsAround } from './eval/allocation/candidates.ts';
+export { CellStore } from './eval/allocation/cell-store.ts';
 export {
   type ConfirmedAllocation,
   type ConfirmHooks,

@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { checkWritable, openDataset, SCHEME_NAMES, SCHEMES } from '../../src/index.ts';
 import {
@@ -17,7 +17,13 @@ import { EXIT, usageError } from '../exit.ts';
 import { gateText, hasGates } from '../gates.ts';
 import { openModel, withModelOptions } from '../model-options.ts';
 import { parseBits, parseGranularities, parseList, withCommonOptions, withGateOptions } from '../options.ts';
-import { openImages, type QuantizeCommandOptions, quantizeFile, type Target } from '../quantize-file.ts';
+import {
+  openImages,
+  type QuantizeCommandOptions,
+  quantizeFile,
+  stemOf,
+  type Target,
+} from '../quantize-file.ts';
 import { schemeHelp, withFitOptions } from '../quantize-options.ts';
 import { missedText, type QuantizeResult, quantizeText } from '../quantize-text.ts';
 import { printJson, printText } from '../terminal/output.ts';
@@ -138,8 +144,7 @@ function targetFor(goal: Goal, path: string, { output, granularity }: QuantizeCo
 }
 
 function fileOf(path: string, how: string, output: string | undefined): string {
-  const stem = basename(path).replace(/(\.weights)?\.(onnx|bnnq|h5|hdf5|keras|json)$/i, '');
-  const name = `${stem}.${how}.bnnq`;
+  const name = `${stemOf(path)}.${how}.bnnq`;
   if (output === undefined) return name;
   return isFolder(output) ? join(output, name) : output;
 }

@@ -2,6 +2,9 @@ import { BnnqError } from '../errors.ts';
 import type { QuantizeOptions } from './options.ts';
 import type { Scheme } from './scheme.ts';
 
+/** Up to this width a codebook for every table is worth its bytes: of 8 levels of 32 bits where exp stores two. */
+const OWN_CODEBOOK_BITS = 3;
+
 /** From this width on a level at zero helps exponential levels (docs/results, and the densities of the literature). */
 const ZERO_FROM_BITS = 4;
 
@@ -31,6 +34,8 @@ export const auto: Scheme = {
       as('codebook', { granularity: 'tensor' }),
     ];
   },
+  largerCandidates: (options) =>
+    options.bits <= OWN_CODEBOOK_BITS ? [{ ...options, scheme: 'codebook' }] : [],
   rule: () => {
     throw noLevels();
   },

@@ -55,6 +55,8 @@ export interface Scheme {
   problems?(options: FitOptions): string[];
   /** For a scheme that stands for a choice of others: their options, the best of which is taken for each weight. */
   candidates?(options: QuantizeOptions): readonly QuantizeOptions[];
+  /** Besides these, ways that take more bytes, for who weighs these against losses. */
+  largerCandidates?(options: QuantizeOptions): readonly QuantizeOptions[];
   rule(options: FitOptions): LevelRule;
   /** Parameters of the rule that make the scheme what it is: levels that are fitted to calibration data keep them. */
   readonly fixedParams?: readonly number[];

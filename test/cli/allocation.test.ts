@@ -1,7 +1,7 @@
-import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Reached } from '../../cli/allocate.ts';
 import { goalOf } from '../../cli/allocation-options.ts';
 import { readModel } from '../../src/formats/read-model.ts';
@@ -19,6 +19,9 @@ beforeAll(() => {
   cwd = tinyFolder();
 });
 afterAll(() => rmSync(cwd, { recursive: true }));
+/** What targets have measured is kept beside their outputs. */
+const MEASURED = 'model.sensitivity.jsonl';
+beforeEach(() => rmSync(join(cwd, MEASURED), { force: true }));
 
 interface Output {
   readonly file: string;
@@ -91,6 +94,33 @@ describe('quantize --target-bits', () => {
   });
 });
 
+describe('what was measured for one target', () => {
+  const ask = (...more: string[]) =>
+    bnnq(['model.onnx', '--schemes', 'linear,exp', '--bits', '2,3,4', ...CALIB, '--force', ...more], { cwd });
+  const lines = (): string[] => readFileSync(join(cwd, MEASURED), 'utf8').split('\n').slice(0, -1);
+  const reused = (count: number) => `${count} candidates had been measured before (${MEASURED})\n`;
+
+  it('serves others, which measure what is missing and write the bytes that they would write alone', async () => {
+    await ask('--target-bits', '4');
+    expect(lines()).toHaveLength(3 * 6);
+    const second = await ask('--target-size', '1.9kB', '-o', 'second.bnnq');
+    expect([second.code, second.stderr]).toEqual([0, reused(18)]);
+    const bytes = readFileSync(join(cwd, 'second.bnnq'));
+    writeFileSync(join(cwd, MEASURED), `${lines().slice(0, 7).join('\n')}\n`);
+    const third = await ask('--target-size', '1.9kB', '-o', 'third.bnnq');
+    expect(third.stderr).toBe(reused(7));
+    expect(readFileSync(join(cwd, 'third.bnnq'))).toEqual(bytes);
+    expect(lines()).toHaveLength(18);
+  });
+
+  it('is measured anew by another method, and on other images', async () => {
+    await ask('--target-bits', '4');
+    expect((await ask('--target-bits', '4', '--method', 'rtn')).stderr).toBe('');
+    expect((await ask('--target-bits', '4', '--calib-samples', '20')).stderr).toBe('');
+    expect(lines()).toHaveLength(3 * 18);
+  });
+});
+
 describe('where losses of layers are too large to be summed', () => {
   it('whole networks are compared, and the best of them is written', async () => {
     const few = ['--bits', '1,2', '--schemes', 'codebook', '--granularity', 'tensor', '--method', 'rtn'];
@@ -140,8 +170,8 @@ describe('quantize --target-size', () => {
     const args = ['model.onnx', '--target-size', '1.5kB', '--bits', '2', '--dry-run', ...CALIB];
     const { code, stdout } = await bnnq(args, { cwd });
     expect(code).toBe(0);
-    expect(stdout).toContain('would measure 3 tensors with 4 candidates each on images of idx:images.idx:\n');
-    expect(stdout).toContain('  exp2, linear2, ternary2, codebook2 tensor\n');
+    expect(stdout).toContain('would measure 3 tensors with 5 candidates each on images of idx:images.idx:\n');
+    expect(stdout).toContain('  exp2, linear2, ternary2, codebook2 tensor, codebook2\n');
     expect(stdout).toContain('would choose by layer for --target-size 1,500 bytes\n');
     expect(existsSync(join(cwd, 'model.auto1.5kB.bnnq'))).toBe(false);
   });

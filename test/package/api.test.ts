@@ -7,6 +7,7 @@ describe('the public API', () => {
     expect(Object.keys(api).toSorted()).toEqual([
       'ACTIVATION_RANGES',
       'BnnqError',
+      'CellStore',
       'CodeSpool',
       'EmptyOptional',
       'LayerSolver',

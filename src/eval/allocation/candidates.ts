@@ -6,7 +6,8 @@ import type { Candidate } from './table.ts';
 
 /**
  * The candidates of a range, every combination that makes sense, as for a sweep; `left` says what was left out and why.
- * A scheme that stands for a choice of others (`auto`) gives theirs, each once.
+ * A scheme that stands for a choice of others (`auto`) gives theirs, each once, those that are larger than others of the same width
+ * included.
  * @throws option
  */
 export function candidatesOf(range: PointRange): { candidates: Candidate[]; left: string[] } {
@@ -22,7 +23,10 @@ export function candidatesOf(range: PointRange): { candidates: Candidate[]; left
       bases: bases as BasesKind | undefined,
     } satisfies QuantizeSettings),
   );
-  const single = candidates.flatMap((one) => parseScheme(one.scheme).candidates?.(one) ?? [one]);
+  const single = candidates.flatMap((one) => {
+    const scheme = parseScheme(one.scheme);
+    return [...(scheme.candidates?.(one) ?? [one]), ...(scheme.largerCandidates?.(one) ?? [])];
+  });
   return { candidates: [...new Map(single.map((one) => [JSON.stringify(one), one])).values()], left };
 }
 

@@ -11,6 +11,7 @@ import { readWeight } from '../../quantizers/plan/read-weight.ts';
 import { encodeWeight } from '../../quantizers/quantize-model.ts';
 import type { CalibrationBatches } from '../calibration/batches.ts';
 import { Lane } from '../calibration/lane.ts';
+import type { CellStore, MeasuredCell } from './cell-store.ts';
 import { imagesWithin } from './cost.ts';
 import { type ComparedOptions, floatOutputs, pauses, runAll, someOf } from './network-runs.ts';
 import { placesOf } from './places.ts';
@@ -35,6 +36,8 @@ export interface SensitivityHooks {
     name: string,
     candidate: Candidate,
   ) => Initializer | string | Promise<Initializer | string>;
+  /** Keeps cells, and gives those that another table had measured. */
+  readonly store?: CellStore | undefined;
   readonly onProgress?: OnSensitivityProgress | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -77,45 +80,54 @@ export async function measureSensitivity(
     const outputs = await floatOutputs(lane, used, options, pause);
     const places = placesOf(float, chosen);
     const work = new Work(float, chosen, places, candidates.length, hooks.onProgress);
-    const cells = new Map<PlannedWeight, (SensitivityCell | string)[]>();
+    const { measure, images: count } = outputs;
+    const { fingerprint } = batches;
+    const known = hooks.store?.of({ fingerprint, count, outputs: outputs.names, measure });
+    const cells = new Map<PlannedWeight, MeasuredCell[]>();
     for (const planned of chosen.toSorted((a, b) => places.get(a.name)!.index - places.get(b.name)!.index)) {
       const { name } = planned;
-      const { first, touched } = places.get(name)!;
-      await lane.advance(first, pause);
-      const behind = outputs.names.filter((output) => touched.has(output));
+      const row: MeasuredCell[] = [];
       const lossBy = new Map<string, number>();
-      const row: (SensitivityCell | string)[] = [];
+      const measured = async (candidate: Candidate): Promise<MeasuredCell> => {
+        const found = await discretize(model, planned, candidate, hooks);
+        if (typeof found === 'string') return found;
+        const { first, touched } = places.get(name)!;
+        const behind = outputs.names.filter((output) => touched.has(output));
+        const key = found.kept ? 'kept' : digestOf(found.initializer);
+        let loss = found.kept || behind.length === 0 ? 0 : lossBy.get(key);
+        if (loss === undefined) {
+          await lane.advance(first, pause);
+          const comparison = outputs.comparison();
+          lane.model = withConstants(float, new Map([[name, found.initializer]]));
+          await runAll(lane, behind, used.batches, async (values, batch) => {
+            comparison.add(values, batch);
+            work.batch(name, (batch + 1) / used.batches);
+            await pause();
+          });
+          lane.model = float;
+          loss = comparison.loss();
+        }
+        lossBy.set(key, loss);
+        return cellOf(found.initializer, loss, found.kept);
+      };
       for (const candidate of candidates) {
         await pause();
-        const found = await discretize(model, planned, candidate, hooks);
-        if (typeof found === 'string') row.push(found);
-        else {
-          const key = found.kept ? 'kept' : digestOf(found.initializer);
-          let loss = found.kept || behind.length === 0 ? 0 : lossBy.get(key);
-          if (loss === undefined) {
-            const comparison = outputs.comparison();
-            lane.model = withConstants(float, new Map([[name, found.initializer]]));
-            await runAll(lane, behind, used.batches, async (values, batch) => {
-              comparison.add(values, batch);
-              work.batch(name, (batch + 1) / used.batches);
-              await pause();
-            });
-            lane.model = float;
-            loss = comparison.loss();
-          }
-          lossBy.set(key, loss);
-          row.push(cellOf(found.initializer, loss, found.kept));
+        let cell = known?.get(name, candidate);
+        if (cell === undefined) {
+          cell = await measured(candidate);
+          known?.put(name, candidate, cell);
         }
+        row.push(cell);
         work.cell(name);
       }
       cells.set(planned, row);
     }
     return {
       schema: 'bnn-quantize/sensitivity@1',
-      measure: outputs.measure,
+      measure,
       outputs: outputs.names,
-      images: outputs.images,
-      fingerprint: batches.fingerprint,
+      images: count,
+      fingerprint,
       candidates,
       layers: chosen.flatMap((planned) => layerOf(planned, cells.get(planned)!)),
       skipped: [...chosen.flatMap((planned) => leftAlone(planned, cells.get(planned)!)), ...skipped],
@@ -149,14 +161,14 @@ function cellOf({ name, quantized }: Initializer, loss: number, kept: boolean): 
   return { loss, codeBytes: codes, levelBytes: levels, ...(kept && { kept }) };
 }
 
-function layerOf(planned: PlannedWeight, row: readonly (SensitivityCell | string)[]): LayerSensitivity[] {
+function layerOf(planned: PlannedWeight, row: readonly MeasuredCell[]): LayerSensitivity[] {
   const { name, node, opType, shape, count } = planned;
   const cells = row.map((cell) => (typeof cell === 'string' ? null : cell));
   return cells.every((cell) => cell === null) ? [] : [{ name, node, opType, shape, count, cells }];
 }
 
 /** A weight that no candidate discretizes. */
-function leftAlone({ name }: PlannedWeight, row: readonly (SensitivityCell | string)[]) {
+function leftAlone({ name }: PlannedWeight, row: readonly MeasuredCell[]) {
   const [reason] = row;
   return row.every((cell) => typeof cell === 'string') ? [{ name, reason: reason as string }] : [];
 }

@@ -41,6 +41,7 @@ describe('candidatesOf', () => {
       'linear2',
       'ternary2',
       'codebook2 tensor',
+      'codebook2',
       'exp4',
       'linear4',
       'exp4 zero',
