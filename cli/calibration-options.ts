@@ -19,6 +19,7 @@ export interface CalibrationOptions {
   readonly calibSamples?: number;
   readonly method?: Method;
   readonly repair?: readonly Repair[];
+  readonly ridge?: number;
   readonly actBits?: readonly (number | null)[];
   readonly actRange: ActivationRange;
   readonly seed: number;
@@ -58,6 +59,12 @@ export function withCalibrationOptions(command: Command): Command {
     )
     .addOption(
       new Option(
+        '--ridge <part>',
+        'of gptq: part of the second moment of each input that is added to it, from 0 on; the more, the less inputs count together (default: what is best on images that a layer was not fitted to)',
+      ).argParser(parseRidge),
+    )
+    .addOption(
+      new Option(
         '--act-bits <widths>',
         'bits of what layers are fed, 1 to 8 or float; the first layer keeps 8 (default: float)',
       ).argParser(parseActBits),
@@ -79,9 +86,10 @@ export function calibrationOf(options: CalibrationOptions): {
   readonly calibration: CalibrationSource | undefined;
   readonly method: Method;
   readonly repairs: readonly Repair[];
+  readonly ridge: number | undefined;
   readonly actBits: readonly (number | null)[];
 } {
-  const { calib, calibSamples, seed, actBits = [null] } = options;
+  const { calib, calibSamples, seed, ridge, actBits = [null] } = options;
   const hasImages = calib !== undefined;
   const { method = hasImages ? 'gptq' : 'rtn', repair = hasImages ? ['auto'] : [] } = options;
   if (!hasImages) {
@@ -89,9 +97,12 @@ export function calibrationOf(options: CalibrationOptions): {
     if (method !== 'rtn') needs.push(`--method ${method}`);
     for (const name of REPAIRS_WITH_IMAGES) if (repair.includes(name)) needs.push(`--repair ${name}`);
     if (actBits.some((bits) => bits !== null)) needs.push('--act-bits');
+    if (ridge !== undefined) needs.push('--ridge');
     if (calibSamples !== undefined) needs.push('--calib-samples');
     if (needs.length > 0) throw usageError(`${needs.join(', ')}: name calibration images with --calib`);
   }
+  if (ridge !== undefined && method !== 'gptq')
+    throw usageError(`--ridge is of --method gptq, not of ${method}`);
   const calibration = hasImages
     ? {
         data: calib,
@@ -99,7 +110,7 @@ export function calibrationOf(options: CalibrationOptions): {
         ...(calibSamples !== undefined && { samples: calibSamples }),
       }
     : undefined;
-  return { calibration, method, repairs: repair, actBits };
+  return { calibration, method, repairs: repair, ridge, actBits };
 }
 
 function parseRepairs(text: string): readonly Repair[] {
@@ -110,6 +121,14 @@ function parseRepairs(text: string): readonly Repair[] {
   const conflict = repairConflict(repairs);
   if (conflict !== undefined) throw new InvalidArgumentError(conflict);
   return repairs;
+}
+
+/** A number from 0 on, or what stands for none. */
+function parseRidge(text: string): number {
+  const value = Number(text);
+  if (!/^\d*\.?\d+$/.test(text) || !Number.isFinite(value))
+    throw new InvalidArgumentError(`expected a number from 0 on such as 0.1, got "${text}"`);
+  return value;
 }
 
 /** `float`, `8`, `4,8`, `1-8` or a mixture; null stands for float. */

@@ -112,6 +112,7 @@ class FileMaker {
   readonly #way: {
     readonly method: Method;
     readonly repairs: ReturnType<typeof calibrationOf>['repairs'];
+    readonly ridge?: number;
   };
   readonly #activations: {
     readonly actBits?: number;
@@ -120,11 +121,11 @@ class FileMaker {
 
   constructor(material: Material, target: Target, spool: CodeSpool) {
     const { options } = material;
-    const { method, repairs, actBits } = calibrationOf(options);
+    const { method, repairs, ridge, actBits } = calibrationOf(options);
     this.#material = material;
     this.#target = target;
     this.#spool = spool;
-    this.#way = { method, repairs };
+    this.#way = { method, repairs, ...(ridge !== undefined && { ridge }) };
     const [bits] = actBits;
     this.#activations = typeof bits === 'number' ? { actBits: bits, actRange: options.actRange } : {};
   }

@@ -31,6 +31,7 @@ export interface QuantizeResult {
   readonly zero: boolean;
   readonly method: string;
   readonly repairs: readonly string[];
+  readonly ridge?: number;
   readonly actBits?: number;
   readonly actRange?: string;
   /** What scheme and bits of each layer were chosen for, and how near the file comes. */

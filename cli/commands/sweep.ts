@@ -180,10 +180,10 @@ async function runSweep(path: string, options: SweepCommandOptions): Promise<num
 
 function rangeOf(options: SweepCommandOptions): PointRange & Pick<SweepOptions, 'calibration'> {
   const { schemes, bits, granularity, fit, levels, zero = false, bases, actRange } = options;
-  const { calibration, method, repairs, actBits } = calibrationOf(options);
+  const { calibration, method, repairs, ridge, actBits } = calibrationOf(options);
   return {
     ...{ schemes, bits, granularities: granularity, fits: [fit], levels: [levels], zero: [zero], bases },
-    ...{ methods: [method], repairs, actBits, actRange },
+    ...{ methods: [method], repairs, ridge, actBits, actRange },
     ...(calibration && { calibration }),
   };
 }

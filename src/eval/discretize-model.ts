@@ -30,7 +30,12 @@ export interface DiscretizedModel extends CalibratedModel {
 
 /** What is wrong with settings of which some need calibration images, a sentence each. */
 export function settingsProblems(
-  { method, repairs = [], actBits }: Pick<DiscretizeSettings, 'method' | 'repairs' | 'actBits'>,
+  {
+    method,
+    repairs = [],
+    actBits,
+    ridge,
+  }: Pick<DiscretizeSettings, 'method' | 'repairs' | 'actBits' | 'ridge'>,
   hasImages: boolean,
 ): string[] {
   const problems: string[] = [];
@@ -40,6 +45,8 @@ export function settingsProblems(
   if (unknown.length > 0) problems.push(`repair: expected ${REPAIRS.join(', ')}, got ${unknown.join(', ')}`);
   const conflict = repairConflict(repairs);
   if (conflict !== undefined) problems.push(`repair: ${conflict}`);
+  if (ridge !== undefined && !(ridge >= 0 && Number.isFinite(ridge)))
+    problems.push(`ridge: expected a number from 0 on, got ${ridge}`);
   if (hasImages) return problems;
   const needs = (what: string): string => `${what} needs calibration images`;
   if (method !== undefined && method !== 'rtn') problems.push(needs(`method ${method}`));

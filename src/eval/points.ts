@@ -25,6 +25,8 @@ export interface PointRange {
   readonly methods?: readonly Method[];
   /** What is done behind layers; nothing when absent. */
   readonly repairs?: readonly Repair[];
+  /** Of method gptq; found for each layer when absent. */
+  readonly ridge?: number | undefined;
   /** Bits of activations; null stands for float, and is all when absent. */
   readonly actBits?: readonly (number | null)[];
   readonly actRange?: ActivationRange;
@@ -72,6 +74,7 @@ export function pointsOf(range: PointRange): Points {
                 levels: scheme.choices.includes('levels') ? levels : DEFAULTS.levels,
                 zero: scheme.choices.includes('zero') ? zero : DEFAULTS.zero,
                 ...(range.repairs !== undefined && range.repairs.length > 0 && { repairs: range.repairs }),
+                ...(method === 'gptq' && range.ridge !== undefined && { ridge: range.ridge }),
                 ...(actBits !== null && { actBits, actRange: range.actRange ?? DEFAULT_RANGE }),
               };
               const bases = scheme.choices.includes('bases')

@@ -48,6 +48,7 @@ export function recordedOptions(settings: {
   readonly zero: boolean;
   readonly bases?: string | undefined;
   readonly repairs?: readonly string[] | undefined;
+  readonly ridge?: number | undefined;
   readonly actBits?: number | undefined;
   readonly actRange?: string | undefined;
   readonly seed?: number | undefined;
@@ -55,10 +56,11 @@ export function recordedOptions(settings: {
   readonly images?: { readonly fingerprint: string; readonly count: number } | undefined;
 }): Readonly<Record<string, PackedOption>> {
   const { method, fit, levels, zero, bases = DEFAULTS.bases, repairs = [], actBits, actRange } = settings;
-  const { images, seed } = settings;
+  const { images, seed, ridge } = settings;
   return {
     ...{ method, fit, levels, zero, bases },
     ...(repairs.length > 0 && { repairs: repairs.join(',') }),
+    ...(ridge !== undefined && { ridge }),
     ...(actBits !== undefined && { actBits, actRange: actRange ?? DEFAULT_RANGE }),
     ...(images && { calibration: images.fingerprint, calibrationImages: images.count, seed: seed ?? 0 }),
   };

@@ -86,6 +86,8 @@ export interface PointSettings {
   readonly bases?: string;
   /** What is done behind layers; absent for nothing. */
   readonly repairs?: readonly Repair[];
+  /** Of method gptq; absent where it was found for each layer. */
+  readonly ridge?: number;
   /** Bits of the inputs of layers, and how their range was found; absent for float. */
   readonly actBits?: number;
   readonly actRange?: string;

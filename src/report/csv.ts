@@ -15,6 +15,7 @@ const COLUMNS: readonly (readonly [name: string, value: (point: SweepPoint, repo
   ['bases', (p) => p.bases ?? null],
   ['repairs', (p) => p.repairs?.join('+') ?? null],
   ['actBits', (p) => p.actBits ?? null],
+  ['ridge', (p) => p.ridge ?? null],
   ['actRange', (p) => p.actRange ?? null],
   ['count', (p) => p.count],
   ['top1', (p) => p.top1],

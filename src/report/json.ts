@@ -2,7 +2,7 @@ import type { Report } from '../eval/types.ts';
 
 /** Of a point. */
 const SETTINGS: readonly string[] = [
-  ...['scheme', 'bits', 'granularity', 'method', 'repairs', 'actBits', 'actRange'],
+  ...['scheme', 'bits', 'granularity', 'method', 'repairs', 'ridge', 'actBits', 'actRange'],
   ...['fit', 'levels', 'zero', 'bases'],
 ];
 

@@ -34,6 +34,7 @@ const SETTINGS: readonly (keyof Variant)[] = [
   'granularity',
   'method',
   'repairs',
+  'ridge',
   'actBits',
   'actRange',
   'fit',

@@ -54,8 +54,18 @@ describe('wrong usage ends with 2, one sentence, and where to find help', () => 
     ],
     [
       'what needs images, without images',
-      ['model.onnx', '--method', 'gptq', '--repair', 'scale', '--act-bits', '8', '--calib-samples', '3'],
-      'bnn-quantize: --method gptq, --repair scale, --act-bits, --calib-samples: name calibration images with --calib\n',
+      'model.onnx --method gptq --repair scale --act-bits 8 --ridge 0.1 --calib-samples 3'.split(' '),
+      'bnn-quantize: --method gptq, --repair scale, --act-bits, --ridge, --calib-samples: name calibration images with --calib\n',
+    ],
+    [
+      'a ridge that is no number',
+      ['model.onnx', '--ridge', '-1', '--calib', 'idx:images.idx'],
+      /^bnn-quantize: --ridge: expected a number from 0 on such as 0\.1, got "-1"\n/,
+    ],
+    [
+      'a ridge where none is used',
+      ['model.onnx', '--ridge', '1', '--method', 'rtn', '--calib', 'idx:images.idx'],
+      'bnn-quantize: --ridge is of --method gptq, not of rtn\n',
     ],
     [
       'several widths of activations for one file',

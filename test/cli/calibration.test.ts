@@ -82,6 +82,18 @@ describe('quantize --calib', () => {
     expect(layers.find(({ name }) => name === 'fc.weight')!.calibration.repairs).toEqual(['bias']);
   });
 
+  it('takes the ridge that --ridge says for all layers, and finds one for each without', async () => {
+    const args = ['model.onnx', '--bits', '2', ...CALIB, '--json'];
+    const ridgesOf = (run: Outcome): number[] =>
+      outputOf(run).layers.map((layer) => (layer.calibration as unknown as { ridge: number }).ridge);
+    const fixed = await bnnq([...args, '--ridge', '.25', '-o', 'ridge.bnnq'], { cwd });
+    expect(outputOf(fixed)).toMatchObject({ method: 'gptq', ridge: 0.25 });
+    expect(ridgesOf(fixed)).toEqual([0.25, 0.25, 0.25]);
+    const found = await bnnq([...args, '-o', 'found.bnnq'], { cwd });
+    expect(outputOf(found)).not.toHaveProperty('ridge');
+    for (const ridge of ridgesOf(found)) expect([0, 0.03, 0.1, 0.3, 1, 3, 10]).toContain(ridge);
+  });
+
   it('rounds what layers are fed with --act-bits, and says so', async () => {
     const args = ['model.onnx', '--bits', '4', '--act-bits', '4', ...CALIB, '-o', 'a4.bnnq'];
     const { code, stdout } = await bnnq(args, { cwd });

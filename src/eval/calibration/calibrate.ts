@@ -56,7 +56,12 @@ const WEIGHTED: Partial<SolveOptions> = { isDiagonal: true, correction: 0, scale
 export interface CalibrateSettings extends ModelSettings {
   readonly method?: Method | undefined;
   readonly repairs?: readonly Repair[] | undefined;
-  readonly solve?: Partial<SolveOptions> | undefined;
+  /**
+   * Part of the diagonal of each layer's second moments that is added to it, 0 or more; absent: found for each layer, see
+   * chooseRidge.
+   */
+  readonly ridge?: number | undefined;
+  readonly solve?: Partial<Omit<SolveOptions, 'ridge'>> | undefined;
   /** Whether layers also make up for the errors of what is added to their outputs; true when absent. */
   readonly residual?: boolean | undefined;
   /** Chooses the positions of images that are looked at. */
@@ -292,8 +297,7 @@ class Calibration {
   /** The candidate of a scheme with the least loss, with the ridge that was asked for or the one that is best for the layer. */
   #solve(row: RowWeight, moments: LayerMoments, options: QuantizeOptions, solve: SolveOptions): SolvedLayer {
     const candidates = parseScheme(options.scheme).candidates?.(options) ?? [options];
-    const ridge =
-      this.#settings.solve?.ridge ?? chooseRidge(row, moments, candidates[0]!, solve, this.#algebra);
+    const ridge = this.#settings.ridge ?? chooseRidge(row, moments, candidates[0]!, solve, this.#algebra);
     const layer = prepareLayer(row, moments, { ...solve, ridge }, this.#algebra);
     const solved = candidates
       .map((candidate) => solveAndFit(layer, candidate, solve, this.#algebra))

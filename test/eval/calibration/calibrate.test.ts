@@ -421,7 +421,7 @@ describe('layers of other kinds', () => {
       );
       const rounded = await errorOf(quantizeModel(model, EXP2).model, model, wide);
       // A ridge lowers the loss on other images, not on these.
-      const fitted = { ...EXP2, solve: { ridge: 0 } };
+      const fitted = { ...EXP2, ridge: 0 };
       const solved = await calibrated(model, wide, fitted);
       const error = await errorOf(solved.model, model, wide);
       expect(error).toBeLessThan(rounded);
