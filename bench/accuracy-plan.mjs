@@ -17,46 +17,73 @@ const DEMO =
   `examples/demo/digits.onnx --data idx:${MNIST}/t10k-images-idx3-ubyte,${MNIST}/t10k-labels-idx1-ubyte --preprocess unit ` +
   `--calib idx:${MNIST}/train-images-idx3-ubyte,${MNIST}/train-labels-idx1-ubyte --calib-samples 1024`;
 
-/** Widths of `exp` whose file size is what --target-size gets, one run each. */
-export const SIZED_BITS = [2, 3];
-
 /**
- * Networks of the table: what was promised (points of top-1 that may be lost, by bits), the sweeps whose points count, and what
- * is quantized to the sizes of the `exp` points of the first of these.
+ * Networks of the table: what was promised (points of top-1 that may be lost, by bits), a sweep with one setting for all layers, and
+ * files of the bytes that points of this sweep have, with a choice for each layer: `like` names the point, `schemes` what is
+ * chosen from, those of `auto` where it is missing.
  */
 export const NETWORKS = [
   {
     name: 'ResNet-20, CIFAR-10, 10,000 images',
+    key: 'resnet20',
     targets: { 4: 0.1, 3: 0.5, 2: 2, 1: 25 },
-    sweeps: { resnet20: `${RESNET20} ${CIFAR_CALIB} --schemes exp,codebook --bits 1-4` },
-    sized: `${RESNET20} ${CIFAR_CALIB}`,
+    line: `${RESNET20} ${CIFAR_CALIB}`,
+    uniform: ['--schemes exp,codebook --bits 1-4', '--schemes linear --bits 2-3'],
+    byLayer: [{ like: 'exp2' }, { like: 'exp3' }, { like: 'codebook2' }, { like: 'linear2' }],
   },
   {
     name: 'ResNet-8 (MLPerf Tiny), CIFAR-10, 10,000 images',
+    key: 'resnet8',
     targets: { 4: 0.3, 3: 1, 2: 4 },
-    sweeps: { resnet8: `${RESNET8} ${CIFAR_CALIB} --schemes exp,codebook --bits 1-4` },
-    sized: `${RESNET8} ${CIFAR_CALIB}`,
+    line: `${RESNET8} ${CIFAR_CALIB}`,
+    uniform: ['--schemes exp,codebook --bits 1-4', '--schemes linear --bits 2-3'],
+    byLayer: [
+      { like: 'exp2', schemes: 'exp' },
+      { like: 'exp3', schemes: 'exp' },
+      { like: 'exp2' },
+      { like: 'exp3' },
+      { like: 'codebook2' },
+      { like: 'linear2' },
+    ],
   },
   {
     name: 'SqueezeNet 1.1, ImageNet, 800 images',
+    key: 'squeezenet',
     targets: { 4: 0.7, 3: 2, 2: 8 },
-    sweeps: { squeezenet: `${SQUEEZENET} ${CALIB200} --schemes exp,codebook --bits 2-4` },
-    sized: `${SQUEEZENET} ${CALIB200}`,
+    line: `${SQUEEZENET} ${CALIB200}`,
+    uniform: ['--schemes exp,codebook --bits 2-4', '--schemes linear --bits 2-3'],
+    byLayer: [
+      { like: 'exp2', schemes: 'exp' },
+      { like: 'exp3', schemes: 'exp' },
+      { like: 'exp2' },
+      { like: 'exp3' },
+      { like: 'codebook2' },
+      { like: 'linear2' },
+    ],
   },
   {
     name: 'MobileNetV2, ImageNet, 800 images',
+    key: 'mobilenetv2',
     targets: { 4: 1, 3: 3, 2: 12 },
-    sweeps: {
-      mobilenetv2: `${MOBILENET} ${CALIB200} --schemes exp --bits 2-5`,
-      'mobilenetv2-codebook': `${MOBILENET} ${CALIB200} --schemes codebook --bits 2-3`,
-    },
-    sized: `${MOBILENET} ${CALIB200}`,
+    line: `${MOBILENET} ${CALIB200}`,
+    uniform: ['--schemes exp --bits 2-5', '--schemes codebook,linear --bits 2'],
+    byLayer: [
+      { like: 'exp2', schemes: 'exp' },
+      { like: 'exp3', schemes: 'exp' },
+      { like: 'exp2' },
+      { like: 'exp3' },
+      { like: 'codebook2' },
+      { like: 'linear2' },
+    ],
   },
   {
     // Weights of one bit trained by expectation back-propagation have 2.12 % error on MNIST: 1.66 points below this float network.
     name: 'The demo network, MNIST, 10,000 images',
+    key: 'demo',
     targets: { 1: 1.66 },
-    sweeps: { demo: `${DEMO} --schemes exp,binary --bits 1-4` },
+    line: DEMO,
+    uniform: ['--schemes exp,binary --bits 1-4'],
+    byLayer: [],
   },
 ];
 
@@ -73,6 +100,7 @@ export const ABLATIONS = [
       'nearest levels, batch-norm': `${CIFAR_CALIB} --method rtn --repair batch-norm`,
       'gptq alone': `${CIFAR_CALIB} --repair none`,
       'gptq, bias': `${CIFAR_CALIB} --repair bias`,
+      'gptq, bias, no ridge': `${CIFAR_CALIB} --repair bias --ridge 0`,
       'gptq, scale': `${CIFAR_CALIB} --repair scale`,
       'gptq, batch-norm': `${CIFAR_CALIB} --repair batch-norm`,
       'levels weighted, bias': `${CIFAR_CALIB} --method weighted --repair bias`,
@@ -100,9 +128,31 @@ export const ABLATIONS = [
       'gptq alone': `${CALIB200} --repair none`,
       'gptq, bias': `${CALIB200} --repair bias`,
       'gptq, batch-norm (the default at 2 bits)': `${CALIB200}`,
+      'gptq, batch-norm, no ridge': `${CALIB200} --ridge 0`,
     },
     command: `${SQUEEZENET} --schemes codebook --bits 2`,
     prefix: 'squeezenet',
+  },
+  {
+    name: 'SqueezeNet 1.1, ImageNet, 800 images, a level at zero, and a scheme for each layer',
+    bits: [4],
+    rows: {
+      '`exp`': '--schemes exp',
+      '`exp` with a zero': '--schemes exp --zero',
+      'the best of linear, exp, exp with a zero and a codebook a layer': '--schemes auto',
+    },
+    command: `${SQUEEZENET} ${CALIB200} --bits 4`,
+    prefix: 'squeezenet-levels',
+  },
+  {
+    name: 'ResNet-20, CIFAR-10, 5,000 images, one bit',
+    bits: [1],
+    rows: {
+      'around zero': '',
+      'around the mean of the channel': '--bases centred',
+    },
+    command: `${RESNET20} --limit 5000 ${CIFAR_CALIB} --schemes binary --bits 1`,
+    prefix: 'resnet20-one-bit',
   },
 ];
 
@@ -111,7 +161,7 @@ export const ACTIVATIONS = {
   name: 'ResNet-20, CIFAR-10, 5,000 images, `exp` a channel, inputs of layers rounded (the first layer keeps 8 bits)',
   widths: [4, 2, 1],
   activations: [null, 8, 4, 1],
-  sweep: 'resnet20-activations',
+  key: 'resnet20-activations',
   command: `${RESNET20} --limit 5000 ${CIFAR_CALIB} --calib-samples 512 --schemes exp --bits 1,2,4 --act-bits float,8,4,1`,
 };
 

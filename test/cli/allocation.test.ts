@@ -98,26 +98,28 @@ describe('what was measured for one target', () => {
   const ask = (...more: string[]) =>
     bnnq(['model.onnx', '--schemes', 'linear,exp', '--bits', '2,3,4', ...CALIB, '--force', ...more], { cwd });
   const lines = (): string[] => readFileSync(join(cwd, MEASURED), 'utf8').split('\n').slice(0, -1);
+  const cells = (): number => new Set(lines().map((line) => JSON.parse(line).key)).size;
   const reused = (count: number) => `${count} candidates had been measured before (${MEASURED})\n`;
 
   it('serves others, which measure what is missing and write the bytes that they would write alone', async () => {
     await ask('--target-bits', '4');
-    expect(lines()).toHaveLength(3 * 6);
+    expect(cells()).toBe(3 * 6);
     const second = await ask('--target-size', '1.9kB', '-o', 'second.bnnq');
     expect([second.code, second.stderr]).toEqual([0, reused(18)]);
     const bytes = readFileSync(join(cwd, 'second.bnnq'));
+    // The first layer: what its six candidates are, and what the first of them does to the outputs.
     writeFileSync(join(cwd, MEASURED), `${lines().slice(0, 7).join('\n')}\n`);
     const third = await ask('--target-size', '1.9kB', '-o', 'third.bnnq');
-    expect(third.stderr).toBe(reused(7));
+    expect(third.stderr).toBe(reused(6));
     expect(readFileSync(join(cwd, 'third.bnnq'))).toEqual(bytes);
-    expect(lines()).toHaveLength(18);
+    expect(cells()).toBe(18);
   });
 
   it('is measured anew by another method, and on other images', async () => {
     await ask('--target-bits', '4');
     expect((await ask('--target-bits', '4', '--method', 'rtn')).stderr).toBe('');
     expect((await ask('--target-bits', '4', '--calib-samples', '20')).stderr).toBe('');
-    expect(lines()).toHaveLength(3 * 18);
+    expect(cells()).toBe(3 * 18);
   });
 });
 

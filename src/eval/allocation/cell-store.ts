@@ -4,8 +4,15 @@ import { VERSION } from '../../version.ts';
 import { Journal } from '../journal.ts';
 import type { Candidate, SensitivityCell } from './table.ts';
 
-/** What one candidate does to one layer, or why the layer stays as it is. */
-export type MeasuredCell = SensitivityCell | string;
+/** What is known of one candidate for one layer; a sentence where the layer stays as it is. */
+export type KnownCell = KnownLoss | string;
+
+export interface KnownLoss extends Omit<SensitivityCell, 'loss' | 'estimated'> {
+  /** How far the outputs of the layer move; absent where that is not known. */
+  readonly error?: number | undefined;
+  /** How far those of the network move; absent where it was not run. */
+  readonly loss?: number;
+}
 
 /**
  * Measured cells of sensitivity tables, in a file: a table of the same network, images and way of discretizing takes from it
@@ -41,7 +48,9 @@ export class CellStore {
         const found = this.#journal.get(key(layer, candidate)) as StoredCell | undefined;
         if (found === undefined) return undefined;
         this.#reused++;
-        return typeof found === 'string' ? found : { ...found, loss: found.loss ?? Number.POSITIVE_INFINITY };
+        if (typeof found === 'string') return found;
+        const { loss, ...rest } = found;
+        return loss === undefined ? rest : { ...rest, loss: loss ?? Number.POSITIVE_INFINITY };
       },
       put: (layer, candidate, cell) => this.#journal.append(key(layer, candidate), cell),
     };
@@ -54,9 +63,10 @@ export class CellStore {
 
 /** The cells of one table. */
 export interface CellsOfTable {
-  get(layer: string, candidate: Candidate): MeasuredCell | undefined;
-  put(layer: string, candidate: Candidate, cell: MeasuredCell): void;
+  get(layer: string, candidate: Candidate): KnownCell | undefined;
+  /** Takes the place of what was known before. */
+  put(layer: string, candidate: Candidate, cell: KnownCell): void;
 }
 
-/** JSON has no Infinity: null stands for it. */
-type StoredCell = string | (Omit<SensitivityCell, 'loss'> & { readonly loss: number | null });
+/** As it stands in the file. JSON has no Infinity: null stands for it. */
+type StoredCell = string | (Omit<KnownLoss, 'loss'> & { readonly loss?: number | null });

@@ -12,21 +12,22 @@ const FEWEST_IMAGES = 8;
 const IMAGES_OF_UNKNOWN = 32;
 
 /**
- * Multiplications that a table may take: four minutes on one core for MobileNetV2, where 5 GMAC a second were measured
+ * Multiplications that a table may take: seven minutes on one core for MobileNetV2, where 5 GMAC a second were measured
  * (7 on ResNet-20), besides a tenth of a second for every layer and candidate.
  */
-const MOST_MACS = 1.2e12;
+const MOST_MACS = 2e12;
 
 /**
- * Images that a table of so many candidates can be measured with in some minutes: 64, or fewer for large networks.
+ * Images that a table can be measured with in some minutes: 64, or fewer for large networks.
+ * @param runs for each layer
  * @throws option, with every pattern that matches nothing
  */
-export function imagesWithin(model: Model, candidates: number, plan: PlanOptions = {}): number {
+export function imagesWithin(model: Model, runs: number, plan: PlanOptions = {}): number {
   const behind = macsBehind(model);
   const names = new Set(planWeights(model, plan).chosen.map(({ name }) => name));
   let macs = 0;
   for (const [i, node] of model.graph.nodes.entries())
-    for (const use of usesOf(node)) if (names.delete(use)) macs += behind[i]! * candidates;
+    for (const use of usesOf(node)) if (names.delete(use)) macs += behind[i]! * runs;
   if (macs === 0) return IMAGES_OF_UNKNOWN;
   return Math.max(FEWEST_IMAGES, Math.min(IMAGES, Math.floor(MOST_MACS / macs)));
 }

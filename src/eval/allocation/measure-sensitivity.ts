@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { BnnqError } from '../../errors.ts';
 import type { Initializer, Model } from '../../ir/graph.ts';
 import { quantizedInitializer } from '../../ir/quantized-initializer.ts';
-import { payloadBytes } from '../../ir/quantized-tensor.ts';
 import { withConstants } from '../../ir/with-constants.ts';
 import { createKernels, type KernelChoice } from '../../kernels/select.ts';
 import { constantInitializer } from '../../passes/graph-editor.ts';
@@ -11,12 +10,14 @@ import { readWeight } from '../../quantizers/plan/read-weight.ts';
 import { encodeWeight } from '../../quantizers/quantize-model.ts';
 import type { CalibrationBatches } from '../calibration/batches.ts';
 import { Lane } from '../calibration/lane.ts';
-import type { CellStore, MeasuredCell } from './cell-store.ts';
+import type { CellStore } from './cell-store.ts';
 import { imagesWithin } from './cost.ts';
+import { MOST_MEASURED } from './interpolate.ts';
+import { type DiscretizedLayer, type MeasuredCell, measureLayer } from './measure-layer.ts';
 import { type ComparedOptions, floatOutputs, pauses, runAll, someOf } from './network-runs.ts';
 import { placesOf } from './places.ts';
 import { type OnSensitivityProgress, Work } from './progress.ts';
-import type { Candidate, LayerSensitivity, SensitivityCell, SensitivityTable } from './table.ts';
+import type { Candidate, LayerSensitivity, SensitivityTable } from './table.ts';
 
 export interface SensitivityOptions extends ComparedOptions {
   /** Globs on names of initializers and nodes; absent or empty: all. */
@@ -28,14 +29,11 @@ export interface SensitivityOptions extends ComparedOptions {
 }
 
 export interface SensitivityHooks {
-  /**
-   * Discretizes one layer of the float network, or says why it stays as it is; rounding to the nearest level when absent.
-   * The initializer has the name of the weight, and codes.
-   */
+  /** Discretizes one layer of the float network, or says why it stays as it is; rounding to the nearest level when absent. */
   readonly discretizeLayer?: (
     name: string,
     candidate: Candidate,
-  ) => Initializer | string | Promise<Initializer | string>;
+  ) => DiscretizedLayer | string | Promise<DiscretizedLayer | string>;
   /** Keeps cells, and gives those that another table had measured. */
   readonly store?: CellStore | undefined;
   readonly onProgress?: OnSensitivityProgress | undefined;
@@ -71,7 +69,9 @@ export async function measureSensitivity(
   if (chosen.length === 0) throw nothingToMeasure(skipped);
   // With what makes weights out of the way, exchanging one leaves the list of nodes as it is.
   const float = withConstants(model, made);
-  const images = options.images ?? imagesWithin(model, candidates.length, { include, exclude });
+  const runs =
+    hooks.discretizeLayer === undefined ? candidates.length : Math.min(candidates.length, MOST_MEASURED);
+  const images = options.images ?? imagesWithin(model, runs, { include, exclude });
   const used = someOf(batches, images);
   const pause = pauses(hooks.signal);
   const kernels = createKernels(options.kernels);
@@ -86,40 +86,35 @@ export async function measureSensitivity(
     const cells = new Map<PlannedWeight, MeasuredCell[]>();
     for (const planned of chosen.toSorted((a, b) => places.get(a.name)!.index - places.get(b.name)!.index)) {
       const { name } = planned;
-      const row: MeasuredCell[] = [];
+      const { first, touched } = places.get(name)!;
+      const behind = outputs.names.filter((output) => touched.has(output));
       const lossBy = new Map<string, number>();
-      const measured = async (candidate: Candidate): Promise<MeasuredCell> => {
-        const found = await discretize(model, planned, candidate, hooks);
-        if (typeof found === 'string') return found;
-        const { first, touched } = places.get(name)!;
-        const behind = outputs.names.filter((output) => touched.has(output));
-        const key = found.kept ? 'kept' : digestOf(found.initializer);
-        let loss = found.kept || behind.length === 0 ? 0 : lossBy.get(key);
-        if (loss === undefined) {
+      const row = await measureLayer(name, {
+        candidates,
+        known,
+        discretize: async (candidate) => {
+          await pause();
+          return discretize(model, planned, candidate, hooks);
+        },
+        lossOf: async (initializer) => {
+          if (behind.length === 0) return 0;
+          const key = digestOf(initializer);
+          const before = lossBy.get(key);
+          if (before !== undefined) return before;
           await lane.advance(first, pause);
           const comparison = outputs.comparison();
-          lane.model = withConstants(float, new Map([[name, found.initializer]]));
+          lane.model = withConstants(float, new Map([[name, initializer]]));
           await runAll(lane, behind, used.batches, async (values, batch) => {
             comparison.add(values, batch);
             work.batch(name, (batch + 1) / used.batches);
             await pause();
           });
           lane.model = float;
-          loss = comparison.loss();
-        }
-        lossBy.set(key, loss);
-        return cellOf(found.initializer, loss, found.kept);
-      };
-      for (const candidate of candidates) {
-        await pause();
-        let cell = known?.get(name, candidate);
-        if (cell === undefined) {
-          cell = await measured(candidate);
-          known?.put(name, candidate, cell);
-        }
-        row.push(cell);
-        work.cell(name);
-      }
+          lossBy.set(key, comparison.loss());
+          return comparison.loss();
+        },
+        onDone: () => work.cell(name),
+      });
       cells.set(planned, row);
     }
     return {
@@ -143,22 +138,12 @@ async function discretize(
   planned: PlannedWeight,
   candidate: Candidate,
   { discretizeLayer }: SensitivityHooks,
-): Promise<{ initializer: Initializer; kept: boolean } | string> {
+): Promise<DiscretizedLayer | string> {
   const { name } = planned;
-  if (discretizeLayer !== undefined) {
-    const initializer = await discretizeLayer(name, candidate);
-    return typeof initializer === 'string' ? initializer : { initializer, kept: false };
-  }
+  if (discretizeLayer !== undefined) return discretizeLayer(name, candidate);
   const found = encodeWeight(model, planned, candidate);
   if (typeof found === 'string') return found;
   return { initializer: quantizedInitializer(name, found.quantized), kept: found.kept };
-}
-
-function cellOf({ name, quantized }: Initializer, loss: number, kept: boolean): SensitivityCell {
-  if (quantized === undefined)
-    throw new BnnqError('internal', `weight "${name}" was discretized without codes`, { tensor: name });
-  const { codes, levels } = payloadBytes(quantized);
-  return { loss, codeBytes: codes, levelBytes: levels, ...(kept && { kept }) };
 }
 
 function layerOf(planned: PlannedWeight, row: readonly MeasuredCell[]): LayerSensitivity[] {

@@ -16,6 +16,8 @@ export interface SensitivityCell {
   readonly levelBytes: number;
   /** Set where the weight is of so few bits already that it keeps its values; the loss is 0. */
   readonly kept?: true;
+  /** Set where the network was not run: the loss follows from those of the layer's other candidates, see `toMeasure`. */
+  readonly estimated?: true;
 }
 
 /** One weight of the network and what each candidate costs it. */

@@ -69,19 +69,26 @@ export class LayerSolver {
     this.#planned = new Map(planWeights(this.#model).chosen.map((weight) => [weight.name, weight]));
   }
 
-  /** The codes of one weight; or why it stays as it is. A layer that cannot be calibrated is rounded. */
-  async discretize(name: string, options: QuantizeOptions): Promise<Initializer | string> {
+  /** The codes of one weight; or why it stays as it is. A layer that cannot be calibrated is rounded, its error not known. */
+  async discretize(
+    name: string,
+    options: QuantizeOptions,
+  ): Promise<{ readonly initializer: Initializer; readonly error: number | undefined } | string> {
     const planned = this.#planned.get(name);
     if (planned === undefined) return 'it is not a weight that is discretized';
     if (this.#current?.name !== name) this.#current = { name, moments: await this.#moments(planned) };
     const current = this.#current;
     const { moments } = current;
+    let error: number | undefined;
     const encoded = encodeWeight(this.#model, planned, options, (weight, layout, settings) => {
       if (moments === undefined) return quantizeWeight(weight, layout, settings, name);
       current.layer ??= this.#prepare(rowWeight(weight, layout, name), moments);
-      return solveAndFit(current.layer, settings, QUICK, this.#algebra).fit;
+      const { solution, fit } = solveAndFit(current.layer, settings, QUICK, this.#algebra);
+      error = solution.loss;
+      return fit;
     });
-    return typeof encoded === 'string' ? encoded : quantizedInitializer(name, encoded.quantized);
+    if (typeof encoded === 'string') return encoded;
+    return { initializer: quantizedInitializer(name, encoded.quantized), error };
   }
 
   #prepare(weight: RowWeight, moments: LayerMoments): PreparedLayer {

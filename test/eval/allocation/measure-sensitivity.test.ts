@@ -125,10 +125,8 @@ describe('measureSensitivity', () => {
           if (name === 'conv1.weight') return 'not today';
           const weight = model.graph.initializers.get(name)!.read();
           const layout = { split: weight.shape, perm: [0, 1, 2, 3], rowAxes: 1 };
-          return quantizedInitializer(
-            name,
-            quantizeWeight(weight, layout, { scheme: 'linear', bits: 8 }).quantized,
-          );
+          const { quantized } = quantizeWeight(weight, layout, { scheme: 'linear', bits: 8 });
+          return { initializer: quantizedInitializer(name, quantized) };
         },
       },
     );
@@ -243,14 +241,11 @@ describe('measureSensitivity', () => {
       candidates,
       {},
       {
-        discretizeLayer: (name) =>
-          quantizedInitializer(
-            name,
-            quantizeWeight(floats([4, 3], new Float32Array(12).fill(1e30)), GEMM_LAYOUT, {
-              scheme: 'linear',
-              bits: 1,
-            }).quantized,
-          ),
+        discretizeLayer: (name) => {
+          const huge = floats([4, 3], new Float32Array(12).fill(1e30));
+          const { quantized } = quantizeWeight(huge, GEMM_LAYOUT, { scheme: 'linear', bits: 1 });
+          return { initializer: quantizedInitializer(name, quantized) };
+        },
       },
     );
     expect(lossesOf(table)[0]![0]).toBe(Number.POSITIVE_INFINITY);
