@@ -22,6 +22,7 @@ import {
   type PointRange,
   packedSize,
   planWeights,
+  type Repair,
   type SensitivityTable,
   smallestWithin,
   widthsAround,
@@ -67,6 +68,7 @@ export interface AllocationTask extends PlanOptions {
   readonly output: string | undefined;
   readonly kernels: KernelChoice | undefined;
   readonly method: Method;
+  readonly repairs: readonly Repair[];
   /** The file that keeps what was measured. */
   readonly measurements: string;
   readonly quiet: boolean;
@@ -256,10 +258,14 @@ export function dropText(by: Reached['by'], drop: number): string {
  * measured on images that it was not fitted to.
  */
 function measureLayers(task: AllocationTask): Promise<SensitivityTable> {
-  const { model, images, candidates, include, exclude, output, kernels, method, measurements } = task;
+  const { model, images, candidates, include, exclude, output, kernels, method, repairs, measurements } =
+    task;
   const { fit, judge } = holdOut(images);
-  const solver = method === 'gptq' ? new LayerSolver(model, fit, kernels) : undefined;
-  const store = new CellStore(measurements, model, { method, ...(solver && { fitted: fit.fingerprint }) });
+  const solver = method === 'gptq' ? new LayerSolver(model, fit, { repairs, kernels }) : undefined;
+  const store = new CellStore(measurements, model, {
+    method,
+    ...(solver && { fitted: fit.fingerprint, repairs }),
+  });
   const progress = startProgress('measuring', task.quiet);
   return interruptible((signal) =>
     measureSensitivity(

@@ -48,8 +48,9 @@ export const MAX_DROP_HELP =
 /** How bits are chosen, for the help; lines of 80 columns. */
 export const ALLOCATION_HELP = `Targets:
   Every layer is discretized alone in every way, and what that does to the
-  outputs is measured on the images of --calib; then each gets the scheme and
-  bits with which the target is met and the outputs move least. Chosen from:
+  outputs is measured on the images of --calib (six ways a layer; the others
+  lie between these); then each gets the scheme and bits with which the target
+  is met and the outputs move least. Chosen from:
   --schemes, or those of auto; --bits, or widths around the target.
   --max-drop 1 (without --bits) finds the smallest network that loses so many
   points: of top-1 where --data has labels, else of answers that are the float

@@ -215,6 +215,7 @@ class FileMaker {
       ...{
         goal,
         method: this.#way.method,
+        repairs: this.#way.repairs,
         measurements: join(dirname(this.#target.file), `${stemOf(path)}${MEASURED_SUFFIX}`),
         model,
         images,

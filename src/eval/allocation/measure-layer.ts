@@ -1,5 +1,5 @@
 import { BnnqError } from '../../errors.ts';
-import type { Initializer } from '../../ir/graph.ts';
+import type { Initializer, Model } from '../../ir/graph.ts';
 import { payloadBytes } from '../../ir/quantized-tensor.ts';
 import type { CellsOfTable, KnownCell, KnownLoss } from './cell-store.ts';
 import { interpolated, toMeasure } from './interpolate.ts';
@@ -14,6 +14,8 @@ export interface DiscretizedLayer {
   readonly initializer: Initializer;
   /** How far the outputs of the layer move, in a measure that all candidates of the layer share; absent where it is not known. */
   readonly error?: number | undefined;
+  /** Puts the layer into the float network, with what is done behind it; the weight alone when absent. */
+  change?(model: Model): Model;
   /** The weight is of so few bits already that it keeps its values. */
   readonly kept?: boolean;
 }
@@ -24,7 +26,7 @@ export interface LayerWork {
   /** Or says why it stays as it is. */
   discretize(candidate: Candidate): Promise<DiscretizedLayer | string>;
   /** How far the outputs of the network move. */
-  lossOf(initializer: Initializer): Promise<number>;
+  lossOf(layer: DiscretizedLayer): Promise<number>;
   readonly known: CellsOfTable | undefined;
   /** After each candidate. */
   onDone(): void;
@@ -36,12 +38,12 @@ export interface LayerWork {
  */
 export async function measureLayer(name: string, work: LayerWork): Promise<MeasuredCell[]> {
   const { candidates, known } = work;
-  const made = new Map<number, Initializer>();
+  const made = new Map<number, DiscretizedLayer>();
   const discretize = async (i: number): Promise<KnownCell> => {
     const found = await work.discretize(candidates[i]!);
     if (typeof found === 'string') return found;
     const { initializer, error, kept = false } = found;
-    made.set(i, initializer);
+    made.set(i, found);
     return { ...sizeOf(initializer), error, ...(kept && { kept, loss: 0 }) };
   };
   const cells: KnownCell[] = [];

@@ -96,14 +96,14 @@ export async function measureSensitivity(
           await pause();
           return discretize(model, planned, candidate, hooks);
         },
-        lossOf: async (initializer) => {
+        lossOf: async ({ initializer, change }) => {
           if (behind.length === 0) return 0;
-          const key = digestOf(initializer);
+          const key = `${digestOf(initializer)} ${initializer.quantized?.bits}`;
           const before = lossBy.get(key);
           if (before !== undefined) return before;
           await lane.advance(first, pause);
           const comparison = outputs.comparison();
-          lane.model = withConstants(float, new Map([[name, initializer]]));
+          lane.model = change?.(float) ?? withConstants(float, new Map([[name, initializer]]));
           await runAll(lane, behind, used.batches, async (values, batch) => {
             comparison.add(values, batch);
             work.batch(name, (batch + 1) / used.batches);
@@ -158,7 +158,7 @@ function leftAlone({ name }: PlannedWeight, row: readonly MeasuredCell[]) {
   return row.every((cell) => typeof cell === 'string') ? [{ name, reason: reason as string }] : [];
 }
 
-/** Same values, same digest: at one bit several schemes are the same. */
+/** Same values, same digest: at one bit several schemes are the same. Repairs go by the bits besides. */
 function digestOf(initializer: Initializer): string {
   const { data } = initializer.read();
   const bytes = data as Exclude<typeof data, string[]>;

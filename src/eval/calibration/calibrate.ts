@@ -1,24 +1,18 @@
 import { BnnqError, throwIfAny } from '../../errors.ts';
-import type { Initializer, Model, Node } from '../../ir/graph.ts';
-import { quantizedInitializer } from '../../ir/quantized-initializer.ts';
+import type { Model } from '../../ir/graph.ts';
 import { dequantize, type QuantizedTensor } from '../../ir/quantized-tensor.ts';
-import { withConstants } from '../../ir/with-constants.ts';
 import type { Kernels } from '../../kernels/contract.ts';
 import type { LinearAlgebra } from '../../kernels/linear-algebra/contract.ts';
 import { createLinearAlgebra } from '../../kernels/linear-algebra/select.ts';
 import { createKernels, type KernelChoice } from '../../kernels/select.ts';
-import { biasBehind } from '../../passes/channel-constants.ts';
 import { withoutFunctions } from '../../passes/expand-functions.ts';
-import { GraphEditor } from '../../passes/graph-editor.ts';
-import { type Absorber, absorb, findAbsorber } from '../../passes/layer-affine.ts';
 import { residualSum } from '../../passes/residual-sum.ts';
 import { chooseRidge } from '../../quantizers/calibrate/choose-ridge.ts';
 import { isWhite } from '../../quantizers/calibrate/curvature.ts';
 import { areFinite, blocksOf, type LayerMoments } from '../../quantizers/calibrate/moments.ts';
 import { prepareLayer } from '../../quantizers/calibrate/prepare-layer.ts';
-import { layerRepair, type Repair, repairsAt } from '../../quantizers/calibrate/repair.ts';
+import type { Repair } from '../../quantizers/calibrate/repair.ts';
 import { type RowWeight, rowWeight } from '../../quantizers/calibrate/row-weight.ts';
-import { scaleRows } from '../../quantizers/calibrate/scale-levels.ts';
 import { SOLVE_DEFAULTS, type SolveOptions } from '../../quantizers/calibrate/solve-options.ts';
 import { type Solution, solveAndFit } from '../../quantizers/calibrate/solve-weight.ts';
 import { type QuantizeOptions, type QuantizeSettings, resolveOptions } from '../../quantizers/options.ts';
@@ -39,6 +33,14 @@ import { inRowOrder } from '../../quantizers/weight-values.ts';
 import type { CalibrationBatches } from './batches.ts';
 import { collectLayer } from './collect-layer.ts';
 import { Lane } from './lane.ts';
+import {
+  biasOf,
+  type LayerRepairs,
+  repairPlace,
+  repairsOf,
+  shiftsMeans,
+  withLayer,
+} from './layer-repairs.ts';
 import { type LayerSite, layerSite } from './layer-site.ts';
 import type { FinishedLayer, LayerStore } from './layer-store.ts';
 import { lastCut, valueSizes } from './value-sizes.ts';
@@ -88,12 +90,6 @@ export interface CalibrationProgress {
   readonly totalLayers: number;
   /** The layer that is being worked on. */
   readonly layer: string;
-}
-
-/** What is done about a layer's outputs: its levels scaled, or an affine behind it. */
-interface LayerRepairs extends Pick<FinishedLayer, 'affine'> {
-  readonly quantized?: QuantizedTensor | undefined;
-  readonly repairs: readonly Repair[];
 }
 
 interface SolvedLayer {
@@ -229,7 +225,7 @@ class Calibration {
     let step = 0;
     const onBatch = (): Promise<void> => this.#pause(planned.name, ++step / (3 * batches));
     for (const lane of cut === undefined ? [] : [this.#float, this.#coded]) await lane.advance(cut!, onBatch);
-    const centred = this.#repairPlace(this.#coded.model, node) !== undefined;
+    const centred = repairPlace(this.#coded.model, node, this.#repairs) !== undefined;
     const residual =
       (this.#settings.residual ?? true) ? residualSum(this.#float.model, node, view.rows) : undefined;
     const bias = biasOf(this.#coded.model, node, view.rows);
@@ -238,11 +234,6 @@ class Calibration {
       site,
       { centred, residual, bias, seed: this.#settings.seed ?? 0 },
     );
-  }
-
-  /** Whether means are made up for behind a layer. */
-  #shifts(): boolean {
-    return this.#repairs.some((repair) => repair !== 'equalize');
   }
 
   /** Discretizes one layer and finds what is to be done behind it; or says why it stays as it is. */
@@ -255,7 +246,7 @@ class Calibration {
     const { method = 'gptq' } = this.#settings;
     const solve = { ...SOLVE_DEFAULTS, ...this.#settings.solve, ...(method === 'weighted' && WEIGHTED) };
     const found = layerSite(this.#coded.model, planned, this.#kernels);
-    const needsMoments = method !== 'rtn' || this.#shifts();
+    const needsMoments = method !== 'rtn' || shiftsMeans(this.#repairs);
     const seen =
       typeof found === 'string' || !needsMoments
         ? undefined
@@ -305,56 +296,20 @@ class Calibration {
     return { ...solved, ridge };
   }
 
-  /** Where a shift behind a layer goes, and the bias that its outputs have; undefined where it gets none or that is not known. */
-  #repairPlace(
-    model: Model,
-    node: Node,
-  ): { readonly absorber: Absorber; readonly bias: Float64Array } | undefined {
-    if (!this.#shifts()) return undefined;
-    const absorber = findAbsorber(model, node);
-    const bias = absorber && biasOf(model, node, absorber.channels);
-    return bias && { absorber, bias };
-  }
-
-  /**
-   * What makes the outputs of the layer what they should be, as far as levels and a constant behind it can.
-   * @param bits of its levels, where these may be scaled
-   */
+  /** What is done about the outputs of a layer; `bits` of its levels where these may be scaled. */
   #repairOf(
     { node }: LayerSite,
     moments: LayerMoments,
     quantized: QuantizedTensor,
     bits?: number,
   ): LayerRepairs {
-    const place = this.#repairPlace(this.#coded.model, node);
-    if (place === undefined) return { repairs: [] };
-    const { absorber, bias } = place;
-    const asked = repairsAt(this.#repairs, bits ?? quantized.bits);
-    const scaled = asked.filter((repair) => repair === 'batch-norm' || repair === 'scale');
-    const valuesOf = (weight: QuantizedTensor): Float64Array =>
-      Float64Array.from(inRowOrder(dequantize(weight), weight.layout));
-    const wanted = layerRepair(valuesOf(quantized), moments, asked, bias, scaled.length > 0, this.#algebra);
-    if (scaled.length === 0) return { affine: { shift: wanted.shift }, repairs: ['bias'] };
-    if (absorber.takesScale) return { affine: wanted, repairs: scaled };
-    const scaledRows = bits === undefined ? undefined : scaleRows(quantized, wanted.scale);
-    const { shift } = layerRepair(valuesOf(scaledRows ?? quantized), moments, [], bias, false, this.#algebra);
-    return {
-      quantized: scaledRows,
-      affine: { shift },
-      repairs: scaledRows === undefined ? ['bias'] : scaled,
-    };
+    return repairsOf(this.#coded.model, node, this.#repairs, moments, quantized, bits, this.#algebra);
   }
 
   /** Puts a finished layer into the network. */
-  #put({ name, chain }: PlannedWeight, { encoded, affine }: FinishedLayer): void {
+  #put(planned: PlannedWeight, { encoded, affine }: FinishedLayer): void {
     const quantized = this.#settings.keep?.(encoded.quantized) ?? encoded.quantized;
-    const constants = new Map<string, Initializer>([[name, quantizedInitializer(name, quantized)]]);
-    const model = withConstants(this.#coded.model, constants);
-    this.#coded.model = model;
-    if (affine === undefined) return;
-    const operand = chain.views.at(-1)?.node.outputs[0] ?? chain.value;
-    const node = model.graph.nodes.find(({ inputs }) => inputs.includes(operand))!;
-    this.#coded.model = absorb(model, findAbsorber(model, node)!, affine);
+    this.#coded.model = withLayer(this.#coded.model, planned, quantized, affine);
   }
 
   /** Lets timers and signals have their turn, and says how far it is. @throws interrupted */
@@ -370,15 +325,6 @@ class Calibration {
     const fraction = (this.#done + Math.min(1, part)) / totalLayers;
     this.#hooks.onProgress?.({ fraction, layers: this.#done, totalLayers, layer });
   }
-}
-
-/**
- * What a layer adds to its products, by row; undefined where that is not known. The bias of a MatMul is that of the Add behind
- * it, which its outputs do not have yet.
- */
-export function biasOf(model: Model, node: Node, rows: number): Float64Array | undefined {
-  const bias = node.opType === 'MatMul' ? 'none' : biasBehind(model, new GraphEditor(model), node, rows);
-  return bias === 'none' ? new Float64Array(rows) : bias?.values;
 }
 
 /** Why a layer is rounded though its inputs can be looked into. */

@@ -8,6 +8,7 @@ import { withoutFunctions } from '../../passes/expand-functions.ts';
 import { chooseRidge } from '../../quantizers/calibrate/choose-ridge.ts';
 import { areFinite, type LayerMoments } from '../../quantizers/calibrate/moments.ts';
 import { type PreparedLayer, prepareLayer } from '../../quantizers/calibrate/prepare-layer.ts';
+import type { Repair } from '../../quantizers/calibrate/repair.ts';
 import { type RowWeight, rowWeight } from '../../quantizers/calibrate/row-weight.ts';
 import {
   type LossOptions,
@@ -20,10 +21,10 @@ import { type PlannedWeight, planWeights } from '../../quantizers/plan/plan-weig
 import { encodeWeight } from '../../quantizers/quantize-model.ts';
 import { quantizeWeight } from '../../quantizers/quantize-weight.ts';
 import type { CalibrationBatches } from './batches.ts';
-import { biasOf } from './calibrate.ts';
 import { collectLayer } from './collect-layer.ts';
 import { Lane } from './lane.ts';
-import { layerSite } from './layer-site.ts';
+import { biasOf, type LayerRepairs, repairPlace, repairsOf, withLayer } from './layer-repairs.ts';
+import { type LayerSite, layerSite } from './layer-site.ts';
 import { lastCut, valueSizes } from './value-sizes.ts';
 
 /** The layers before are in float, so there is nothing to make up for. */
@@ -41,18 +42,29 @@ const MEMORY_BYTES = 200e6;
 /** The layer that was asked for last. */
 interface Current {
   readonly name: string;
-  readonly moments: LayerMoments | undefined;
+  /** Absent where it cannot be calibrated. */
+  readonly seen: { readonly site: LayerSite; readonly moments: LayerMoments } | undefined;
   layer?: PreparedLayer;
 }
 
+/** One layer of the float network discretized as calibration would. */
+export interface SolvedAlone {
+  readonly initializer: Initializer;
+  /** Squared error of the layer's outputs; absent where the layer was rounded. */
+  readonly error: number | undefined;
+  /** Puts it into the float network, with what is done behind it. */
+  change(model: Model): Model;
+}
+
 /**
- * Discretizes single layers of the float network as calibration would, all others in float: for measuring what each costs
- * (`discretizeLayer` of measureSensitivity). Layers are asked for in the order of the network, and each with all its
- * candidates before the next, so that its moments are collected once.
+ * Discretizes single layers of the float network as calibration would, with its repairs, all others in float: for measuring what
+ * each costs (`discretizeLayer` of measureSensitivity). Layers are asked for in the order of the network, and each with all
+ * its candidates before the next, so that its moments are collected once.
  */
 export class LayerSolver {
   readonly #model: Model;
   readonly #batches: CalibrationBatches;
+  readonly #repairs: readonly Repair[];
   readonly #kernels: Kernels;
   readonly #algebra: LinearAlgebra;
   readonly #lane: Lane;
@@ -60,35 +72,49 @@ export class LayerSolver {
   #sizes: ReadonlyMap<string, number> | undefined;
   #current: Current | undefined;
 
-  constructor(model: Model, batches: CalibrationBatches, kernels?: KernelChoice) {
+  constructor(
+    model: Model,
+    batches: CalibrationBatches,
+    {
+      repairs = [],
+      kernels,
+    }: { readonly repairs?: readonly Repair[]; readonly kernels?: KernelChoice | undefined } = {},
+  ) {
     this.#model = withoutFunctions(model);
     this.#batches = batches;
+    this.#repairs = repairs;
     this.#kernels = createKernels(kernels);
     this.#algebra = createLinearAlgebra(kernels);
     this.#lane = new Lane(this.#model, batches, this.#kernels);
     this.#planned = new Map(planWeights(this.#model).chosen.map((weight) => [weight.name, weight]));
   }
 
-  /** The codes of one weight; or why it stays as it is. A layer that cannot be calibrated is rounded, its error not known. */
-  async discretize(
-    name: string,
-    options: QuantizeOptions,
-  ): Promise<{ readonly initializer: Initializer; readonly error: number | undefined } | string> {
+  /** One weight in one way; or why it stays as it is. A layer that cannot be calibrated is rounded. */
+  async discretize(name: string, options: QuantizeOptions): Promise<SolvedAlone | string> {
     const planned = this.#planned.get(name);
     if (planned === undefined) return 'it is not a weight that is discretized';
-    if (this.#current?.name !== name) this.#current = { name, moments: await this.#moments(planned) };
+    if (this.#current?.name !== name) this.#current = { name, seen: await this.#look(planned) };
     const current = this.#current;
-    const { moments } = current;
     let error: number | undefined;
+    let repair: LayerRepairs | undefined;
     const encoded = encodeWeight(this.#model, planned, options, (weight, layout, settings) => {
-      if (moments === undefined) return quantizeWeight(weight, layout, settings, name);
+      if (current.seen === undefined) return quantizeWeight(weight, layout, settings, name);
+      const { site, moments } = current.seen;
       current.layer ??= this.#prepare(rowWeight(weight, layout, name), moments);
       const { solution, fit } = solveAndFit(current.layer, settings, QUICK, this.#algebra);
       error = solution.loss;
+      const { bits } = settings;
+      const { node } = site;
+      repair = repairsOf(this.#model, node, this.#repairs, moments, fit.quantized, bits, this.#algebra);
       return fit;
     });
     if (typeof encoded === 'string') return encoded;
-    return { initializer: quantizedInitializer(name, encoded.quantized), error };
+    const quantized = repair?.quantized ?? encoded.quantized;
+    return {
+      initializer: quantizedInitializer(name, quantized),
+      error,
+      change: (model) => withLayer(model, planned, quantized, repair?.affine),
+    };
   }
 
   #prepare(weight: RowWeight, moments: LayerMoments): PreparedLayer {
@@ -96,7 +122,7 @@ export class LayerSolver {
     return prepareLayer(weight, moments, { ...LOSS, ridge }, this.#algebra);
   }
 
-  async #moments(planned: PlannedWeight): Promise<LayerMoments | undefined> {
+  async #look(planned: PlannedWeight): Promise<Current['seen']> {
     const site = layerSite(this.#model, planned, this.#kernels);
     if (typeof site === 'string') return undefined;
     this.#sizes ??= await valueSizes(this.#model, this.#batches, this.#kernels);
@@ -108,13 +134,13 @@ export class LayerSolver {
       { float: this.#lane, coded: this.#lane, batches, algebra: this.#algebra, onBatch },
       site,
       {
-        centred: false,
+        centred: repairPlace(this.#model, site.node, this.#repairs) !== undefined,
         residual: undefined,
         bias: biasOf(this.#model, site.node, site.view.rows),
         seed: 0,
       },
     );
-    return areFinite(moments) ? moments : undefined;
+    return areFinite(moments) ? { site, moments } : undefined;
   }
 
   dispose(): void {

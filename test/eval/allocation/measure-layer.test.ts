@@ -95,7 +95,7 @@ describe('measureLayer', () => {
         calls.push(`make ${candidate.scheme}${candidate.bits}`);
         return { initializer, error: errorOf(candidate) };
       },
-      lossOf: async (initializer) => {
+      lossOf: async ({ initializer }) => {
         const candidate = made.get(initializer)!;
         calls.push(`run ${candidate.scheme}${candidate.bits}`);
         return errorOf(candidate) ** 0.5;
