@@ -1,3 +1,5 @@
+import type { BinaryKernels } from './binary/contract.ts';
+
 /**
  * What a set of kernels offers. Typed arrays in, typed arrays out; this layer knows no graph and no tensor.
  *
@@ -120,7 +122,7 @@ export type UnaryName =
 
 export type BinaryName = 'add' | 'sub' | 'mul' | 'div' | 'max' | 'min' | 'pow' | 'prelu';
 
-export interface Kernels {
+export interface Kernels extends BinaryKernels {
   readonly name: 'reference' | 'simd';
   readonly heap: Heap;
 

@@ -1,3 +1,4 @@
+import { BINARY_REFERENCE } from './binary/reference.ts';
 import type { Kernels, PreparedWeights } from './contract.ts';
 import { conv2dReference } from './conv2d/reference.ts';
 import { affineReference } from './elementwise/affine-reference.ts';
@@ -15,6 +16,7 @@ import { softmaxReference } from './softmax/reference.ts';
 export function createReferenceKernels(): Kernels {
   const heap = new LinearHeap(createMemory(1 << 20));
   return {
+    ...BINARY_REFERENCE,
     name: 'reference',
     heap,
     prepareConv2d(rows, shape) {

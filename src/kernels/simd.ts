@@ -1,3 +1,4 @@
+import { binarySimd as binaryKernels } from './binary/simd.ts';
 import type { Kernels, PreparedWeights } from './contract.ts';
 import { conv2dSimd } from './conv2d/simd.ts';
 import { depthwiseSimd, isDepthwise } from './depthwise/simd.ts';
@@ -15,6 +16,7 @@ import { Workspace } from './wasm/workspace.ts';
 export function createSimdKernels(): Kernels {
   const workspace = new Workspace();
   return {
+    ...binaryKernels(workspace),
     name: 'simd',
     heap: workspace.heap,
     prepareConv2d(rows, shape) {

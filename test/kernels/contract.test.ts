@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createReferenceKernels } from '../../src/kernels/reference.ts';
 import { createSimdKernels } from '../../src/kernels/simd.ts';
+import { binaryConv2d, packSigns, poolSigns } from './operations/binary.ts';
 import { conv2d } from './operations/conv2d.ts';
 import { affine, binary, softmax, unary } from './operations/elementwise.ts';
 import { linear, matmul } from './operations/linear.ts';
@@ -20,11 +21,14 @@ const OPERATIONS: readonly Operation[] = [
   maxPool2d,
   averagePool2d,
   softmax,
+  packSigns,
+  binaryConv2d,
+  poolSigns,
 ];
 
 describe('the SIMD kernels', () => {
   it('are all in this suite', () => {
-    const others = ['prepareConv2d', 'prepareLinear', 'dispose'];
+    const others = ['prepareConv2d', 'prepareLinear', 'prepareBinary', 'dispose'];
     const kernels = Object.entries(createReferenceKernels())
       .filter(([name, value]) => typeof value === 'function' && !others.includes(name))
       .map(([name]) => name);

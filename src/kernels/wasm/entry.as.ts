@@ -1,4 +1,13 @@
 /** Everything that the binary exports. */
+export {
+  countDifferences,
+  floatsOfSums,
+  gatherWords,
+  packSigns,
+  poolSigns,
+  signsOfSums,
+  toSums,
+} from '../binary/binary.as.ts';
 export { decodePanels } from '../decode/decode.as.ts';
 export { depthwise } from '../depthwise/depthwise.as.ts';
 export { affine, binary } from '../elementwise/binary.as.ts';

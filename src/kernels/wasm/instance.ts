@@ -27,7 +27,14 @@ type WasmFunction =
   | 'roundRows'
   | 'descendRows'
   | 'subtractMatrixProduct'
-  | 'addLevelSums';
+  | 'addLevelSums'
+  | 'packSigns'
+  | 'gatherWords'
+  | 'countDifferences'
+  | 'toSums'
+  | 'signsOfSums'
+  | 'floatsOfSums'
+  | 'poolSigns';
 
 let bytes: Uint8Array | undefined;
 let compiled: object | undefined;

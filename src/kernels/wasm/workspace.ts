@@ -2,6 +2,18 @@ import { alignedBytes, createMemory, LinearHeap } from '../heap.ts';
 import { instantiate, type WasmExports } from './instance.ts';
 import type { WasmMemory } from './webassembly.ts';
 
+/** What kernels take and give. */
+type HeapArray = Float32Array | Int32Array | Uint8Array;
+
+function bytesOf({ buffer, byteOffset, byteLength }: HeapArray): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+/** As many bytes of the heap as the array has. */
+function bytesIn(buffer: ArrayBuffer, offset: number, { byteLength }: HeapArray): Uint8Array {
+  return new Uint8Array(buffer, offset, byteLength);
+}
+
 /**
  * The memory, the heap in it and the code that computes in it, with one block of scratch that lives from call to call
  * and only ever grows, so that a network that has run once runs again without allocating.
@@ -27,14 +39,14 @@ export class Workspace {
    * @param run gets the address of the output, of the scratch (64-byte aligned), and of each input, 0 for a missing one
    */
   call(
-    output: Float32Array,
-    inputs: readonly (Float32Array | undefined)[],
+    output: HeapArray,
+    inputs: readonly (HeapArray | undefined)[],
     scratchBytes: number,
     run: (output: number, scratch: number, inputs: number[]) => void,
   ): void {
     const { buffer } = this.heap;
     let needed = alignedBytes(scratchBytes);
-    const place = (array: Float32Array | undefined): { at: number; staged: boolean } => {
+    const place = (array: HeapArray | undefined): { at: number; staged: boolean } => {
       if (array === undefined || array.length === 0) return { at: 0, staged: false };
       if (array.buffer === buffer) return { at: array.byteOffset, staged: false };
       const at = needed;
@@ -44,15 +56,15 @@ export class Workspace {
     const outputPlace = place(output);
     const places = inputs.map(place);
     const scratch = this.#reserve(needed);
-    const resolve = (array: Float32Array | undefined, p: { at: number; staged: boolean }): number => {
+    const resolve = (array: HeapArray | undefined, p: { at: number; staged: boolean }): number => {
       if (!p.staged || array === undefined) return p.at;
-      new Float32Array(this.heap.buffer, scratch + p.at, array.length).set(array);
+      bytesIn(this.heap.buffer, scratch + p.at, array).set(bytesOf(array));
       return scratch + p.at;
     };
     const addresses = inputs.map((array, i) => resolve(array, places[i]!));
     const outputAt = outputPlace.staged ? scratch + outputPlace.at : outputPlace.at;
     run(outputAt, scratch, addresses);
-    if (outputPlace.staged) output.set(new Float32Array(this.heap.buffer, outputAt, output.length));
+    if (outputPlace.staged) bytesOf(output).set(bytesIn(this.heap.buffer, outputAt, output));
   }
 
   #reserve(byteLength: number): number {

@@ -24,7 +24,7 @@ describe('LayerSolver', () => {
       const batches = await openBatches(model, randomValues(64, 108));
       const errorOf = async (changed: Model): Promise<number> => {
         let sum = 0;
-        const sessions = [model, changed].map((one) => createSession(one, { repairs, kernels: 'reference' }));
+        const sessions = [model, changed].map((one) => createSession(one, { kernels: 'reference' }));
         for (let i = 0; i < batches.batches; i++) {
           const feed = await batches.feed(i);
           const [a, b] = sessions.map(

@@ -1,0 +1,146 @@
+import { mapBytes } from '../../../src/kernels/binary/contract.ts';
+import type { Conv2dShape } from '../../../src/kernels/contract.ts';
+import type { Case, Operation } from '../support/operation.ts';
+import { SIZES } from '../support/operation.ts';
+import type { Random } from '../support/random.ts';
+import { anyEpilogue, withOutput } from './conv2d.ts';
+
+/** A map of random signs; spare bits are 0. */
+function randomMap(random: Random, pixels: number, channels: number): Uint8Array {
+  const bytes = mapBytes(channels);
+  const map = new Uint8Array(pixels * bytes);
+  for (let p = 0; p < pixels; p++)
+    for (let c = 0; c < channels; c++) if (random.chance(0.5)) map[p * bytes + (c >> 3)]! |= 1 << (c & 7);
+  return map;
+}
+
+function binaryConvolution(random: Random, shape: Conv2dShape): Case {
+  const { batch, inChannels, inHeight, inWidth, outChannels, kernelHeight, kernelWidth } = shape;
+  const map = randomMap(random, batch * inHeight * inWidth, inChannels);
+  const columns = inChannels * kernelHeight * kernelWidth;
+  const negative = Uint8Array.from({ length: outChannels * columns }, () => (random.chance(0.5) ? 1 : 0));
+  const pixels = batch * shape.outHeight * shape.outWidth;
+  const epilogue = { ...anyEpilogue(random, outChannels, 1), addend: undefined };
+  const alpha = random.floats(outChannels).map(Math.abs);
+  const thresholds = Int32Array.from({ length: outChannels }, () => random.whole(-columns - 1, columns + 1));
+  const flips = Uint8Array.from({ length: outChannels }, () => random.whole(0, 1));
+  const isSigns = random.chance(0.5);
+  return {
+    what: `${isSigns ? 'signs' : 'floats'}, ${JSON.stringify(shape)}`,
+    run(kernels) {
+      const weights = kernels.prepareBinary(negative, shape);
+      const signs = new Uint8Array(pixels * mapBytes(outChannels)).fill(255);
+      const floats = new Float32Array(pixels * outChannels).fill(Number.NaN);
+      if (isSigns) kernels.binaryConv2d(map, weights, shape, { kind: 'signs', y: signs, thresholds, flips });
+      else kernels.binaryConv2d(map, weights, shape, { kind: 'floats', y: floats, alpha, ...epilogue });
+      weights.release();
+      return isSigns ? Float32Array.from(signs) : floats;
+    },
+  };
+}
+
+const PLAIN = { strideHeight: 1, strideWidth: 1, dilationHeight: 1, dilationWidth: 1, padTop: 0, padLeft: 0 };
+
+/** Fully connected: one window over the whole image. */
+function* connected(random: Random): Generator<Case> {
+  for (const size of SIZES.filter((one) => one > 0))
+    for (const [inChannels, outChannels] of [
+      [size, random.whole(1, 70)],
+      [random.whole(1, 70), size],
+    ] as const) {
+      const [inHeight, inWidth] = [random.pick([1, 1, 2]), random.pick([1, 3])];
+      yield binaryConvolution(random, {
+        ...PLAIN,
+        ...{ batch: random.whole(1, 5), inChannels, outChannels, inHeight, inWidth, groups: 1 },
+        ...{ kernelHeight: inHeight, kernelWidth: inWidth, outHeight: 1, outWidth: 1 },
+      });
+    }
+}
+
+/** Any geometry; windows may lie wholly in the padding. */
+function* geometries(random: Random, count: number): Generator<Conv2dShape> {
+  for (let made = 0; made < count; ) {
+    const kernelHeight = random.whole(1, 4);
+    const kernelWidth = random.chance(0.6) ? kernelHeight : random.whole(1, 4);
+    const shape = withOutput(
+      {
+        batch: random.whole(1, 3),
+        inChannels: random.pick([1, 2, 31, 63, 64, 65, 130]),
+        outChannels: random.pick([1, 2, 3, 5, 63, 64, 65, 70]),
+        groups: 1,
+        inHeight: random.whole(1, 9),
+        inWidth: random.whole(1, 12),
+        kernelHeight,
+        kernelWidth,
+        strideHeight: random.whole(1, 3),
+        strideWidth: random.whole(1, 3),
+        dilationHeight: random.pick([1, 1, 2]),
+        dilationWidth: random.pick([1, 1, 2]),
+        padTop: random.whole(0, 3),
+        padLeft: random.whole(0, 3),
+      },
+      random.whole(0, 3),
+      random.whole(0, 3),
+    );
+    if (shape === undefined) continue;
+    made++;
+    yield shape;
+  }
+}
+
+export const binaryConv2d: Operation = {
+  name: 'binaryConv2d',
+  *cases(random) {
+    yield* connected(random);
+    for (const shape of geometries(random, 120)) yield binaryConvolution(random, shape);
+    // More windows than a block of pixels holds.
+    const many = { batch: 1, inChannels: 256, inHeight: 24, inWidth: 23, outChannels: 33, groups: 1 };
+    const kernel = { ...PLAIN, kernelHeight: 3, kernelWidth: 3, padTop: 1, padLeft: 1 };
+    yield binaryConvolution(random, withOutput({ ...many, ...kernel }, 1, 1)!);
+  },
+};
+
+export const packSigns: Operation = {
+  name: 'packSigns',
+  *cases(random) {
+    for (const channels of SIZES)
+      for (const pixels of [1, 3, 4, 9]) {
+        const batch = random.whole(1, 3);
+        const length = batch * channels * pixels;
+        const hasNone = random.chance(0.5);
+        const x = random.floats(length).map((v) => (hasNone || Math.abs(v) > 0 ? v : 1));
+        if (random.chance(0.2) && length > 0) x[random.whole(0, length - 1)] = Number.NaN;
+        yield {
+          what: `${batch} × ${channels} channels × ${pixels} pixels`,
+          run(kernels) {
+            const map = new Uint8Array(batch * pixels * mapBytes(channels)).fill(255);
+            const found = kernels.packSigns(x, map, batch, channels, pixels);
+            return Float32Array.of(found ? 1 : 0, ...map);
+          },
+        };
+      }
+  },
+};
+
+export const poolSigns: Operation = {
+  name: 'poolSigns',
+  *cases(random) {
+    for (const shape of geometries(random, 3000)) {
+      const { batch, inChannels, inHeight, inWidth, kernelHeight, kernelWidth } = shape;
+      // Windows that lie wholly in the padding are outside the contract.
+      if (inHeight < 3 * kernelHeight || inWidth < 3 * kernelWidth) continue;
+      if (shape.padTop >= kernelHeight || shape.padLeft >= kernelWidth) continue;
+      if ((shape.outHeight - 1) * shape.strideHeight - shape.padTop >= inHeight) continue;
+      if ((shape.outWidth - 1) * shape.strideWidth - shape.padLeft >= inWidth) continue;
+      const map = randomMap(random, batch * inHeight * inWidth, inChannels);
+      yield {
+        what: JSON.stringify(shape),
+        run(kernels) {
+          const y = new Uint8Array(batch * shape.outHeight * shape.outWidth * mapBytes(inChannels)).fill(170);
+          kernels.poolSigns(map, y, { ...shape, outChannels: inChannels });
+          return Float32Array.from(y);
+        },
+      };
+    }
+  },
+};
