@@ -11,6 +11,11 @@ import type { GraphEditor } from './graph-editor.ts';
  * | Conv     | X, W, scale?, bias?, addend?       | clamp(conv(X, W)·scale[c] + bias[c] + addend), c = axis 1    |
  * | Linear   | X, W, scale?, bias?, addend?       | clamp(X·W′·scale[c] + bias[c] + addend), c = the last axis   |
  * | Affine   | X, scale, shift                    | clamp(X·scale[c] + shift[c]), c = axis 1                     |
+ * | Signs    | X                                  | the signs of X as a map; what has none keeps all of X float, as −1, 0 and 1. Attribute `zero`: 1 where 0 counts as +1 |
+ * | BinaryConv, BinaryLinear | as Conv and Linear, X a map or floats | the same; with `signs` (0 or 1, as `zero`) the signs of that, as Signs gives them |
+ * | SignPool | X                                  | MaxPool of a map or floats                                  |
+ *
+ * A *map* is a UINT8 tensor [N, H, W, bytes of the channels] (kernels/binary/contract.ts); H·W is 1 for a matrix.
  *
  * Attributes: those of the ONNX operator (for Linear `transB`: W is [N,K] with 1, [K,N] with 0), and `low` and `high`
  * of the clamp. Every step is rounded to float32, in this order: what the fused operator gives is the definition. The

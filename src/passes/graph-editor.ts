@@ -94,6 +94,15 @@ export class GraphEditor {
     this.#changed = true;
   }
 
+  /** Puts `next` right before `node`. */
+  insertBefore(node: Node, next: Node): void {
+    const position = this.position(node);
+    this.#nodes.splice(position, 0, next);
+    for (const [other, at] of this.#position) if (at >= position) this.#position.set(other, at + 1);
+    this.#enter(next, position);
+    this.#changed = true;
+  }
+
   remove(node: Node): void {
     this.#nodes[this.position(node)] = undefined;
     this.#leave(node);

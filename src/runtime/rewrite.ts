@@ -3,6 +3,7 @@ import { capturedNames, subgraphsOf, usesOf, withSubgraphs } from '../ir/travers
 import type { Kernels } from '../kernels/contract.ts';
 import { type Evaluate, foldConstants } from '../passes/fold-constants.ts';
 import { fuseAffine } from '../passes/fuse-affine.ts';
+import { fuseBinary } from '../passes/fuse-binary.ts';
 import { fuseClamp } from '../passes/fuse-clamp.ts';
 import { fusePad } from '../passes/fuse-pad.ts';
 import { fuseResidual } from '../passes/fuse-residual.ts';
@@ -36,6 +37,7 @@ export function rewriteForExecution(model: Model, kernels: Kernels, keep: readon
     foldConstants(evaluateWith(model, kernels)),
     fusePad,
     fuseAffine,
+    fuseBinary,
     fuseResidual,
     fuseClamp,
   ];

@@ -85,13 +85,14 @@ export function gatherWords(
  * times 144, i8x16.popcnt alone 110, vectors and scalars side by side 148.
  *
  * @param a weights [rows, words]; rows is even (one of zeros more where it was not)
- * @param b patches [pixels, words]; pixels is even likewise
+ * @param b patches [pixels, words]
  * @param y [pixels, rows] i32
  */
 export function countDifferences(a: usize, rows: i32, b: usize, pixels: i32, words: i32, y: usize): void {
   const bytes = (<usize>words) << 3;
   const line = (<usize>rows) << 2;
-  for (let p = 0; p < pixels; p += 2) {
+  let p = 0;
+  for (; p + 2 <= pixels; p += 2) {
     const b0 = b + <usize>p * bytes;
     let to = y + <usize>p * line;
     let a0 = a;
@@ -119,6 +120,21 @@ export function countDifferences(a: usize, rows: i32, b: usize, pixels: i32, wor
       a0 = a1 + bytes;
       to += 8;
     }
+  }
+  if (p == pixels) return;
+  const b0 = b + <usize>p * bytes;
+  let to = y + <usize>p * line;
+  for (let a0 = a, end = a + <usize>rows * bytes; a0 < end; a0 += bytes << 1, to += 8) {
+    let n0: i64 = 0;
+    let n1: i64 = 0;
+    const a1 = a0 + bytes;
+    for (let i: usize = 0; i < bytes; i += 8) {
+      const s = load<i64>(b0 + i);
+      n0 += popcnt(load<i64>(a0 + i) ^ s);
+      n1 += popcnt(load<i64>(a1 + i) ^ s);
+    }
+    store<i32>(to, <i32>n0);
+    store<i32>(to, <i32>n1, 4);
   }
 }
 

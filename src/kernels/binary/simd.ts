@@ -72,7 +72,7 @@ function binaryConv2dSimd(
   const images = isWhole ? 1 : batch;
   const pixels = isWhole ? batch : plane;
   const perPixel = rowBytes + evenRows * 4;
-  const block = Math.min(pixels + (pixels % 2), 2 * Math.max(1, Math.floor(BLOCK_BYTES / perPixel / 2)));
+  const block = Math.min(pixels, 2 * Math.max(1, Math.floor(BLOCK_BYTES / perPixel / 2)));
   const patchBytes = alignedBytes(block * rowBytes);
   const sumBytes = alignedBytes(block * evenRows * 4 + 16);
   const words = Math.ceil(rows / WORD);
@@ -89,10 +89,9 @@ function binaryConv2dSimd(
       const image = from! + n * inHeight * inWidth * mapBytes(inChannels);
       for (let first = 0; first < pixels; first += block) {
         const count = Math.min(block, pixels - first);
-        if (isWhole) {
-          const bytes = new Uint8Array(workspace.heap.buffer);
-          bytes.copyWithin(patches, image + first * rowBytes, image + (first + count) * rowBytes);
-        } else
+        // The images of a fully connected layer lie one behind the other as they are.
+        const windows = isWhole ? image + first * rowBytes : patches;
+        if (!isWhole)
           exports.gatherWords(
             image,
             inHeight,
@@ -104,7 +103,7 @@ function binaryConv2dSimd(
             ...windowOf(shape),
             patches,
           );
-        exports.countDifferences(weights.words, evenRows, patches, count + (count % 2), rowBytes / 8, sums);
+        exports.countDifferences(weights.words, evenRows, windows, count, rowBytes / 8, sums);
         exports.toSums(
           sums,
           evenRows,

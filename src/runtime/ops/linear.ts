@@ -15,7 +15,7 @@ import { POINTWISE } from './window.ts';
 /**
  * x [..., K] times a matrix as a layer: `w` [N,K] if `isRows`, else [K,N]; then the tail, whose channel is the last axis.
  */
-function linearLayer(call: Call, x: Tensor, w: Tensor, isRows: boolean, tail: Tail): Tensor {
+export function linearLayer(call: Call, x: Tensor, w: Tensor, isRows: boolean, tail: Tail): Tensor {
   const [rows, columns] = isRows ? [w.shape[0]!, w.shape[1]!] : [w.shape[1]!, w.shape[0]!];
   if (x.shape.at(-1) !== columns)
     throw new BnnqError('mismatch', `cannot multiply ${shapeText(x.shape)} by ${shapeText(w.shape)}`);

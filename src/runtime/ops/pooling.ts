@@ -80,6 +80,9 @@ const maxPool =
     return indices === undefined ? y : [y, indices];
   };
 
+/** MaxPool, its window from the attributes. */
+export const maxPoolOfWindows: Operator = maxPool(poolGeometry);
+
 /** Indices count through the whole tensor, row-major or (`isColumnMajor`) with the first spatial axis fastest. */
 function maxPoolAnyRank(
   x: Tensor,
@@ -195,7 +198,7 @@ function reduceWindows(
 }
 
 export const POOLS: OperatorTable = {
-  MaxPool: { 1: maxPool(poolGeometry) },
+  MaxPool: { 1: maxPoolOfWindows },
   AveragePool: { 1: averagePool(poolGeometry) },
   LpPool: { 2: lpPool(poolGeometry) },
   GlobalMaxPool: { 1: maxPool(globalGeometry) },

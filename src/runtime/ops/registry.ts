@@ -4,6 +4,7 @@ import { ACTIVATIONS } from './activation.ts';
 import { ARITHMETIC } from './arithmetic.ts';
 import { ATTENTION, FLEX_ATTENTION } from './attention/table.ts';
 import { BATCH_NORMALIZATIONS, FUSED_AFFINE } from './batch-normalization.ts';
+import { FUSED_BINARY } from './binary/table.ts';
 import { BIT_CASTS } from './bit-cast.ts';
 import { CASTS } from './cast.ts';
 import { CENTRED_CROPS } from './center-crop-pad.ts';
@@ -124,7 +125,7 @@ const TABLES: Readonly<Record<string, readonly OperatorTable[]>> = {
     PRODUCTS_TO_FLOAT,
     TRANSFORMER_FUSIONS,
   ],
-  bnnq: [FUSED_AFFINE, FUSED_CONVOLUTIONS, FUSED_LINEAR],
+  bnnq: [FUSED_AFFINE, FUSED_CONVOLUTIONS, FUSED_LINEAR, FUSED_BINARY],
 };
 
 /** Names of all operators of a domain that can be executed. */

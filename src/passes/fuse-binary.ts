@@ -1,0 +1,125 @@
+import type { Attribute, Initializer, Model, Node } from '../ir/graph.ts';
+import { numberAttribute, numbersAttribute, scalarValue, withAttributes } from './constant-values.ts';
+import { ADDEND, asFused, BIAS, FUSED_DOMAIN, SCALE } from './fused.ts';
+import { GraphEditor } from './graph-editor.ts';
+import type { Pass } from './pass.ts';
+import { isQuantDomain } from './quant-domains.ts';
+import { signsOfRows } from './sign-rows.ts';
+
+/**
+ * Layers whose weights are ±a, a one value a row, and whose inputs are signs: they become layers on sign maps, one bit an
+ * element, as do the poolings between. Where the outputs of such a layer are wanted for their signs alone, it gives these, and no
+ * float is ever stored. Signs that others read too stay as floats besides. See `fused.ts` for the operators.
+ *
+ * The sum of ±1 products is a whole number, exact in any order; a·sum is rounded once, where the layer would have rounded every
+ * product and sum: for a that is no power of two the last bits differ.
+ */
+export const fuseBinary: Pass = {
+  name: 'fuse-binary',
+  agreement: 'rounding',
+  run(model: Model): Model {
+    const editor = new GraphEditor(model);
+    for (const node of editor.nodes()) if (zeroOf(editor, node) !== undefined) mapSigns(editor, node);
+    for (const node of editor.nodes())
+      if (node.domain === FUSED_DOMAIN && node.opType === 'Signs') intoLayer(editor, node);
+    return editor.result();
+  },
+};
+
+/** What a sign node gives for 0, 1 or 0; undefined for any other node. */
+function zeroOf(editor: GraphEditor, { domain, opType, inputs }: Node): 0 | 1 | undefined {
+  if (opType === 'Sign' && domain === '') return 0;
+  const isBipolar = opType === 'BipolarQuant' && isQuantDomain(domain);
+  return isBipolar && scalarValue(editor.constant(inputs[1])) === 1 ? 1 : undefined;
+}
+
+/** Gives the readers of signs that can work with a map one. */
+function mapSigns(editor: GraphEditor, signs: Node): void {
+  const [output] = signs.outputs as [string];
+  const map = `${output}/signs`;
+  if (!rewire(editor, output, map)) return;
+  const zero: Attribute = { type: 'INT', value: zeroOf(editor, signs)! };
+  const inputs = [signs.inputs[0]!];
+  const made = { ...signs, domain: FUSED_DOMAIN, opType: 'Signs', inputs, outputs: [map] };
+  const node: Node = { ...made, attributes: new Map([['zero', zero]]) };
+  if (editor.consumers(output).length === 0) editor.replace(signs, node);
+  else editor.insertBefore(signs, node);
+}
+
+/** Makes every reader of a value that can read a map do so, unless the value is an output. @returns whether there is one */
+function rewire(editor: GraphEditor, value: string, map: string): boolean {
+  if (editor.isOutput(value)) return false;
+  let isRead = false;
+  for (const reader of editor.consumers(value)) {
+    const layer = binaryLayer(editor, reader, value);
+    if (layer !== undefined) {
+      editor.replace(reader, { ...layer, inputs: layer.inputs.with(0, map) });
+      isRead = true;
+      continue;
+    }
+    const [output] = reader.outputs as [string];
+    const isPool = isSignPool(reader);
+    if (!isPool && !isFlatten(reader)) continue;
+    // A flattened map is the map itself: the layer behind sees a whole image in one window.
+    const next = isPool ? `${output}/signs` : map;
+    if (!rewire(editor, output, next)) continue;
+    isRead = true;
+    const isBare = editor.consumers(output).length === 0;
+    const pool = { ...reader, domain: FUSED_DOMAIN, opType: 'SignPool', inputs: [map], outputs: [next] };
+    if (isPool && isBare) editor.replace(reader, pool);
+    else if (isPool) editor.insertBefore(reader, pool);
+    else if (isBare) editor.remove(reader);
+  }
+  return isRead;
+}
+
+function isSignPool(node: Node): boolean {
+  return (
+    node.opType === 'MaxPool' &&
+    node.domain === '' &&
+    (node.outputs[1] ?? '') === '' &&
+    numbersAttribute(node, 'kernel_shape')?.length === 2
+  );
+}
+
+function isFlatten(node: Node): boolean {
+  return node.opType === 'Flatten' && node.domain === '' && numberAttribute(node, 'axis', 1) === 1;
+}
+
+/** The layer as one on sign maps, reading the value as its data; undefined where it is none. */
+function binaryLayer(editor: GraphEditor, node: Node, value: string): Node | undefined {
+  const layer = asFused(editor, node);
+  if (
+    layer === undefined ||
+    layer.inputs[0] !== value ||
+    node.inputs.filter((name) => name === value).length > 1
+  )
+    return undefined;
+  if ((layer.inputs[ADDEND] ?? '') !== '') return undefined;
+  const isConv = layer.opType === 'Conv';
+  // Of a MatMul it is not known here whether it has a matrix for input.
+  if (!isConv && !(layer.opType === 'Linear' && layer.attributes.has('transB'))) return undefined;
+  const weight = editor.constant(layer.inputs[1])!;
+  if (isConv && (weight.shape.length !== 4 || numberAttribute(layer, 'group', 1) !== 1)) return undefined;
+  for (const place of [SCALE, BIAS]) {
+    const name = layer.inputs[place] ?? '';
+    if (name !== '' && editor.constant(name)?.dtype !== 'FLOAT') return undefined;
+  }
+  if (!hasSignRows(layer, weight)) return undefined;
+  return { ...layer, opType: isConv ? 'BinaryConv' : 'BinaryLinear' };
+}
+
+function hasSignRows(layer: Node, weight: Initializer): boolean {
+  const isRows = layer.opType === 'Conv' || numberAttribute(layer, 'transB', 0) !== 0;
+  if (weight.dtype !== 'FLOAT' || (weight.quantized !== undefined && weight.quantized.bits > 1)) return false;
+  return signsOfRows(weight.read().data as Float32Array, weight.shape, isRows) !== undefined;
+}
+
+/** Signs of what a layer on maps gives for nothing else: the layer gives them itself. */
+function intoLayer(editor: GraphEditor, signs: Node): void {
+  const layer = editor.soleProducer(signs.inputs[0], signs);
+  if (layer?.domain !== FUSED_DOMAIN || !layer.opType.startsWith('Binary')) return;
+  const attributes = withAttributes(layer.attributes, { signs: signs.attributes.get('zero')! });
+  editor.remove(layer);
+  editor.replace(signs, { ...layer, attributes, outputs: signs.outputs });
+}

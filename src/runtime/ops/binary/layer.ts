@@ -1,0 +1,158 @@
+import { BnnqError } from '../../../errors.ts';
+import { mapBytes } from '../../../kernels/binary/contract.ts';
+import type { Conv2dShape, PreparedWeights } from '../../../kernels/contract.ts';
+import { type SignRows, signsOfRows } from '../../../passes/sign-rows.ts';
+import { sizeOf, type Tensor } from '../../../tensor/tensor.ts';
+import type { Call, Operator } from '../../call.ts';
+import { shapeText } from '../../shapes.ts';
+import { transientFloats, withWeights } from '../../weight-rows.ts';
+import { convolve } from '../convolution.ts';
+import { addAndClamp, epilogueOf, tailOf } from '../epilogue.ts';
+import { linearLayer } from '../linear.ts';
+import { conv2dShape, POINTWISE, windowOf } from '../window.ts';
+import { isMap, ON_MAP, signsOf } from './signs.ts';
+import { type Thresholds, thresholdsOf } from './thresholds.ts';
+
+/** What follows from the shapes and the constants of a layer. */
+interface LayerPlan {
+  readonly shape: Conv2dShape;
+  /** Of the outputs as floats. */
+  readonly outputShape: readonly number[];
+  /** The size of the weights of each row. */
+  readonly alpha: Float32Array;
+  /** Absent where outputs are floats, or may have no sign. */
+  readonly thresholds: Thresholds | undefined;
+}
+
+/** The convolution that the layer is, over a map of this shape. */
+type ShapeOf = (
+  call: Call,
+  map: readonly number[],
+  w: readonly number[],
+) => Pick<LayerPlan, 'shape' | 'outputShape'>;
+
+/** Over a map, by the binary kernels; floats, where signs had zeros among them, as in the layer that it was. */
+function binaryLayer(shapeOf: ShapeOf, onFloats: (call: Call) => Tensor): Operator {
+  return (call) => {
+    const x = call.input(0);
+    const wantsSigns = call.hasAttribute('signs');
+    const zero = call.int('signs', 0) === 1;
+    const y = isMap(x) ? onMap(call, shapeOf, wantsSigns, zero) : onFloats(call);
+    if (!wantsSigns || isMap(y)) return y;
+    const signs = signsOf(call, y, zero);
+    call.release(y);
+    return signs;
+  };
+}
+
+/** Signs as a map where the layer is to give them and all have one; else floats. */
+function onMap(call: Call, shapeOf: ShapeOf, wantsSigns: boolean, zero: boolean): Tensor {
+  const x = call.input(0);
+  const w = call.input(1);
+  const plan = call.memo(
+    () => planOf(call, shapeOf(call, x.shape, w.shape), wantsSigns ? zero : undefined),
+    ON_MAP,
+    x.shape,
+    w.shape,
+  );
+  const { shape, outputShape, alpha, thresholds } = plan;
+  const { batch, outChannels, outHeight, outWidth } = shape;
+  const y =
+    thresholds === undefined
+      ? call.allocate('FLOAT', outputShape)
+      : call.allocate('UINT8', [batch, outHeight, outWidth, mapBytes(outChannels)]);
+  const make = (): PreparedWeights => call.kernels.prepareBinary(signRows(call).negative, shape);
+  const tail = tailOf(call);
+  const isWhole = tail.addend === undefined;
+  withWeights(w, `binary/${shape.kernelHeight}x${shape.kernelWidth}`, make, (weights) => {
+    const map = x.data as Uint8Array;
+    if (thresholds === undefined) {
+      const epilogue = epilogueOf(tail, outChannels, isWhole);
+      const out = y.data as Float32Array;
+      call.kernels.binaryConv2d(map, weights, shape, { kind: 'floats', y: out, alpha, ...epilogue });
+    } else {
+      const out = y.data as Uint8Array;
+      call.kernels.binaryConv2d(map, weights, shape, { kind: 'signs', y: out, ...thresholds });
+    }
+  });
+  return isWhole ? y : addAndClamp(call, y, tail);
+}
+
+/** @param zero what 0 counts as where signs are wanted */
+function planOf(
+  call: Call,
+  geometry: Pick<LayerPlan, 'shape' | 'outputShape'>,
+  zero: boolean | undefined,
+): LayerPlan {
+  const { shape } = geometry;
+  const { sizes: alpha } = signRows(call);
+  const terms = shape.inChannels * shape.kernelHeight * shape.kernelWidth;
+  const epilogue = epilogueOf(tailOf(call), shape.outChannels, true);
+  const thresholds =
+    zero === undefined
+      ? undefined
+      : thresholdsOf({ alpha, ...epilogue }, { terms, isPadded: reachesOut(shape) }, zero);
+  return { ...geometry, alpha, thresholds };
+}
+
+function signRows(call: Call): SignRows {
+  const w = call.input(1);
+  const isRows = w.shape.length !== 2 || call.int('transB', 0) !== 0;
+  const found = signsOfRows(transientFloats(w), w.shape, isRows);
+  if (found === undefined)
+    throw new BnnqError('internal', `a weight of shape ${shapeText(w.shape)} is not one size a row`);
+  return found;
+}
+
+/** Whether a window reaches into the padding. */
+function reachesOut(shape: Conv2dShape): boolean {
+  const { padTop, padLeft, inHeight, inWidth, outHeight, outWidth } = shape;
+  const bottom = (outHeight - 1) * shape.strideHeight + (shape.kernelHeight - 1) * shape.dilationHeight;
+  const right = (outWidth - 1) * shape.strideWidth + (shape.kernelWidth - 1) * shape.dilationWidth;
+  return padTop > 0 || padLeft > 0 || bottom - padTop >= inHeight || right - padLeft >= inWidth;
+}
+
+const overImage: ShapeOf = (call, map, w) => {
+  const [batch = 0, height = 0, width = 0, bytes] = map;
+  const [outChannels = 0, channels = 0, ...kernel] = w;
+  const window = windowOf(call, [height, width], kernel);
+  const shape = conv2dShape(window, batch, channels, outChannels, 1);
+  if (shape === undefined || mapBytes(channels) !== bytes)
+    throw new BnnqError(
+      'mismatch',
+      `a weight of shape ${shapeText(w)} does not fit signs of shape ${shapeText(map)}`,
+    );
+  return { shape, outputShape: [batch, outChannels, ...window.output] };
+};
+
+/** A matrix sees all of an image in one window. */
+const overAll: ShapeOf = (call, map, w) => {
+  const [batch = 0, height = 0, width = 0, bytes] = map;
+  const isRows = call.int('transB', 0) !== 0;
+  const [rows = 0, columns = 0] = isRows ? w : w.toReversed();
+  const channels = columns / Math.max(1, height * width);
+  if (!Number.isInteger(channels) || mapBytes(channels) !== bytes)
+    throw new BnnqError(
+      'mismatch',
+      `a matrix of ${columns} columns does not fit signs of shape ${shapeText(map)}`,
+    );
+  const shape = {
+    ...{ ...POINTWISE, batch, inChannels: channels, outChannels: rows, groups: 1 },
+    ...{ inHeight: height, inWidth: width, outHeight: 1, outWidth: 1 },
+    ...{ kernelHeight: height, kernelWidth: width },
+  };
+  return { shape, outputShape: [batch, rows] };
+};
+
+/** bnnq.BinaryConv */
+export const binaryConv: Operator = binaryLayer(overImage, (call) => convolve(call, tailOf(call)));
+
+/** bnnq.BinaryLinear */
+export const binaryLinear: Operator = binaryLayer(overAll, (call) => {
+  const x = call.input(0);
+  const [batch = 0, ...rest] = x.shape;
+  const flat = call.view(x, [batch, sizeOf(rest)]);
+  const y = linearLayer(call, flat, call.input(1), call.int('transB', 0) !== 0, tailOf(call));
+  call.release(flat);
+  return y;
+});

@@ -1,0 +1,12 @@
+import type { OperatorTable } from '../operator-table.ts';
+import { binaryConv, binaryLinear } from './layer.ts';
+import { signPool } from './pool.ts';
+import { signs } from './signs.ts';
+
+/** What `fuseBinary` makes of binary layers, domain bnnq. */
+export const FUSED_BINARY: OperatorTable = {
+  Signs: { 1: signs },
+  BinaryConv: { 1: binaryConv },
+  BinaryLinear: { 1: binaryLinear },
+  SignPool: { 1: signPool },
+};
