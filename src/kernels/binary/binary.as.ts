@@ -1,4 +1,9 @@
-/* Layers of one bit by one bit; the definitions are in reference.ts and contract.ts. */
+/*
+ * Layers of one bit by one bit; the definitions are in reference.ts and contract.ts.
+ *
+ * A `window` is a block of i32: height and width of the input, words of a pixel, height and width of the output, then of the kernel, the
+ * strides, the dilations, and the pads at top and left (simd.ts lays it out).
+ */
 
 /**
  * Signs of one image, pixel by pixel: bit 1 where a value is below 0. Returns whether a value is neither above nor below 0.
@@ -56,11 +61,13 @@ export function packSigns(x: usize, channels: i32, pixels: i32, y: usize, words:
  * @param x [inHeight, inWidth, words] of one image
  * @param y [count, kernelHeight·kernelWidth·words]
  */
-export function gatherWords(
-  x: usize, inHeight: i32, inWidth: i32, words: i32, first: i32, count: i32, outWidth: i32, kernelHeight: i32,
-  kernelWidth: i32, strideHeight: i32, strideWidth: i32, dilationHeight: i32, dilationWidth: i32, padTop: i32,
-  padLeft: i32, y: usize,
-): void {
+export function gatherWords(x: usize, window: usize, first: i32, count: i32, y: usize): void {
+  const inHeight = load<i32>(window), inWidth = load<i32>(window, 4), words = load<i32>(window, 8);
+  const outWidth = load<i32>(window, 16);
+  const kernelHeight = load<i32>(window, 20), kernelWidth = load<i32>(window, 24);
+  const strideHeight = load<i32>(window, 28), strideWidth = load<i32>(window, 32);
+  const dilationHeight = load<i32>(window, 36), dilationWidth = load<i32>(window, 40);
+  const padTop = load<i32>(window, 44), padLeft = load<i32>(window, 48);
   const bytes = (<usize>words) << 3;
   let to = y;
   for (let p = first; p < first + count; p++) {
@@ -144,11 +151,13 @@ export function countDifferences(a: usize, rows: i32, b: usize, pixels: i32, wor
  * @param n [pixels, rows] i32, in place
  * @param tapSums [taps, rows] i32: sums of the signs of the weights under each tap
  */
-export function toSums(
-  n: usize, rows: i32, total: i32, first: i32, pixels: i32, outWidth: i32, inHeight: i32, inWidth: i32,
-  kernelHeight: i32, kernelWidth: i32, strideHeight: i32, strideWidth: i32, dilationHeight: i32, dilationWidth: i32,
-  padTop: i32, padLeft: i32, tapSums: usize,
-): void {
+export function toSums(n: usize, rows: i32, total: i32, first: i32, pixels: i32, window: usize, tapSums: usize): void {
+  const inHeight = load<i32>(window), inWidth = load<i32>(window, 4);
+  const outWidth = load<i32>(window, 16);
+  const kernelHeight = load<i32>(window, 20), kernelWidth = load<i32>(window, 24);
+  const strideHeight = load<i32>(window, 28), strideWidth = load<i32>(window, 32);
+  const dilationHeight = load<i32>(window, 36), dilationWidth = load<i32>(window, 40);
+  const padTop = load<i32>(window, 44), padLeft = load<i32>(window, 48);
   const line = (<usize>rows) << 2;
   const whole = i32x4.splat(total);
   for (let q = 0; q < pixels; q++) {
@@ -229,11 +238,13 @@ export function floatsOfSums(
 }
 
 /** The largest signs under windows: a bit is 1 (−1) where it is under all of the window, whose padding counts as such. */
-export function poolSigns(
-  x: usize, inHeight: i32, inWidth: i32, words: i32, y: usize, outHeight: i32, outWidth: i32, kernelHeight: i32,
-  kernelWidth: i32, strideHeight: i32, strideWidth: i32, dilationHeight: i32, dilationWidth: i32, padTop: i32,
-  padLeft: i32,
-): void {
+export function poolSigns(x: usize, window: usize, y: usize): void {
+  const inHeight = load<i32>(window), inWidth = load<i32>(window, 4), words = load<i32>(window, 8);
+  const outHeight = load<i32>(window, 12), outWidth = load<i32>(window, 16);
+  const kernelHeight = load<i32>(window, 20), kernelWidth = load<i32>(window, 24);
+  const strideHeight = load<i32>(window, 28), strideWidth = load<i32>(window, 32);
+  const dilationHeight = load<i32>(window, 36), dilationWidth = load<i32>(window, 40);
+  const padTop = load<i32>(window, 44), padLeft = load<i32>(window, 48);
   const bytes = (<usize>words) << 3;
   for (let oy = 0; oy < outHeight; oy++) {
     for (let ox = 0; ox < outWidth; ox++, y += bytes) {

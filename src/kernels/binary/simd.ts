@@ -39,18 +39,13 @@ export function binarySimd(workspace: Workspace): BinaryKernels {
     poolSigns(map, y, shape) {
       checkPoolSigns(map, y, shape);
       const bytes = mapBytes(shape.inChannels);
-      workspace.call(y, [map], 0, (to, _, [from]) => {
-        for (let n = 0; n < shape.batch; n++)
-          workspace.exports.poolSigns(
-            from! + n * shape.inHeight * shape.inWidth * bytes,
-            shape.inHeight,
-            shape.inWidth,
-            bytes / 8,
-            to + n * shape.outHeight * shape.outWidth * bytes,
-            shape.outHeight,
-            shape.outWidth,
-            ...windowOf(shape),
-          );
+      workspace.call(y, [map], WINDOW_BYTES, (to, window, [from]) => {
+        layOutWindow(workspace, window, shape, bytes);
+        for (let n = 0; n < shape.batch; n++) {
+          const source = from! + n * shape.inHeight * shape.inWidth * bytes;
+          const target = to + n * shape.outHeight * shape.outWidth * bytes;
+          workspace.exports.poolSigns(source, window, target);
+        }
       });
     },
   };
@@ -79,8 +74,10 @@ function binaryConv2dSimd(
   const thresholdBytes = words * WORD * 4;
   const { exports } = workspace;
   const floats = finish.kind === 'floats' ? [finish.alpha, finish.scale, finish.bias] : [];
-  const scratchBytes = patchBytes + sumBytes + alignedBytes(thresholdBytes) + words * 8;
-  workspace.call(finish.y, [map, ...floats], scratchBytes, (y, patches, [from, alpha, scale, bias]) => {
+  const scratchBytes = WINDOW_BYTES + patchBytes + sumBytes + alignedBytes(thresholdBytes) + words * 8;
+  workspace.call(finish.y, [map, ...floats], scratchBytes, (y, window, [from, alpha, scale, bias]) => {
+    layOutWindow(workspace, window, isWhole ? WHOLE : shape, mapBytes(inChannels));
+    const patches = window + WINDOW_BYTES;
     const sums = patches + patchBytes;
     const thresholds = sums + sumBytes;
     const flips = thresholds + alignedBytes(thresholdBytes);
@@ -91,30 +88,9 @@ function binaryConv2dSimd(
         const count = Math.min(block, pixels - first);
         // The images of a fully connected layer lie one behind the other as they are.
         const windows = isWhole ? image + first * rowBytes : patches;
-        if (!isWhole)
-          exports.gatherWords(
-            image,
-            inHeight,
-            inWidth,
-            mapBytes(inChannels) / 8,
-            first,
-            count,
-            outWidth,
-            ...windowOf(shape),
-            patches,
-          );
+        if (!isWhole) exports.gatherWords(image, window, first, count, patches);
         exports.countDifferences(weights.words, evenRows, windows, count, rowBytes / 8, sums);
-        exports.toSums(
-          sums,
-          evenRows,
-          weights.columns,
-          isWhole ? 0 : first,
-          count,
-          isWhole ? count : outWidth,
-          ...insideOf(shape, isWhole),
-          ...windowOf(isWhole ? WHOLE : shape),
-          weights.tapSums,
-        );
+        exports.toSums(sums, evenRows, weights.columns, isWhole ? 0 : first, count, window, weights.tapSums);
         const at = n * plane + first;
         if (finish.kind === 'signs')
           exports.signsOfSums(sums, evenRows, count, thresholds, flips, y + at * words * 8, words);
@@ -160,35 +136,20 @@ function isUnpadded({ padTop, padLeft, kernelHeight, kernelWidth, inHeight, inWi
 
 /** A window of one pixel, which never leaves a line of any length. */
 const WHOLE = {
-  kernelHeight: 1,
-  kernelWidth: 1,
-  strideHeight: 1,
-  strideWidth: 1,
-  dilationHeight: 1,
-  dilationWidth: 1,
-  padTop: 0,
-  padLeft: 0,
+  ...{ inHeight: 1, inWidth: 2 ** 30, outHeight: 1, outWidth: 2 ** 30, kernelHeight: 1, kernelWidth: 1 },
+  ...{ strideHeight: 1, strideWidth: 1, dilationHeight: 1, dilationWidth: 1, padTop: 0, padLeft: 0 },
 };
 
-function insideOf({ inHeight, inWidth }: Conv2dShape, isWhole: boolean): [number, number] {
-  return isWhole ? [1, 2 ** 30] : [inHeight, inWidth];
-}
+const WINDOW_BYTES = 64;
 
-type WindowShape = typeof WHOLE;
-
-function windowOf(shape: WindowShape): [number, number, number, number, number, number, number, number] {
-  const { kernelHeight, kernelWidth, strideHeight, strideWidth, dilationHeight, dilationWidth } = shape;
-  const { padTop, padLeft } = shape;
-  return [
-    kernelHeight,
-    kernelWidth,
-    strideHeight,
-    strideWidth,
-    dilationHeight,
-    dilationWidth,
-    padTop,
-    padLeft,
-  ];
+/** A window as the binary reads it, see binary.as.ts. */
+function layOutWindow(workspace: Workspace, at: number, shape: typeof WHOLE, bytes: number): void {
+  const { inHeight, inWidth, outHeight, outWidth, kernelHeight, kernelWidth } = shape;
+  const { strideHeight, strideWidth, dilationHeight, dilationWidth, padTop, padLeft } = shape;
+  new Int32Array(workspace.heap.buffer, at, WINDOW_BYTES / 4).set([
+    ...[inHeight, inWidth, bytes / 8, outHeight, outWidth, kernelHeight, kernelWidth],
+    ...[strideHeight, strideWidth, dilationHeight, dilationWidth, padTop, padLeft],
+  ]);
 }
 
 function ownSigns(weights: PreparedWeights): SignRows {
