@@ -1,11 +1,12 @@
 #!/usr/bin/env node
 /**
- * `npm run bench [-- --only forward,sweep,size,memory] [--json file] [--write]`: every speed and memory figure that the documents quote, in
+ * `npm run bench [-- --only forward,binary,sweep,size,memory,large] [--json file] [--write]`: every speed and memory figure that the documents quote, in
  * one run. `--write` puts the tables under docs/results/bench.md.
  */
 import { writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { parseArgs } from 'node:util';
+import { binaryRows } from './binary.mjs';
 import { forwardRows } from './forward.mjs';
 import { largeRows, memoryRows } from './memory.mjs';
 import { sizeRows } from './size.mjs';
@@ -19,6 +20,11 @@ const SECTIONS = {
     title: 'One forward pass, one thread (median of interleaved repetitions, milliseconds)',
     note: 'Ratios are speeds, ours ÷ theirs: above 1 we are faster.',
     rows: forwardRows,
+  },
+  binary: {
+    title: 'Binary networks, one forward pass, one thread (median of interleaved repetitions, milliseconds)',
+    note: 'Weights and activations of one bit; onnxruntime computes in float32, the results are the same to the bit. Ratios are speeds, ours ÷ theirs.',
+    rows: binaryRows,
   },
   sweep: {
     title: 'A sweep: ResNet-20, 3 schemes × 8 bit widths × 1,000 CIFAR-10 images, two threads',

@@ -40,8 +40,8 @@ const WORK = [
 ];
 
 /** One session of ours behind the same two calls as the peers. */
-async function ours(model, input, data, shape) {
-  const session = await createSession(model);
+export async function ours(model, input, data, shape, options = {}) {
+  const session = createSession(model, options);
   const feeds = { [input]: { dtype: 'FLOAT', shape, data } };
   const output = session.outputs[0].name;
   return { run: async () => session.run(feeds).get(output).data, close: () => session.dispose() };
@@ -83,7 +83,7 @@ export async function forwardRows() {
 }
 
 /** Median milliseconds of each runner; the runners take turns so that drift of the machine hits all alike. */
-async function interleaved(runners, repeats) {
+export async function interleaved(runners, repeats) {
   const names = Object.keys(runners);
   const times = Object.fromEntries(names.map((name) => [name, []]));
   for (const name of names) {
