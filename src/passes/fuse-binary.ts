@@ -78,8 +78,14 @@ function isSignPool(node: Node): boolean {
     node.opType === 'MaxPool' &&
     node.domain === '' &&
     (node.outputs[1] ?? '') === '' &&
-    numbersAttribute(node, 'kernel_shape')?.length === 2
+    numbersAttribute(node, 'kernel_shape')?.length === 2 &&
+    !crops(node)
   );
+}
+
+/** Whether pads are below 0, which takes pixels off. */
+function crops(node: Node): boolean {
+  return (numbersAttribute(node, 'pads') ?? []).some((pad) => pad < 0);
 }
 
 function isFlatten(node: Node): boolean {
@@ -100,7 +106,8 @@ function binaryLayer(editor: GraphEditor, node: Node, value: string): Node | und
   // Of a MatMul it is not known here whether it has a matrix for input.
   if (!isConv && !(layer.opType === 'Linear' && layer.attributes.has('transB'))) return undefined;
   const weight = editor.constant(layer.inputs[1])!;
-  if (isConv && (weight.shape.length !== 4 || numberAttribute(layer, 'group', 1) !== 1)) return undefined;
+  const isPlain = weight.shape.length === 4 && numberAttribute(layer, 'group', 1) === 1 && !crops(layer);
+  if (isConv && !isPlain) return undefined;
   for (const place of [SCALE, BIAS]) {
     const name = layer.inputs[place] ?? '';
     if (name !== '' && editor.constant(name)?.dtype !== 'FLOAT') return undefined;

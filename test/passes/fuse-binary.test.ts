@@ -204,6 +204,11 @@ describe('binary layers', () => {
 
   it.each<[string, Record<string, Tensor>, ShortNode]>([
     ['weights of two sizes', {}, node('Conv', ['s', 'u'], 'y')],
+    [
+      'pads below 0',
+      { w: signWeights([4, 5, 3, 3]) },
+      node('Conv', ['s', 'w'], 'y', { pads: [-1, 0, 0, 0] }),
+    ],
     ['groups', { w: signWeights([5, 1, 3, 3]) }, node('Conv', ['s', 'w'], 'y', { group: 5 })],
     ['a weight that is no constant', {}, node('Conv', ['s', 'x'], 'y', { pads: [4, 4, 4, 4] })],
   ])('are not made of %s', (_, constants, layer) => {
