@@ -17,6 +17,14 @@ const DEMO =
   `examples/demo/digits.onnx --data idx:${MNIST}/t10k-images-idx3-ubyte,${MNIST}/t10k-labels-idx1-ubyte --preprocess unit ` +
   `--calib idx:${MNIST}/train-images-idx3-ubyte,${MNIST}/train-labels-idx1-ubyte --calib-samples 1024`;
 
+/** Bits of `exp` chosen by layer. */
+const EXP_BY_LAYER = [
+  { like: 'exp2', schemes: 'exp' },
+  { like: 'exp3', schemes: 'exp' },
+];
+/** Scheme and bits chosen by layer. */
+const ANY_BY_LAYER = [{ like: 'exp2' }, { like: 'exp3' }, { like: 'codebook2' }, { like: 'linear2' }];
+
 /**
  * Networks of the table: what was promised (points of top-1 that may be lost, by bits), a sweep with one setting for all layers, and
  * files of the bytes that points of this sweep have, with a choice for each layer: `like` names the point, `schemes` what is
@@ -29,7 +37,7 @@ export const NETWORKS = [
     targets: { 4: 0.1, 3: 0.5, 2: 2, 1: 25 },
     line: `${RESNET20} ${CIFAR_CALIB}`,
     uniform: ['--schemes exp,codebook --bits 1-4', '--schemes linear --bits 2-3'],
-    byLayer: [{ like: 'exp2' }, { like: 'exp3' }, { like: 'codebook2' }, { like: 'linear2' }],
+    byLayer: ANY_BY_LAYER,
   },
   {
     name: 'ResNet-8 (MLPerf Tiny), CIFAR-10, 10,000 images',
@@ -37,14 +45,7 @@ export const NETWORKS = [
     targets: { 4: 0.3, 3: 1, 2: 4 },
     line: `${RESNET8} ${CIFAR_CALIB}`,
     uniform: ['--schemes exp,codebook --bits 1-4', '--schemes linear --bits 2-3'],
-    byLayer: [
-      { like: 'exp2', schemes: 'exp' },
-      { like: 'exp3', schemes: 'exp' },
-      { like: 'exp2' },
-      { like: 'exp3' },
-      { like: 'codebook2' },
-      { like: 'linear2' },
-    ],
+    byLayer: [...EXP_BY_LAYER, ...ANY_BY_LAYER],
   },
   {
     name: 'SqueezeNet 1.1, ImageNet, 800 images',
@@ -52,14 +53,7 @@ export const NETWORKS = [
     targets: { 4: 0.7, 3: 2, 2: 8 },
     line: `${SQUEEZENET} ${CALIB200}`,
     uniform: ['--schemes exp,codebook --bits 2-4', '--schemes linear --bits 2-3'],
-    byLayer: [
-      { like: 'exp2', schemes: 'exp' },
-      { like: 'exp3', schemes: 'exp' },
-      { like: 'exp2' },
-      { like: 'exp3' },
-      { like: 'codebook2' },
-      { like: 'linear2' },
-    ],
+    byLayer: [...EXP_BY_LAYER, ...ANY_BY_LAYER],
   },
   {
     name: 'MobileNetV2, ImageNet, 800 images',
@@ -67,14 +61,7 @@ export const NETWORKS = [
     targets: { 4: 1, 3: 3, 2: 12 },
     line: `${MOBILENET} ${CALIB200}`,
     uniform: ['--schemes exp --bits 2-5', '--schemes codebook,linear --bits 2'],
-    byLayer: [
-      { like: 'exp2', schemes: 'exp' },
-      { like: 'exp3', schemes: 'exp' },
-      { like: 'exp2' },
-      { like: 'exp3' },
-      { like: 'codebook2' },
-      { like: 'linear2' },
-    ],
+    byLayer: [...EXP_BY_LAYER, ...ANY_BY_LAYER],
   },
   {
     // Weights of one bit trained by expectation back-propagation have 2.12 % error on MNIST: 1.66 points below this float network.

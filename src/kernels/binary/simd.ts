@@ -3,7 +3,7 @@ import { alignedBytes } from '../heap.ts';
 import type { Workspace } from '../wasm/workspace.ts';
 import { checkBinaryConv2d, checkPackSigns, checkPoolSigns, checkSigns } from './check.ts';
 import { type BinaryKernels, type FloatFinish, mapBytes, type SignFinish } from './contract.ts';
-import { SignRows } from './sign-rows.ts';
+import { HeapSigns } from './heap-signs.ts';
 
 /** Windows and sums of a block of pixels are to stay in the first-level cache beside the rows that pass by. */
 const BLOCK_BYTES = 24 * 1024;
@@ -29,7 +29,7 @@ export function binarySimd(workspace: Workspace): BinaryKernels {
     },
     prepareBinary(negative, shape) {
       checkSigns(negative, shape);
-      return new SignRows(workspace, negative, shape);
+      return new HeapSigns(workspace, negative, shape);
     },
     binaryConv2d(map, weights, shape, finish) {
       const rows = ownSigns(weights);
@@ -54,7 +54,7 @@ export function binarySimd(workspace: Workspace): BinaryKernels {
 function binaryConv2dSimd(
   workspace: Workspace,
   map: Uint8Array,
-  weights: SignRows,
+  weights: HeapSigns,
   shape: Conv2dShape,
   finish: SignFinish | FloatFinish,
 ): void {
@@ -152,7 +152,7 @@ function layOutWindow(workspace: Workspace, at: number, shape: typeof WHOLE, byt
   ]);
 }
 
-function ownSigns(weights: PreparedWeights): SignRows {
-  if (weights instanceof SignRows) return weights;
+function ownSigns(weights: PreparedWeights): HeapSigns {
+  if (weights instanceof HeapSigns) return weights;
   throw new TypeError('kernels: these weights were prepared by another set of kernels');
 }

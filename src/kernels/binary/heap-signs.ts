@@ -7,7 +7,7 @@ import { type BinaryWeightShape, mapBytes } from './contract.ts';
  * Signs of the weights of a layer in the heap: words [rows, taps, words of the channels], laid like the windows of a sign map, one
  * row of zeros more where their number is odd; behind them the sums of the signs under each tap, i32 [taps, rows].
  */
-export class SignRows implements PreparedWeights {
+export class HeapSigns implements PreparedWeights {
   readonly rows: number;
   readonly columns: number;
   readonly byteLength: number;
