@@ -61,6 +61,7 @@ function facts(model: ModelInspection): string {
     ['outputs', values(model.outputs)],
     ['parameters', grouped(model.parameters)],
     ['MACs', macsText(model)],
+    ...(model.memory === undefined ? [] : [['memory', memoryText(model.memory)] as const]),
   ]);
 }
 
@@ -75,6 +76,15 @@ function macsText({ macs, uncounted }: ModelInspection): string {
   if (macs === null) return '– (shapes are not known)';
   const rest = uncounted === 0 ? '' : `, without ${plural(uncounted, 'node')} of unknown shape`;
   return `${grouped(macs)} a sample${rest}`;
+}
+
+/** What one sample takes, and how near that is to what no plan can do without. */
+function memoryText(memory: NonNullable<ModelInspection['memory']>): string {
+  if (typeof memory === 'string') return `– (${printable(memory)})`;
+  const { activationBytes, aliveBytes, weightBytes } = memory;
+  const ratio =
+    aliveBytes === 0 ? '' : `, ${(activationBytes / aliveBytes).toFixed(2)}× of what is alive at once`;
+  return `activations ${formatBytes(activationBytes)}${ratio}; weights ${formatBytes(weightBytes)}; for one sample`;
 }
 
 function operators(model: ModelInspection): string {

@@ -5,25 +5,33 @@ import { MODEL_KINDS, type ModelOptions, withModelOptions } from '../model-optio
 import { type CommonOptions, withCommonOptions } from '../options.ts';
 import { printJson, printText } from '../terminal/output.ts';
 
+interface InspectCommandOptions extends CommonOptions, ModelOptions {
+  readonly memory?: boolean;
+}
+
 export function inspectCommand(): Command {
   const command = new Command('inspect')
     .summary('what is in a model')
     .description(
       'Inputs, outputs, operators, parameters and the weights that would be discretized, with the reason for those that would not. Of a .bnnq file also its level tables and what each byte on disk is for.',
     )
-    .argument('<model>', MODEL_KINDS);
+    .argument('<model>', MODEL_KINDS)
+    .option('--memory', 'run one sample, and tell what that takes in memory');
   return withCommonOptions(withModelOptions(command))
     .addHelpText(
       'after',
       `
 Examples:
   $ bnn-quantize inspect model.onnx
-  $ bnn-quantize inspect model.exp3.bnnq
+  $ bnn-quantize inspect model.exp3.bnnq --memory
   $ bnn-quantize inspect model.onnx --json`,
     )
-    .action(async (path: string, options: CommonOptions & ModelOptions) => {
-      const { architecture } = options;
-      const inspection = await inspectModel(path, { ...(architecture !== undefined && { architecture }) });
+    .action(async (path: string, options: InspectCommandOptions) => {
+      const { architecture, memory = false } = options;
+      const inspection = await inspectModel(path, {
+        memory,
+        ...(architecture !== undefined && { architecture }),
+      });
       if (options.json) printJson(inspection);
       else printText(inspectText(inspection));
     });

@@ -20,6 +20,7 @@ import type { SkippedWeight } from '../quantizers/plan/weight-uses.ts';
 import { unsupportedOperators, withMissingFunctions } from '../runtime/operator-support.ts';
 import type { DataType } from '../tensor/dtype.ts';
 import { parameterCount } from './describe-model.ts';
+import { measureMemory, type SampleMemory } from './measure-memory.ts';
 
 /** A weight of Conv, Gemm and the like. */
 export interface InspectedWeight {
@@ -122,12 +123,19 @@ export interface ModelInspection {
   readonly discretized: readonly InspectedCodes[];
   /** Bytes of a packed file on disk, all of them counted; null for other files. */
   readonly packed: PackedSize | null;
+  /** What running one sample takes; absent unless asked for. */
+  readonly memory?: SampleMemory;
+}
+
+export interface InspectOptions extends ReadModelOptions {
+  /** Run one sample, and tell what that takes in memory. */
+  readonly memory?: boolean;
 }
 
 /** What is in a model: of a path also what its file is made of. @throws as `readModel` */
 export async function inspectModel(
   source: string | Model,
-  options: ReadModelOptions = {},
+  options: InspectOptions = {},
 ): Promise<ModelInspection> {
   const model = typeof source === 'string' ? await readModel(source, options) : source;
   const { graph } = model;
@@ -161,6 +169,7 @@ export async function inspectModel(
     lowBit,
     discretized: discretizedOf(model, inputs),
     packed: path !== null && format === 'packed' ? bytesOnDisk(path) : null,
+    ...(options.memory === true && { memory: measureMemory(model) }),
   };
 }
 

@@ -49,6 +49,7 @@ export class Activations implements Memory {
   #cursor = 0;
   #current = 0;
   #peak = 0;
+  #alive = 0;
 
   constructor(heap: HeapLike) {
     this.#heap = heap;
@@ -57,6 +58,11 @@ export class Activations implements Memory {
   /** Most bytes that the activations of a run ever occupied at once. */
   get peakBytes(): number {
     return this.#peak;
+  }
+
+  /** Most bytes that were alive at once in a run that was recorded. */
+  get aliveBytes(): number {
+    return this.#alive;
   }
 
   /** Starts a run; `signature` stands for the input shapes. */
@@ -165,9 +171,12 @@ export class Activations implements Memory {
       return;
     }
     const lifetimes: Lifetime[] = [];
+    let alive = 0;
     this.#events.forEach((event, time) => {
       if (event >= 0) lifetimes.push({ byteLength: event, birth: time, death: this.#events.length });
       else lifetimes[-event - 1]!.death = time;
+      alive += event >= 0 ? event : -lifetimes[-event - 1]!.byteLength;
+      this.#alive = Math.max(this.#alive, alive);
     });
     const { offsets, byteLength } = placeInArena(lifetimes);
     if (this.#traces.size >= MAX_TRACES) {

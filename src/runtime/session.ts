@@ -30,6 +30,8 @@ export interface MemoryUse {
   readonly weightBytes: number;
   /** Most bytes that the activations of a run took. */
   readonly activationBytes: number;
+  /** Most bytes of activations that were alive at once, each until its last reader is done: no place for them needs less. */
+  readonly aliveBytes: number;
   /** Most bytes that the kernels' heap ever had in use, scratch memory included. */
   readonly peakBytes: number;
 }
@@ -104,6 +106,7 @@ class GraphSession implements Session {
     return {
       weightBytes: this.#constants.heapBytes,
       activationBytes: this.#activations.peakBytes,
+      aliveBytes: this.#activations.aliveBytes,
       peakBytes: this.#kernels.heap.peakBytes,
     };
   }
