@@ -19,31 +19,55 @@ export const fuseBinary: Pass = {
   agreement: 'rounding',
   run(model: Model): Model {
     const editor = new GraphEditor(model);
-    for (const node of editor.nodes()) if (zeroOf(editor, node) !== undefined) mapSigns(editor, node);
+    for (const node of editor.nodes()) {
+      const signs = signsIn(editor, node);
+      if (signs !== undefined) mapSigns(editor, node, signs);
+    }
     for (const node of editor.nodes())
       if (node.domain === FUSED_DOMAIN && node.opType === 'Signs') intoLayer(editor, node);
     return editor.result();
   },
 };
 
-/** What a sign node gives for 0, 1 or 0; undefined for any other node. */
-function zeroOf(editor: GraphEditor, { domain, opType, inputs }: Node): 0 | 1 | undefined {
-  if (opType === 'Sign' && domain === '') return 0;
-  const isBipolar = opType === 'BipolarQuant' && isQuantDomain(domain);
-  return isBipolar && scalarValue(editor.constant(inputs[1])) === 1 ? 1 : undefined;
+/** The value whose signs a node gives, and what it gives for 0; what else is in its way when the signs are a map. */
+interface SignNode {
+  readonly input: string;
+  readonly zero: 0 | 1;
+  readonly compare?: Node;
+}
+
+/** A Sign, a BipolarQuant of scale 1, or Where(x ≥ 0, 1, −1), which is the sign of Larq. */
+function signsIn(editor: GraphEditor, { domain, opType, inputs }: Node): SignNode | undefined {
+  const [x = '', y = '', z = ''] = inputs;
+  const isConstant = (name: string, value: number): boolean => scalarValue(editor.constant(name)) === value;
+  if (opType === 'Sign' && domain === '') return { input: x, zero: 0 };
+  if (opType === 'BipolarQuant' && isQuantDomain(domain))
+    return isConstant(y, 1) ? { input: x, zero: 1 } : undefined;
+  if (opType !== 'Where' || domain !== '' || !isConstant(y, 1) || !isConstant(z, -1)) return undefined;
+  const compare = editor.producer(x);
+  if (compare?.opType !== 'GreaterOrEqual' || compare.domain !== '') return undefined;
+  const [value = '', bound = ''] = compare.inputs;
+  return isConstant(bound, 0) ? { input: value, zero: 1, compare } : undefined;
 }
 
 /** Gives the readers of signs that can work with a map one. */
-function mapSigns(editor: GraphEditor, signs: Node): void {
+function mapSigns(editor: GraphEditor, signs: Node, { input, zero, compare }: SignNode): void {
   const [output] = signs.outputs as [string];
   const map = `${output}/signs`;
   if (!rewire(editor, output, map)) return;
-  const zero: Attribute = { type: 'INT', value: zeroOf(editor, signs)! };
-  const inputs = [signs.inputs[0]!];
-  const made = { ...signs, domain: FUSED_DOMAIN, opType: 'Signs', inputs, outputs: [map] };
-  const node: Node = { ...made, attributes: new Map([['zero', zero]]) };
-  if (editor.consumers(output).length === 0) editor.replace(signs, node);
-  else editor.insertBefore(signs, node);
+  const made = { ...signs, domain: FUSED_DOMAIN, opType: 'Signs', inputs: [input], outputs: [map] };
+  const node: Node = {
+    ...made,
+    attributes: new Map<string, Attribute>([['zero', { type: 'INT', value: zero }]]),
+  };
+  if (editor.consumers(output).length > 0) {
+    editor.insertBefore(signs, node);
+    return;
+  }
+  editor.replace(signs, node);
+  const [condition] = compare?.outputs ?? [];
+  const isBare = condition !== undefined && editor.consumers(condition).length === 0;
+  if (compare !== undefined && isBare && !editor.isOutput(condition)) editor.remove(compare);
 }
 
 /** Makes every reader of a value that can read a map do so, unless the value is an output. @returns whether there is one */

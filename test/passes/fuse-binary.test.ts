@@ -33,6 +33,12 @@ const bipolar = (input: string, output: string): ShortNode => ({
   domain: 'qonnx.custom_op.general',
 });
 
+/** One node at a time: what Larq's sign is made of. */
+const larq = (input: string, output: string): readonly ShortNode[] => [
+  node('GreaterOrEqual', [input, 'zero'], `${output}?`),
+  node('Where', [`${output}?`, 'one', 'minus'], output),
+];
+
 const PADDED = { pads: [1, 1, 1, 1] };
 const IMAGE: ShortModel['inputs'] = { x: ['FLOAT', ['N', 5, 9, 8]] };
 const image = (batch = 3, seed = 3): Tensor => floats([batch, 5, 9, 8], randomFloats(batch * 360, seed));
@@ -66,13 +72,17 @@ function expectSame(model: Model, x: Tensor): void {
 const BN = { g: [0.5, -0.7, 0, 2, -1, 0.3, 1], b: [0.1, 0.2, -0.3, 0, 1, -2, 0.4] };
 
 /** Convolutions, BatchNormalization of both signs and γ = 0, pooling, and fully connected layers behind. */
-function networkOf(quantizer: (input: string, output: string) => ShortNode): Model {
+type Quantizer = (input: string, output: string) => ShortNode | readonly ShortNode[];
+
+function networkOf(quantizer: Quantizer): Model {
   const channels = BN.g.length;
   return buildModel({
     inputs: IMAGE,
     outputs: ['y'],
     constants: {
       one: floats([], Float32Array.of(1)),
+      minus: floats([], Float32Array.of(-1)),
+      zero: floats([], Float32Array.of(0)),
       w1: signWeights([channels, 5, 3, 3], [1], 1),
       g: floats([channels], Float32Array.from(BN.g)),
       b: floats([channels], Float32Array.from(BN.b)),
@@ -103,28 +113,36 @@ function networkOf(quantizer: (input: string, output: string) => ShortNode): Mod
       node('Gemm', ['f', 'w3', 'bias3'], 'g1', { transB: 1 }),
       quantizer('g1', 's4'),
       node('Gemm', ['s4', 'w4'], 'y'),
-    ],
+    ].flat(),
   });
 }
 
 const sign = (input: string, output: string): ShortNode => node('Sign', [input], output);
 
 describe('binary layers', () => {
-  it('read maps, pool them, and give signs that nothing else is wanted of, with no floats between', () => {
-    expect(operatorsOf(networkOf(sign))).toEqual([
-      'Signs',
-      'BinaryConv',
-      'SignPool',
-      'BinaryConv',
-      'SignPool',
-      'BinaryLinear',
-      'BinaryLinear',
-    ]);
-  });
-
-  it.each([
+  it.each<[string, Quantizer]>([
     ['Sign', sign],
     ['BipolarQuant', bipolar],
+    ['the sign of Larq', larq],
+  ])(
+    'read maps, pool them, and give signs that nothing else is wanted of, with no floats between: %s',
+    (_, quantizer) => {
+      expect(operatorsOf(networkOf(quantizer))).toEqual([
+        'Signs',
+        'BinaryConv',
+        'SignPool',
+        'BinaryConv',
+        'SignPool',
+        'BinaryLinear',
+        'BinaryLinear',
+      ]);
+    },
+  );
+
+  it.each<[string, Quantizer]>([
+    ['Sign', sign],
+    ['BipolarQuant', bipolar],
+    ['the sign of Larq', larq],
   ])('give the bits of the network that they were, images and batches of any kind: %s', (_, quantizer) => {
     const model = networkOf(quantizer);
     for (const batch of [1, 2, 5]) expectSame(model, image(batch, batch));
@@ -135,7 +153,7 @@ describe('binary layers', () => {
       (x.data as Float32Array).map((v, i) => (i % 7 === 0 ? (i % 2 ? 0 : -0) : v)),
     );
     expectSame(model, zeros);
-    if (quantizer === bipolar) (zeros.data as Float32Array)[11] = Number.NaN;
+    if (quantizer !== sign) (zeros.data as Float32Array)[11] = Number.NaN;
     expectSame(model, zeros);
   });
 
