@@ -11,7 +11,7 @@ export function documentOf(results) {
     'accuracy is taken on others. Top-1 in percent; in brackets points against float. On 800 images one image is 0.125 points, and the 95 % interval of a figure is about ±3',
     'points; on 10,000 about ±0.6. Compare losses within a column rather than with those of other images.',
     '',
-    '*By layer*: bits, or scheme and bits, chosen for each layer by `--target-size`, in a file of at most the bytes that `exp` has with one setting for all layers.',
+    '*By layer*: bits, or scheme and bits, chosen for each layer by `--target-size`, in a file of at most the bytes that `exp`, or `codebook`, has with one setting for all layers.',
     '',
     ...NETWORKS.flatMap((network) => networkSection(network, results)),
     ...againstUniform(results),
@@ -67,15 +67,15 @@ function columnsOf(network, results) {
     at: (bits) => pointLike(network, `${scheme}${bits}`, results),
   }));
   const chosen = [
-    { head: '`exp`, bits by layer', name: 'exp, bits by layer', schemes: 'exp' },
-    { head: 'scheme and bits by layer', name: 'by layer', schemes: undefined },
-  ].map((column) => ({
+    { head: '`exp`, bits by layer', name: 'exp, bits by layer', like: 'exp', schemes: 'exp' },
+    { head: 'scheme and bits by layer', name: 'by layer', like: 'exp' },
+    { head: 'the same, size of `codebook`', name: 'by layer, size of codebook', like: 'codebook' },
+  ].map(({ like, schemes, ...column }) => ({
     ...column,
-    at: (bits) =>
-      results.runs[byLayerRun(network, { like: `exp${bits}`, schemes: column.schemes })]?.points[0],
+    at: (bits) => results.runs[byLayerRun(network, { like: `${like}${bits}`, schemes })]?.points[0],
   }));
   const [exp, ...others] = uniform;
-  return exp === undefined ? [] : [exp, chosen[0], ...others, chosen[1]];
+  return exp === undefined ? [] : [exp, chosen[0], ...others, ...chosen.slice(1)];
 }
 
 function networkSection(network, results) {
