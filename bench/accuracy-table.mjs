@@ -37,9 +37,9 @@ export function documentOf(results) {
   ].join('\n');
 }
 
-/** The first column is text, the others are figures. */
-function table(head, rows) {
-  return [head, head.map((_, i) => (i === 0 ? '---' : '--:')), ...rows].map(
+/** The first columns are text, the others are figures. */
+function table(head, rows, texts = 1) {
+  return [head, head.map((_, i) => (i < texts ? '---' : '--:')), ...rows].map(
     (cells) => `| ${cells.join(' | ')} |`,
   );
 }
@@ -170,7 +170,7 @@ function ablationSection(ablation, results) {
   return [
     `### ${name}`,
     '',
-    ...table(['what', 'options', ...bits.map((width) => `${width} bit${width === 1 ? '' : 's'}`)], lines),
+    ...table(['what', 'options', ...bits.map((width) => `${width} bit${width === 1 ? '' : 's'}`)], lines, 2),
     '',
   ];
 }
