@@ -1,7 +1,7 @@
 /**
  * Candidates of a layer that are measured where it is known how far each moves the layer's outputs. How far the network's outputs
- * move is a smooth function of that, whatever the levels: on SqueezeNet and MobileNetV2 six points of it tell the others
- * (docs/decisions/0012).
+ * move is nearly a function of that, whatever the levels: on ResNet-8, with 64 images and 20 candidates a layer, the losses of the
+ * 14 others came out within a factor of 1.3 for half of them and of 1.9 for nine in ten, too large as often as too small.
  */
 export const MOST_MEASURED = 6;
 
