@@ -49,8 +49,14 @@ function binaryLayer(shapeOf: ShapeOf, onFloats: (call: Call) => Tensor): Operat
 function onMap(call: Call, shapeOf: ShapeOf, wantsSigns: boolean, zero: boolean): Tensor {
   const x = call.input(0);
   const w = call.input(1);
+  // Plan and weights are first made in one call: the weight is read once for both.
+  let rows: SignRows | undefined;
+  const signs = (): SignRows => {
+    rows ??= signRows(call);
+    return rows;
+  };
   const plan = call.memo(
-    () => planOf(call, shapeOf(call, x.shape, w.shape), wantsSigns ? zero : undefined),
+    () => planOf(call, signs().sizes, shapeOf(call, x.shape, w.shape), wantsSigns ? zero : undefined),
     ON_MAP,
     x.shape,
     w.shape,
@@ -61,7 +67,7 @@ function onMap(call: Call, shapeOf: ShapeOf, wantsSigns: boolean, zero: boolean)
     thresholds === undefined
       ? call.allocate('FLOAT', outputShape)
       : call.allocate('UINT8', [batch, outHeight, outWidth, mapBytes(outChannels)]);
-  const make = (): PreparedWeights => call.kernels.prepareBinary(signRows(call).negative, shape);
+  const make = (): PreparedWeights => call.kernels.prepareBinary(signs().negative, shape);
   const tail = tailOf(call);
   const isWhole = tail.addend === undefined;
   withWeights(w, `binary/${shape.kernelHeight}x${shape.kernelWidth}`, make, (weights) => {
@@ -81,11 +87,11 @@ function onMap(call: Call, shapeOf: ShapeOf, wantsSigns: boolean, zero: boolean)
 /** @param zero what 0 counts as where signs are wanted */
 function planOf(
   call: Call,
+  alpha: Float32Array,
   geometry: Pick<LayerPlan, 'shape' | 'outputShape'>,
   zero: boolean | undefined,
 ): LayerPlan {
   const { shape } = geometry;
-  const { sizes: alpha } = signRows(call);
   const terms = shape.inChannels * shape.kernelHeight * shape.kernelWidth;
   const epilogue = epilogueOf(tailOf(call), shape.outChannels, true);
   const thresholds =
