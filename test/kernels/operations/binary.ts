@@ -3,7 +3,7 @@ import type { Conv2dShape } from '../../../src/kernels/contract.ts';
 import type { Case, Operation } from '../support/operation.ts';
 import { SIZES } from '../support/operation.ts';
 import type { Random } from '../support/random.ts';
-import { anyEpilogue, withOutput } from './conv2d.ts';
+import { anyEpilogue, anySteps, withOutput } from './conv2d.ts';
 
 /** A map of random signs; spare bits are 0. */
 function randomMap(random: Random, pixels: number, channels: number): Uint8Array {
@@ -72,10 +72,7 @@ function* geometries(random: Random, count: number): Generator<Conv2dShape> {
         inWidth: random.whole(1, 12),
         kernelHeight,
         kernelWidth,
-        strideHeight: random.whole(1, 3),
-        strideWidth: random.whole(1, 3),
-        dilationHeight: random.pick([1, 1, 2]),
-        dilationWidth: random.pick([1, 1, 2]),
+        ...anySteps(random),
         padTop: random.whole(0, 3),
         padLeft: random.whole(0, 3),
       },

@@ -18,6 +18,18 @@ export function withOutput(
   return outHeight >= 1 && outWidth >= 1 ? { ...shape, outHeight, outWidth } : undefined;
 }
 
+/** Strides and dilations of a window. */
+export function anySteps(
+  random: Random,
+): Pick<Conv2dShape, 'strideHeight' | 'strideWidth' | 'dilationHeight' | 'dilationWidth'> {
+  return {
+    strideHeight: random.whole(1, 3),
+    strideWidth: random.whole(1, 3),
+    dilationHeight: random.pick([1, 1, 2]),
+    dilationWidth: random.pick([1, 1, 2]),
+  };
+}
+
 export function anyEpilogue(random: Random, channels: number, length: number): Epilogue {
   return {
     scale: random.chance(0.4) ? random.floats(channels) : undefined,

@@ -1,7 +1,7 @@
 import type { Conv2dShape } from '../../../src/kernels/contract.ts';
 import type { Operation } from '../support/operation.ts';
 import type { Random } from '../support/random.ts';
-import { withOutput } from './conv2d.ts';
+import { anySteps, withOutput } from './conv2d.ts';
 
 interface Pool {
   readonly shape: Conv2dShape;
@@ -26,10 +26,7 @@ function* pools(random: Random, count: number): Generator<Pool> {
         inWidth: random.whole(1, 34),
         kernelHeight,
         kernelWidth,
-        strideHeight: random.whole(1, 3),
-        strideWidth: random.whole(1, 3),
-        dilationHeight: random.pick([1, 1, 2]),
-        dilationWidth: random.pick([1, 1, 2]),
+        ...anySteps(random),
         padTop: random.whole(0, kernelHeight - 1),
         padLeft: random.whole(0, kernelWidth - 1),
       },
