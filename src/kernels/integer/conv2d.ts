@@ -83,8 +83,18 @@ function planOf(
     : planDirect(workspace, weights, shape, zero);
 }
 
-function seesAll({ padTop, padLeft, kernelHeight, kernelWidth, inHeight, inWidth, groups }: Conv2dShape): boolean {
-  return groups === 1 && padTop === 0 && padLeft === 0 && kernelHeight === inHeight && kernelWidth === inWidth;
+function seesAll({
+  padTop,
+  padLeft,
+  kernelHeight,
+  kernelWidth,
+  inHeight,
+  inWidth,
+  groups,
+}: Conv2dShape): boolean {
+  return (
+    groups === 1 && padTop === 0 && padLeft === 0 && kernelHeight === inHeight && kernelWidth === inWidth
+  );
 }
 
 /** The images of a fully connected layer as the pixels of one. */
@@ -93,6 +103,13 @@ function linesOf(shape: Conv2dShape): Conv2dShape {
     ...shape,
     inChannels: shape.inChannels * shape.inHeight * shape.inWidth,
     ...{ batch: 1, inHeight: 1, inWidth: shape.batch, outHeight: 1, outWidth: shape.batch },
-    ...{ kernelHeight: 1, kernelWidth: 1, strideHeight: 1, strideWidth: 1, dilationHeight: 1, dilationWidth: 1 },
+    ...{
+      kernelHeight: 1,
+      kernelWidth: 1,
+      strideHeight: 1,
+      strideWidth: 1,
+      dilationHeight: 1,
+      dilationWidth: 1,
+    },
   };
 }

@@ -96,7 +96,13 @@ function inTapOrder(rows: IntegerRows, shape: IntegerWeightShape, columns: numbe
   const { bits, planes, rowBytes } = rows;
   const taps = shape.kernelHeight * shape.kernelWidth;
   const channels = columns / taps;
-  const rest = { kind: 'coded', bits, levels: new Float32Array(0), tableStride: 0, groupSize: columns } as const;
+  const rest = {
+    kind: 'coded',
+    bits,
+    levels: new Float32Array(0),
+    tableStride: 0,
+    groupSize: columns,
+  } as const;
   if (taps === 1 || channels === 1) return { ...rest, planes, rowBytes };
   const ownBytes = Math.ceil(columns / 8);
   const ordered = new Uint8Array(bits * shape.outChannels * ownBytes);

@@ -134,7 +134,7 @@ class ReferenceLevels implements PreparedWeights {
     let code = 0;
     for (let b = 0; b < bits; b++)
       code |= ((planes[(b * this.rows + row) * rowBytes + (column >> 3)] >> (column & 7)) & 1) << b;
-    return levels[(row * tableStride << bits) + code];
+    return levels[((row * tableStride) << bits) + code];
   }
 
   release(): void {}

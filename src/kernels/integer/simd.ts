@@ -1,8 +1,8 @@
 import type { Conv2dShape, PreparedWeights } from '../contract.ts';
 import type { Workspace } from '../wasm/workspace.ts';
 import { checkIntegerConv2d, checkIntegerRows, checkPoolCodes, checkQuantizeCodes } from './check.ts';
-import { integerConv2dSimd } from './conv2d.ts';
 import type { IntegerKernels } from './contract.ts';
+import { integerConv2dSimd } from './conv2d.ts';
 import { HeapLevels } from './heap-levels.ts';
 import { padding } from './padding.ts';
 

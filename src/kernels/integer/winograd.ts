@@ -46,7 +46,10 @@ export function planWinograd(
   const tileBytes = PLACES * inChannels * 2;
   const rows = roundedRows(weights.rows);
   const line = rows * 4;
-  const tileRows = Math.min(down, Math.max(1, Math.floor(BLOCK_BYTES / Math.max(tileBytes, line * 4) / across)));
+  const tileRows = Math.min(
+    down,
+    Math.max(1, Math.floor(BLOCK_BYTES / Math.max(tileBytes, line * 4) / across)),
+  );
   const panels = rows / 4;
   const panelBytes = PLACES * pairs * 16;
   const transformedBytes = alignedBytes(panels * panelBytes);
