@@ -45,6 +45,9 @@ type WasmFunction =
   | 'padCodes'
   | 'poolCodes'
   | 'quantizeCodes'
+  | 'multiplyNibbles'
+  | 'multiplyPlanes'
+  | 'tablesOfCodes'
   | 'multiplyTiles'
   | 'transformInput'
   | 'transformWeights';
