@@ -23,10 +23,10 @@ export function integerSimd(workspace: Workspace): IntegerKernels {
     },
     prepareInteger(rows, shape, use) {
       checkIntegerRows(rows, shape);
-      const isVector = use === 'vector' && shape.groups === 1 && VectorLevels.fits(rows);
-      return isVector
-        ? new VectorLevels(workspace.heap, rows, shape)
-        : new HeapLevels(workspace, rows, shape);
+      const kind = use === 'vector' && shape.groups === 1 ? VectorLevels.kindOf(rows) : undefined;
+      return kind === undefined
+        ? new HeapLevels(workspace, rows, shape)
+        : new VectorLevels(workspace.heap, rows, shape, kind);
     },
     integerConv2d(codes, zero, weights, shape, finish) {
       const own = ownLevels(weights);

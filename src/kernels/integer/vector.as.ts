@@ -110,6 +110,68 @@ function addProduct(sums: usize, coefficients: usize, total: v128): void {
 }
 
 /**
+ * sums[row] = base[row] · total + step[row] · Σ_k code[row][k] · value[k], of codes of four bits: levels in equal steps.
+ *
+ * @param nibbles [rows][blocks][8] u16: bits 4i … of word j of a block are code 8i + j; rows a multiple of 4
+ * @param steps i32; @param bases i32
+ * @param values i16 [blocks · 32]; @param total their sum
+ */
+export function multiplySteps(
+  nibbles: usize, rows: i32, blocks: i32, steps: usize, bases: usize, values: usize, total: i32, sums: usize,
+): void {
+  const rowBytes = (<usize>blocks) << 4;
+  for (let row = 0; row < rows; row += 4) {
+    let s0 = i32x4.splat(0);
+    let s1 = i32x4.splat(0);
+    let s2 = i32x4.splat(0);
+    let s3 = i32x4.splat(0);
+    let x = values;
+    for (let at = nibbles, end = nibbles + rowBytes; at < end; at += 16, x += 64) {
+      let w0 = v128.load(at);
+      let w1 = v128.load(at + rowBytes);
+      let w2 = v128.load(at + (rowBytes << 1));
+      let w3 = v128.load(at + rowBytes * 3);
+      let v = v128.load(x);
+      s0 = addDot(s0, v128.and(w0, i16x8.splat(15)), v);
+      s1 = addDot(s1, v128.and(w1, i16x8.splat(15)), v);
+      s2 = addDot(s2, v128.and(w2, i16x8.splat(15)), v);
+      s3 = addDot(s3, v128.and(w3, i16x8.splat(15)), v);
+      v = v128.load(x, 16);
+      s0 = addDot(s0, v128.and(i16x8.shr_u(w0, 4), i16x8.splat(15)), v);
+      s1 = addDot(s1, v128.and(i16x8.shr_u(w1, 4), i16x8.splat(15)), v);
+      s2 = addDot(s2, v128.and(i16x8.shr_u(w2, 4), i16x8.splat(15)), v);
+      s3 = addDot(s3, v128.and(i16x8.shr_u(w3, 4), i16x8.splat(15)), v);
+      v = v128.load(x, 32);
+      s0 = addDot(s0, v128.and(i16x8.shr_u(w0, 8), i16x8.splat(15)), v);
+      s1 = addDot(s1, v128.and(i16x8.shr_u(w1, 8), i16x8.splat(15)), v);
+      s2 = addDot(s2, v128.and(i16x8.shr_u(w2, 8), i16x8.splat(15)), v);
+      s3 = addDot(s3, v128.and(i16x8.shr_u(w3, 8), i16x8.splat(15)), v);
+      v = v128.load(x, 48);
+      s0 = addDot(s0, i16x8.shr_u(w0, 12), v);
+      s1 = addDot(s1, i16x8.shr_u(w1, 12), v);
+      s2 = addDot(s2, i16x8.shr_u(w2, 12), v);
+      s3 = addDot(s3, i16x8.shr_u(w3, 12), v);
+    }
+    let all = i32x4.splat(across(s0));
+    all = i32x4.replace_lane(all, 1, across(s1));
+    all = i32x4.replace_lane(all, 2, across(s2));
+    all = i32x4.replace_lane(all, 3, across(s3));
+    const base = i32x4.mul(v128.load(bases), i32x4.splat(total));
+    v128.store(sums, i32x4.add(base, i32x4.mul(v128.load(steps), all)));
+    steps += 16;
+    bases += 16;
+    sums += 16;
+    nibbles += rowBytes << 2;
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function addDot(sum: v128, codes: v128, values: v128): v128 {
+  return i32x4.add(sum, i32x4.dot_i16x8_s(codes, values));
+}
+
+/**
  * sums[row] = Σ_k level[row][code[row][k]] · value[k], of codes of four bits.
  *
  * @param nibbles [rows][blocks][16] u8: byte i of a block has code i in its lower and code 16 + i in its upper bits; rows even

@@ -47,6 +47,7 @@ type WasmFunction =
   | 'quantizeCodes'
   | 'multiplyNibbles'
   | 'multiplyPlanes'
+  | 'multiplySteps'
   | 'tablesOfCodes'
   | 'multiplyTiles'
   | 'transformInput'
