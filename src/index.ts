@@ -69,6 +69,7 @@ export {
 export { holdOut } from './eval/calibration/hold-out.ts';
 export { LayerSolver } from './eval/calibration/layer-solver.ts';
 export { LayerStore } from './eval/calibration/layer-store.ts';
+export { checkPreprocess } from './eval/check-preprocess.ts';
 export {
   type DiscretizedModel,
   type DiscretizeSettings,
@@ -84,7 +85,7 @@ export {
 } from './eval/inspect.ts';
 export { type PointRange, type Points, pointsOf } from './eval/points.ts';
 export { PRESETS } from './eval/presets.ts';
-export { checkPreprocess, readPreprocess } from './eval/read-preprocess.ts';
+export { readPreprocess } from './eval/read-preprocess.ts';
 export { encodePacked, type PackOptions, packedSize, recordedOptions, writePacked } from './eval/save.ts';
 export { type ScoreOptions, type ScoreResult, score } from './eval/score.ts';
 export type { CalibrationSource, EvaluateOptions } from './eval/setup.ts';
