@@ -94,7 +94,7 @@ export class PortableSha256 implements Sha256 {
     new DataView(padding.buffer).setBigUint64(lengthAt, 8n * BigInt(this.#totalBytes));
     this.update(padding);
     const digest = new DataView(new ArrayBuffer(32));
-    this.#state.forEach((word, i) => digest.setInt32(4 * i, word));
+    for (const [i, word] of this.#state.entries()) digest.setInt32(4 * i, word);
     return new Uint8Array(digest.buffer);
   }
 

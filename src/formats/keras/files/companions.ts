@@ -1,4 +1,5 @@
-import type { ByteSource } from '../../byte-source.ts';
+import { BnnqError } from '../../../errors.ts';
+import { type ByteSource, memorySource } from '../../byte-source.ts';
 
 /** Bytes that have a name: a path, or what stands for it. */
 export interface NamedSource extends ByteSource {
@@ -13,4 +14,16 @@ export interface Companions {
   architecture?(): NamedSource;
   /** The file of weights that belongs to an architecture. */
   weights?(): NamedSource;
+}
+
+/** Shards that are in memory, by their names. @throws not-found */
+export function shardsInMemory(files: ReadonlyMap<string, Uint8Array>): Companions {
+  return {
+    shard(path, where) {
+      const bytes = files.get(path);
+      if (bytes === undefined)
+        throw new BnnqError('not-found', `${where} "${path}" is needed, and was not given`);
+      return { path, ...memorySource(bytes) };
+    },
+  };
 }
