@@ -39,20 +39,27 @@ for (const kind of ['model', 'image']) {
     event.preventDefault();
     event.stopPropagation();
     drop.classList.remove('over');
-    for (const file of event.dataTransfer.files) open(kindOf(file, kind), file);
+    for (const file of event.dataTransfer.files) openDropped(kindOf(file, kind), file);
   });
 }
 // Dropped beside the fields a file would replace the page.
 addEventListener('dragover', (event) => event.preventDefault());
 addEventListener('drop', (event) => {
   event.preventDefault();
-  for (const file of event.dataTransfer.files) open(kindOf(file, 'model'), file);
+  for (const file of event.dataTransfer.files) openDropped(kindOf(file, 'model'), file);
 });
 
 /** An image is an image wherever it was dropped. */
 function kindOf(file, kind) {
   if (file.type.startsWith('image/')) return 'image';
   return kind === 'image' && file.type === '' ? 'model' : kind;
+}
+
+function openDropped(kind, file) {
+  const list = new DataTransfer();
+  list.items.add(file);
+  $(kind).files = list.files; // so that the field says its name
+  open(kind, file);
 }
 
 async function open(kind, file) {
@@ -117,7 +124,7 @@ function showResult({ classes, checksum, medianMs, firstMs, runs, memory, preset
   lastClasses = classes;
   showClasses(classes);
   $('time').textContent =
-    `${milliseconds(medianMs)} (median of ${runs}; the first took ${milliseconds(firstMs)})`;
+    `${milliseconds(medianMs)} (median of ${runs}; the first after a change took ${milliseconds(firstMs)})`;
   $('memory').textContent =
     `${size(memory.weightBytes)} weights, ${size(memory.activationBytes)} activations, ${size(memory.peakBytes)} at the peak`;
   $('checksum').textContent = checksum;
@@ -140,12 +147,12 @@ function showClasses(classes) {
         box.className = 'share';
         box.style.setProperty('--share', `${100 * probability}%`);
         const percent = document.createElement('span');
-        percent.textContent = `${(100 * probability).toFixed(2)} %`;
+        percent.textContent = `${(100 * probability).toFixed(1)} %`;
         box.append(document.createElement('span'), percent);
         share.append(box);
       }
       const number = document.createElement('td');
-      number.textContent = Number(value.toPrecision(6));
+      number.textContent = String(Number(value.toPrecision(6))).replace('-', '−');
       row.append(name, share, number);
       return row;
     }),
@@ -181,6 +188,7 @@ function showError(text) {
   $('error').textContent = text;
   $('error').hidden = false;
   $('status').hidden = true;
+  $('error').scrollIntoView({ block: 'nearest' });
 }
 
 function hideResult() {

@@ -12,11 +12,7 @@ import {
 } from '../../src/index.ts';
 import { sharedData } from '../shared-data.ts';
 import { CHROMIUM, launchChromium } from './chromium.ts';
-
-interface ExampleServer {
-  readonly url: string;
-  close(): Promise<void>;
-}
+import { type ExampleServer, serveExample } from './example-server.ts';
 
 interface File {
   readonly name: string;
@@ -73,9 +69,9 @@ async function shown(page: Page): Promise<{ checksum: string; classes: string[];
       ),
     );
   return {
-    checksum: await page.locator('#checksum').textContent() ?? '',
+    checksum: (await page.locator('#checksum').textContent()) ?? '',
     classes,
-    command: await page.locator('#command').textContent() ?? '',
+    command: (await page.locator('#command').textContent()) ?? '',
   };
 }
 
@@ -95,7 +91,7 @@ async function expected(
     checksum,
     classes: classes.map(
       ({ index, probability, value }) =>
-        `${index} | ${(100 * probability!).toFixed(2)} % | ${Number(value.toPrecision(6))}`,
+        `${index} | ${(100 * probability!).toFixed(1)} % | ${String(Number(value.toPrecision(6))).replace('-', '−')}`,
     ),
   };
 }
@@ -109,9 +105,6 @@ describe.skipIf(CHROMIUM === undefined)('the example page (needs Chromium)', () 
   let complaints: string[];
 
   beforeAll(async () => {
-    const { serveExample } = (await import(
-      new URL('../../scripts/serve-example.mjs', import.meta.url).href
-    )) as { serveExample(): Promise<ExampleServer> };
     server = await serveExample();
     browser = await launchChromium();
   });
@@ -157,7 +150,7 @@ describe.skipIf(CHROMIUM === undefined)('the example page (needs Chromium)', () 
       expect(command).toBe("npx bnn-quantize run digits.bnnq --input 'waves 28.png' --preprocess unit");
     }
     expect(await page.locator('#time').textContent()).toMatch(
-      /^[\d.]+ ms \(median of \d+; the first took [\d.]+ ms\)$/,
+      /^[\d.]+ ms \(median of \d+; the first after a change took [\d.]+ ms\)$/,
     );
     expect(await page.locator('#memory').textContent()).toMatch(/weights, .* activations, .* at the peak$/);
   });
