@@ -76,6 +76,7 @@ export function portableInflate(
     parts.push(part);
     length += part.length;
   });
+  if (start >= end) throw new Error('unexpected end of file');
   for (let at = start; at < end; at += PIECE_BYTES) {
     stream.push(bytes.subarray(at, Math.min(at + PIECE_BYTES, end)), at + PIECE_BYTES >= end);
     if (length > maxLength) return undefined;
