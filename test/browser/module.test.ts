@@ -1,9 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
+import { encode } from 'fast-png';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as browserApi from '../../src/browser.ts';
-import { encodePacked, quantize, readModelBytes } from '../../src/index.ts';
+import { createClassifier, decodeImage, encodePacked, quantize, readModelBytes } from '../../src/index.ts';
+import { buildModel } from '../runtime/build-model.ts';
 import { sharedData } from '../shared-data.ts';
 import { CHROMIUM, launchChromium } from './chromium.ts';
 import { type ExampleServer, serveExample } from './example-server.ts';
@@ -104,6 +106,40 @@ describe.skipIf(CHROMIUM === undefined)('the module for browsers (needs Chromium
 
   it.each(['v2.h5.gz', 'v3.keras.gz', 'v3.deflated.keras'])('reads the Keras file %s', async (name) => {
     await expectSameBits({ [name.replace('.gz', '')]: base64(fixture(`keras/containers/${name}`)) });
+  });
+
+  it('runs the lines of the README, as they stand there', async () => {
+    const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+    const html = /```html\n(<script type="module">[\s\S]*?<\/script>)\n```/.exec(readme)![1]!;
+    const packed = encodePacked(
+      buildModel({
+        inputs: { x: ['FLOAT', ['N', 3, 4, 4]] },
+        outputs: ['y'],
+        nodes: [
+          { op: 'GlobalAveragePool', inputs: ['x'], outputs: ['a'] },
+          { op: 'Flatten', inputs: ['a'], outputs: ['y'] },
+        ],
+      }),
+    );
+    const data = Uint8Array.from({ length: 48 }, (_, i) => i * 5);
+    const image = encode({ width: 4, height: 4, channels: 3, depth: 8, data });
+    const own = await browser.newPage();
+    const files = { 'readme.html': html, 'model.bnnq': packed, 'image.png': image };
+    for (const [name, content] of Object.entries(files))
+      await own.route(`${server.url}${name}`, (route) =>
+        route.fulfill({
+          body: typeof content === 'string' ? content : Buffer.from(content),
+          contentType: name.endsWith('.html') ? 'text/html' : 'application/octet-stream',
+        }),
+      );
+    const printed = own.waitForEvent('console');
+    await own.goto(`${server.url}readme.html`);
+    const { classes, checksum } = createClassifier(await readModelBytes(packed)).classify(
+      await decodeImage(image, 'image.png'),
+      { preprocess: 'torch' },
+    );
+    expect((await printed).text()).toBe(`${classes[0]!.index} ${classes[0]!.probability} ${checksum}`);
+    await own.close();
   });
 
   it('says which file a model needs besides', async () => {
