@@ -34,7 +34,20 @@ type WasmFunction =
   | 'toSums'
   | 'signsOfSums'
   | 'floatsOfSums'
-  | 'poolSigns';
+  | 'poolSigns'
+  | 'codesOfSums'
+  | 'planesOfSums'
+  | 'rowsOfSums'
+  | 'decodeShorts'
+  | 'depthwiseShorts'
+  | 'multiplyShorts'
+  | 'packShorts'
+  | 'padCodes'
+  | 'poolCodes'
+  | 'quantizeCodes'
+  | 'multiplyTiles'
+  | 'transformInput'
+  | 'transformWeights';
 
 let bytes: Uint8Array | undefined;
 let compiled: object | undefined;
