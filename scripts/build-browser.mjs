@@ -13,10 +13,20 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const outfile = join(root, 'dist/browser/bnn-quantize.js');
 const { version, license } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 
-/** src/formats/images/jpeg-module.ts reads the decoder out of its package; here its bytes take that file's place. */
+/**
+ * src/formats/images/jpeg-module.ts reads the decoder out of its package; here its bytes take that file's place. The glue's own
+ * address of it, which is never used, is taken away: bundlers that meet it look for the file.
+ */
+const ADDRESS = 'new URL("mozjpeg_dec.wasm",import.meta.url).href';
 const jpegModule = {
   name: 'jpeg-module',
   setup({ onLoad }) {
+    onLoad({ filter: /[\\/]mozjpeg_dec\.js$/ }, ({ path }) => {
+      const text = readFileSync(path, 'utf8');
+      if (!text.includes(ADDRESS))
+        throw new Error(`${path}: its address of mozjpeg_dec.wasm is not where it was`);
+      return { contents: text.replace(ADDRESS, '""') };
+    });
     onLoad({ filter: /[\\/]formats[\\/]images[\\/]jpeg-module\.js$/ }, () => ({
       contents:
         "import bytes from '@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm';\nexport const jpegModule = () => bytes;\n",

@@ -149,6 +149,15 @@ describe.skipIf(CHROMIUM === undefined)('the module for browsers (needs Chromium
     );
   });
 
+  const lfc = sharedData('models/bnn_lfc_w1a1_mnist.onnx');
+  const cnv = sharedData('models/bnn_cnv_w1a1_cifar10.onnx');
+  it.skipIf(lfc === undefined || cnv === undefined)(
+    'runs binary networks on bits (needs ../shared/data)',
+    async () => {
+      for (const path of [lfc!, cnv!]) await expectSameBits({ 'binary.onnx': base64(readFileSync(path)) });
+    },
+  );
+
   const tfjs = sharedData('models/tfjs-nsfwjs-mobilenet_v2');
   it.skipIf(tfjs === undefined)(
     'reads TensorFlow.js models with their shards (needs ../shared/data)',

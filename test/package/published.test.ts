@@ -64,6 +64,7 @@ describe('the published package', () => {
     const text = readFileSync(`${ROOT}dist/browser/bnn-quantize.js`, 'utf8');
     expect(text.length).toBeLessThan(1.2e6);
     expect(text).not.toMatch(/\b(from|import)\s*["']|\bimport\(/);
+    expect(text).not.toMatch(/new URL\([^()]*import\.meta\.url/);
     const terms = readFileSync(`${ROOT}dist/browser/licenses.txt`, 'utf8');
     for (const name of [
       'protobufjs',
