@@ -166,7 +166,13 @@ export { reportFiles } from './report/report-files.ts';
 export { SENSITIVITY_FILES } from './report/sensitivity-files.ts';
 export { candidateName, lossText, measureName } from './report/sensitivity-format.ts';
 export type { Feeds, ValueFeeds } from './runtime/feeds.ts';
-export { createSession, type RunOptions, type Session, type SessionOptions } from './runtime/session.ts';
+export {
+  createSession,
+  type LayerArithmetic,
+  type RunOptions,
+  type Session,
+  type SessionOptions,
+} from './runtime/session.ts';
 export { EmptyOptional, type RuntimeValue, TensorSequence } from './runtime/values.ts';
 export { type Verification, type VerifyOptions, verifyModel } from './runtime/verify.ts';
 export { checksum } from './tensor/checksum.ts';
