@@ -23,10 +23,9 @@ export function integerSimd(workspace: Workspace): IntegerKernels {
     },
     prepareInteger(rows, shape, use) {
       checkIntegerRows(rows, shape);
-      const kind = use === 'vector' && shape.groups === 1 ? VectorLevels.kindOf(rows) : undefined;
-      return kind === undefined
-        ? new HeapLevels(workspace, rows, shape)
-        : new VectorLevels(workspace.heap, rows, shape, kind);
+      return use === 'vector' && shape.groups === 1
+        ? new VectorLevels(workspace.heap, rows, shape)
+        : new HeapLevels(workspace, rows, shape);
     },
     integerConv2d(codes, zero, weights, shape, finish) {
       const own = ownLevels(weights);

@@ -91,8 +91,10 @@ function byValues(
     total += own[i];
   }
   own.fill(0, columns);
-  if (weights.kind === 'tables')
+  if (weights.kind === 'nibbles')
     exports.multiplyNibbles(codesAt, evenRows, units, tablesAt, tableBytes, values, sums);
+  else if (weights.kind === 'bytes')
+    exports.multiplyBytes(codesAt, evenRows, units * 32, tablesAt, tableBytes, values, sums);
   else {
     const bases = tablesAt + evenRows * 4;
     exports.multiplySteps(codesAt, evenRows, units, tablesAt, bases, values, total, sums);
