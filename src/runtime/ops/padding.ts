@@ -67,8 +67,7 @@ function padRows(
   const strides = stridesOf(dims);
   const sourcesOf = (axis: number): Int32Array => {
     const sources = new Int32Array(shape[axis]!);
-    for (let at = 0; at < sources.length; at++)
-      sources[at] = sourceOf(at - before[axis]!, dims[axis]!, mode);
+    for (let at = 0; at < sources.length; at++) sources[at] = sourceOf(at - before[axis]!, dims[axis]!, mode);
     return sources;
   };
   const sources = shape.slice(0, Math.max(last, 0)).map((_, axis) => sourcesOf(axis));
