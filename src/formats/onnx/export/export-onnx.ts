@@ -5,8 +5,9 @@ import { allNodes } from '../../../ir/traverse.ts';
 import { INDEX_KEY } from '../../packed/format.ts';
 import { encodeParts } from '../encode.ts';
 import { onnxBytes } from '../write.ts';
+import { quantFunctions } from './quant-functions.ts';
 import { spliceOnnx } from './splice.ts';
-import { UNPACK_DOMAIN, UNPACK_OPSET } from './unpack-function.ts';
+import { UNPACK_OPSET } from './unpack-function.ts';
 import { unpackWeights } from './unpack-weights.ts';
 
 /** `planes`: weights of k bits stay k bits, unpacked by standard operators. `float`: their levels, as any tool reads them. */
@@ -29,17 +30,19 @@ export function exportOnnx(model: Model, flavor: OnnxFlavor = 'planes'): Uint8Ar
   if (weights.size > 0 && opset < UNPACK_OPSET)
     throw new BnnqError(
       'unsupported',
-      `onnx: weights of few bits are unpacked by operators of set ${UNPACK_OPSET}, the model is of set ${opset}; --flavor float writes them as floats`,
+      `onnx: weights of few bits are unpacked by operators of set ${UNPACK_OPSET}, the model is of set ${opset}; flavor "float" writes their levels`,
     );
+  const quants = quantFunctions(model, opset);
   const parts = unpackWeights(weights, opset, nameMaker(model));
   // What is made by nodes is not to be written as floats first.
   const bytes = onnxBytes(model, ({ name }) => (weights.has(name) ? 'unpacked' : undefined));
-  const isUnpacked = weights.size > 0;
+  const functions = [...quants, ...parts.functions];
+  const domains = new Set(functions.map(({ domain }) => domain));
   return spliceOnnx(bytes, {
-    ...encodeParts(parts.nodes, parts.initializers, parts.functions),
+    ...encodeParts(parts.nodes, parts.initializers, functions),
     replaced: new Set(weights.keys()),
-    opsets: new Map(isUnpacked ? [[UNPACK_DOMAIN, 1]] : []),
-    irVersion: isUnpacked ? FUNCTIONS_IR_VERSION : 0,
+    opsets: new Map([...domains].map((domain) => [domain, 1])),
+    irVersion: functions.length > 0 ? FUNCTIONS_IR_VERSION : 0,
     metadata: new Set([INDEX_KEY]),
   });
 }
