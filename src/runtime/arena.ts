@@ -12,7 +12,7 @@ export interface ArenaLayout {
 }
 
 /** Blocks start at multiples of this, as those of the heap do. */
-const ALIGNMENT = 64;
+const HEAP_ALIGNMENT = 64;
 
 type Order = (a: Lifetime, b: Lifetime) => number;
 
@@ -36,26 +36,29 @@ const ORDERS: readonly Order[] = [
  * networks (Pisarchyk and Lee, "Efficient memory management for deep neural net inference", 2020, section 5); where it
  * does not reach it, other orders are tried.
  */
-export function placeInArena(lifetimes: readonly Lifetime[]): ArenaLayout {
-  const bound = mostAlive(lifetimes);
+export function placeInArena(
+  lifetimes: readonly Lifetime[],
+  alignment: number = HEAP_ALIGNMENT,
+): ArenaLayout {
+  const bound = mostAlive(lifetimes, alignment);
   let best: ArenaLayout | undefined;
   for (const order of ORDERS) {
-    const layout = placedBy(lifetimes, order);
+    const layout = placedBy(lifetimes, order, alignment);
     if (best === undefined || layout.byteLength < best.byteLength) best = layout;
     if (best.byteLength <= bound) break;
   }
   return best!;
 }
 
-function aligned(byteLength: number): number {
-  return Math.ceil(byteLength / ALIGNMENT) * ALIGNMENT;
+function aligned(byteLength: number, alignment: number): number {
+  return Math.ceil(byteLength / alignment) * alignment;
 }
 
 /** Most bytes that are alive at once, in whole units of the alignment: no layout needs less. */
-function mostAlive(lifetimes: readonly Lifetime[]): number {
+function mostAlive(lifetimes: readonly Lifetime[], alignment: number): number {
   const changes = lifetimes.flatMap(({ byteLength, birth, death }) => [
-    { time: birth, bytes: aligned(byteLength) },
-    { time: death, bytes: -aligned(byteLength) },
+    { time: birth, bytes: aligned(byteLength, alignment) },
+    { time: death, bytes: -aligned(byteLength, alignment) },
   ]);
   // What dies at an event makes room before what is born at it.
   changes.sort((a, b) => a.time - b.time || a.bytes - b.bytes);
@@ -69,7 +72,7 @@ function mostAlive(lifetimes: readonly Lifetime[]): number {
   return most;
 }
 
-function placedBy(lifetimes: readonly Lifetime[], compare: Order): ArenaLayout {
+function placedBy(lifetimes: readonly Lifetime[], compare: Order, alignment: number): ArenaLayout {
   const order = lifetimes.map((_, i) => i);
   order.sort((a, b) => compare(lifetimes[a]!, lifetimes[b]!) || a - b);
   const offsets = new Array<number>(lifetimes.length).fill(0);
@@ -77,13 +80,13 @@ function placedBy(lifetimes: readonly Lifetime[], compare: Order): ArenaLayout {
   let total = 0;
   for (const i of order) {
     const mine = lifetimes[i]!;
-    const need = aligned(mine.byteLength);
+    const need = aligned(mine.byteLength, alignment);
     let offset = 0;
     for (const j of placed) {
       const other = lifetimes[j]!;
       if (other.death <= mine.birth || mine.death <= other.birth) continue;
       if (offsets[j]! - offset >= need) break;
-      offset = Math.max(offset, offsets[j]! + aligned(other.byteLength));
+      offset = Math.max(offset, offsets[j]! + aligned(other.byteLength, alignment));
     }
     offsets[i] = offset;
     total = Math.max(total, offset + need);

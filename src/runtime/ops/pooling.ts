@@ -7,7 +7,7 @@ import { shapeText } from '../shapes.ts';
 import type { OperatorTable } from './operator-table.ts';
 import { conv2dShape, eachIndex, eachTap, expectElements, type Window, windowOf } from './window.ts';
 
-interface Geometry {
+export interface PoolGeometry {
   readonly window: Window;
   readonly shape: readonly number[];
   readonly pool2d: Conv2dShape | undefined;
@@ -15,7 +15,7 @@ interface Geometry {
   readonly padsAfter: readonly [number, number];
 }
 
-function poolGeometry(call: Call, x: readonly number[]): Geometry {
+export function poolGeometry(call: Call, x: readonly number[]): PoolGeometry {
   const kernel = call.ints('kernel_shape');
   if (kernel === undefined) throw new BnnqError('malformed', 'attribute "kernel_shape" is missing');
   const window = windowOf(call, x.slice(2), kernel);
@@ -30,7 +30,7 @@ function poolGeometry(call: Call, x: readonly number[]): Geometry {
 }
 
 /** One window over the whole of every channel. */
-function globalGeometry(_: Call, x: readonly number[]): Geometry {
+export function globalGeometry(_: Call, x: readonly number[]): PoolGeometry {
   if (x.length < 3) throw new BnnqError('mismatch', `expected [N,C,…], got ${shapeText(x)}`);
   const [batch = 0, channels = 0] = x;
   const ones = x.slice(2).map(() => 1);
@@ -62,7 +62,7 @@ function globalGeometry(_: Call, x: readonly number[]): Geometry {
   };
 }
 
-type GeometryOf = (call: Call, x: readonly number[]) => Geometry;
+type GeometryOf = (call: Call, x: readonly number[]) => PoolGeometry;
 
 const maxPool =
   (geometryOf: GeometryOf): Operator =>

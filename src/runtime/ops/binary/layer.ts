@@ -14,7 +14,7 @@ import { isMap, ON_MAP, signsOf } from './signs.ts';
 import { type Thresholds, thresholdsOf } from './thresholds.ts';
 
 /** What follows from the shapes and the constants of a layer. */
-interface LayerPlan {
+export interface BinaryPlan {
   readonly shape: Conv2dShape;
   /** Of the outputs as floats. */
   readonly outputShape: readonly number[];
@@ -25,11 +25,11 @@ interface LayerPlan {
 }
 
 /** The convolution that the layer is, over a map of this shape. */
-type ShapeOf = (
+export type ShapeOf = (
   call: Call,
   map: readonly number[],
   w: readonly number[],
-) => Pick<LayerPlan, 'shape' | 'outputShape'>;
+) => Pick<BinaryPlan, 'shape' | 'outputShape'>;
 
 /** Over a map, by the binary kernels; floats, where signs had zeros among them, as in the layer that it was. */
 function binaryLayer(shapeOf: ShapeOf, onFloats: (call: Call) => Tensor): Operator {
@@ -85,12 +85,12 @@ function onMap(call: Call, shapeOf: ShapeOf, wantsSigns: boolean, zero: boolean)
 }
 
 /** @param zero what 0 counts as where signs are wanted */
-function planOf(
+export function planOf(
   call: Call,
   alpha: Float32Array,
-  geometry: Pick<LayerPlan, 'shape' | 'outputShape'>,
+  geometry: Pick<BinaryPlan, 'shape' | 'outputShape'>,
   zero: boolean | undefined,
-): LayerPlan {
+): BinaryPlan {
   const { shape } = geometry;
   const terms = shape.inChannels * shape.kernelHeight * shape.kernelWidth;
   const epilogue = epilogueOf(tailOf(call), shape.outChannels, true);
@@ -101,7 +101,7 @@ function planOf(
   return { ...geometry, alpha, thresholds };
 }
 
-function signRows(call: Call): SignRows {
+export function signRows(call: Call): SignRows {
   const w = call.input(1);
   const isRows = w.shape.length !== 2 || call.int('transB', 0) !== 0;
   const found = signsOfRows(transientFloats(w), w.shape, isRows);
@@ -118,7 +118,7 @@ function reachesOut(shape: Conv2dShape): boolean {
   return padTop > 0 || padLeft > 0 || bottom - padTop >= inHeight || right - padLeft >= inWidth;
 }
 
-const overImage: ShapeOf = (call, map, w) => {
+export const overImage: ShapeOf = (call, map, w) => {
   const [batch = 0, height = 0, width = 0, bytes] = map;
   const [outChannels = 0, channels = 0, ...kernel] = w;
   const window = windowOf(call, [height, width], kernel);
@@ -132,7 +132,7 @@ const overImage: ShapeOf = (call, map, w) => {
 };
 
 /** A matrix sees all of an image in one window. */
-const overAll: ShapeOf = (call, map, w) => {
+export const overAll: ShapeOf = (call, map, w) => {
   const [batch = 0, height = 0, width = 0, bytes] = map;
   const isRows = call.int('transB', 0) !== 0;
   const [rows = 0, columns = 0] = isRows ? w : w.toReversed();

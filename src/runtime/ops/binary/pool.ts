@@ -16,7 +16,7 @@ export const signPool: Operator = (call) => {
   return y;
 };
 
-function geometryOf(
+export function geometryOf(
   call: Call,
   map: readonly number[],
 ): { readonly shape: Conv2dShape; readonly outputShape: readonly number[] } {

@@ -12,7 +12,7 @@ import { type IntegerLevels, integerLevels } from './levels.ts';
 import { fixedPoint } from './requantize.ts';
 
 /** What follows from the shapes and the constants of a layer. */
-interface LayerPlan {
+export interface IntegerPlan {
   readonly shape: Conv2dShape;
   /** Of the outputs as floats. */
   readonly outputShape: readonly number[];
@@ -24,11 +24,11 @@ interface LayerPlan {
 }
 
 /** The convolution that the layer is, over codes of this shape. */
-type ShapeOf = (
+export type ShapeOf = (
   call: Call,
   map: readonly number[],
   w: readonly number[],
-) => Pick<LayerPlan, 'shape' | 'outputShape'>;
+) => Pick<IntegerPlan, 'shape' | 'outputShape'>;
 
 /** So many vectors are faster one by one, from packed codes, than together from decoded panels; measured on 4096 × 4096. */
 const MOST_VECTORS = 3;
@@ -67,7 +67,7 @@ function integerLayer(shapeOf: ShapeOf): Operator {
 
 function toCodes(
   call: Call,
-  { shape, zero }: LayerPlan,
+  { shape, zero }: IntegerPlan,
   weights: PreparedWeights,
   fixed: Omit<CodeFinish, 'kind' | 'y'>,
 ): Tensor {
@@ -80,7 +80,7 @@ function toCodes(
 }
 
 /** Floats, and codes of these where such are wanted after all. */
-function toFloats(call: Call, plan: LayerPlan, weights: PreparedWeights): Tensor {
+function toFloats(call: Call, plan: IntegerPlan, weights: PreparedWeights): Tensor {
   const { shape, outputShape, alpha, zero } = plan;
   const tail = tailOf(call);
   const isWhole = isWholeTail(tail, outputShape);
@@ -96,19 +96,20 @@ function toFloats(call: Call, plan: LayerPlan, weights: PreparedWeights): Tensor
   return coded;
 }
 
-function planOf(
+/** @param units what a level of 1 stands for, a row; @param given the codes that the layer reads */
+export function planOf(
   call: Call,
   units: Float64Array,
-  geometry: Pick<LayerPlan, 'shape' | 'outputShape'>,
+  geometry: Pick<IntegerPlan, 'shape' | 'outputShape'>,
   given: CodeGrid,
-): LayerPlan {
+): IntegerPlan {
   const alpha = units.map((unit) => unit * given.scale);
   const tail = epilogueOf(tailOf(call), geometry.shape.outChannels, true);
   const fixed = call.hasAttribute('y_scale') ? fixedPoint({ ...tail, alpha }, gridOf(call, 'y_')) : undefined;
   return { ...geometry, alpha: Float32Array.from(alpha), zero: given.zero, fixed };
 }
 
-function codedRowsOf(call: Call): CodedRows {
+export function codedRowsOf(call: Call): CodedRows {
   const w = call.input(1);
   const isRows = w.shape.length !== 2 || call.int('transB', 0) !== 0;
   const rows = isRows ? rowsOfFirstAxis(w) : rowsOfColumns(w);
@@ -117,11 +118,11 @@ function codedRowsOf(call: Call): CodedRows {
   return rows;
 }
 
-function columnsOf({ inChannels, groups, kernelHeight, kernelWidth }: Conv2dShape): number {
+export function columnsOf({ inChannels, groups, kernelHeight, kernelWidth }: Conv2dShape): number {
   return (inChannels / groups) * kernelHeight * kernelWidth;
 }
 
-const overImage: ShapeOf = (call, map, w) => {
+export const overImage: ShapeOf = (call, map, w) => {
   const [batch = 0, height = 0, width = 0, channels = 0] = map;
   const [outChannels = 0, groupChannels = 0, ...kernel] = w;
   const groups = call.int('group', 1);
@@ -136,7 +137,7 @@ const overImage: ShapeOf = (call, map, w) => {
 };
 
 /** A matrix sees all of an image in one window. */
-const overAll: ShapeOf = (call, map, w) => {
+export const overAll: ShapeOf = (call, map, w) => {
   const [batch = 0, height = 0, width = 0, channels = 0] = map;
   const isRows = call.int('transB', 0) !== 0;
   const [rows = 0, columns = 0] = isRows ? w : w.toReversed();

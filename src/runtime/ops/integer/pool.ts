@@ -13,7 +13,7 @@ export const codePool: Operator = (call) => {
   return y;
 };
 
-function geometryOf(
+export function geometryOf(
   call: Call,
   map: readonly number[],
 ): { readonly shape: Conv2dShape; readonly outputShape: readonly number[] } {

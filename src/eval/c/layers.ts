@@ -1,0 +1,232 @@
+import { BnnqError } from '../../errors.ts';
+import type { CCodedRows, CTail, Operand } from '../../formats/c/program.ts';
+import type { Node } from '../../ir/graph.ts';
+import type { WeightRows } from '../../kernels/contract.ts';
+import { broadcast, broadcastShape } from '../../runtime/broadcast.ts';
+import type { Call } from '../../runtime/call.ts';
+import { ConstantTensor } from '../../runtime/constants.ts';
+import * as binary from '../../runtime/ops/binary/layer.ts';
+import { geometryOf } from '../../runtime/ops/convolution.ts';
+import { epilogueOf, isWholeTail, type Tail, tailOf } from '../../runtime/ops/epilogue.ts';
+import { gridOf } from '../../runtime/ops/integer/codes.ts';
+import * as integer from '../../runtime/ops/integer/layer.ts';
+import { integerLevels } from '../../runtime/ops/integer/levels.ts';
+import { rowsOfColumns, rowsOfFirstAxis } from '../../runtime/weight-rows.ts';
+import { sizeOf } from '../../tensor/tensor.ts';
+import type { Lowering, Slot } from './lowering.ts';
+
+/** Writes the steps of a node. */
+export type Lower = (to: Lowering, node: Node, call: Call) => void;
+
+/** A Conv over floats, its tail that of ONNX (a bias) or of the fused operator. */
+const conv =
+  (tail: (call: Call) => Tail): Lower =>
+  (to, node, call) => {
+    const x = to.floats(node.inputs[0]!);
+    const weight = constantWeight(call);
+    const { conv2d: window, shape } = geometryOf(call, x.shape, weight.shape);
+    if (window === undefined)
+      throw new BnnqError('unsupported', 'a convolution over more than two axes, or one that crops');
+    const weights = rowsOfFirstAxis(weight);
+    withTail(to, node, tail(call), shape, window.outChannels, (y, own, addend) =>
+      to.emit({ op: 'conv', node: node.name, x: x.slot, y, window, weights, tail: own, addend }),
+    );
+  };
+
+const linear =
+  (tail: (call: Call) => Tail, isRowsOf: (call: Call) => boolean): Lower =>
+  (to, node, call) => {
+    const x = to.floats(node.inputs[0]!);
+    const weight = constantWeight(call);
+    const isRows = isRowsOf(call);
+    const [rows, columns] = (isRows ? weight.shape : weight.shape.toReversed()) as [number, number];
+    if (weight.shape.length !== 2 || x.shape.at(-1) !== columns)
+      throw new BnnqError('unsupported', `a product of [${x.shape}] and a weight of [${weight.shape}]`);
+    const shape = x.shape.with(-1, rows);
+    const weights: WeightRows = isRows ? rowsOfFirstAxis(weight) : rowsOfColumns(weight);
+    const batch = sizeOf(x.shape) / columns;
+    withTail(to, node, tail(call), shape, rows, (y, own, addend) =>
+      to.emit({
+        ...{ op: 'linear', node: node.name, x: x.slot, y, batch, rows, columns },
+        ...{ weights, tail: own, addend },
+      }),
+    );
+  };
+
+function constantWeight(call: Call): ConstantTensor {
+  const weight = call.input(1);
+  if (weight instanceof ConstantTensor) return weight;
+  throw new BnnqError('unsupported', 'weights that are computed');
+}
+
+/** The output of a layer; an addend that has to be repeated is added, and the clamp done, in steps of their own, as the runtime does. */
+function withTail(
+  to: Lowering,
+  node: Node,
+  tail: Tail,
+  shape: readonly number[],
+  channels: number,
+  emit: (y: Slot, tail: CTail, addend: Operand | undefined) => void,
+): void {
+  const name = node.inputs[4] ?? '';
+  const isWhole = isWholeTail(tail, shape);
+  const own = epilogueOf(tail, channels, isWhole);
+  const y = to.floatSlot(shape);
+  const { scale, bias, low, high } = own;
+  emit(y, { scale, bias, low, high }, isWhole && tail.addend !== undefined ? to.operand(name) : undefined);
+  let [last, lastShape] = [y, shape];
+  if (!isWhole) {
+    const b = tail.addend!.shape;
+    lastShape = broadcastShape(shape, b);
+    last = to.floatSlot(lastShape);
+    const { dims, strides } = broadcast(lastShape, [shape, b]);
+    const common = { node: node.name, y: last } as const;
+    to.emit({ op: 'binary', name: 'add', a: y, b: to.operand(name), dims, strides, ...common });
+    if (tail.low !== undefined || tail.high !== undefined) {
+      const { low: alpha = Number.NEGATIVE_INFINITY, high: beta = Number.POSITIVE_INFINITY } = tail;
+      to.emit({ op: 'unary', name: 'clip', x: last, count: sizeOf(lastShape), alpha, beta, ...common });
+    }
+  }
+  to.define(node.outputs[0]!, 'floats', lastShape, last);
+}
+
+/** A layer on codes. */
+const integerLayer =
+  (shapeOf: integer.ShapeOf): Lower =>
+  (to, node, call) => {
+    const x = to.value(node.inputs[0]!);
+    const given = gridOf(call, 'x_');
+    const { shape } = shapeOf(call, x.shape, call.input(1).shape);
+    const reach = Math.max(given.zero, given.high - given.zero);
+    const coded = integer.codedRowsOf(call);
+    const levels = integerLevels(coded, shape.outChannels, integer.columnsOf(shape), reach);
+    const plan = integer.planOf(call, levels.units, shapeOf(call, x.shape, call.input(1).shape), given);
+    const weights: CCodedRows = { ...coded, ...levels.rows, kind: 'coded' };
+    const common = { op: 'integerConv', node: node.name, x: x.slot, window: shape } as const;
+    const layer = { ...common, zero: plan.zero, weights };
+    const { outHeight, outWidth, outChannels } = shape;
+    const pixels = outHeight * outWidth;
+    const mapShape = [1, outHeight, outWidth, outChannels];
+    const [output] = node.outputs as [string];
+    if (plan.fixed !== undefined) {
+      const y = to.mapSlot('codes', pixels, outChannels);
+      to.emit({ ...layer, y, finish: { kind: 'codes', ...plan.fixed } });
+      to.define(output, 'codes', mapShape, y, outChannels);
+      return;
+    }
+    withTail(to, node, tailOf(call), plan.outputShape, outChannels, (y, tail, addend) =>
+      to.emit({ ...layer, y, addend, finish: { kind: 'floats', alpha: plan.alpha, ...tail } }),
+    );
+    if (!call.hasAttribute('y_scale')) return;
+    const floats = to.floats(output);
+    const y = to.mapSlot('codes', pixels, outChannels);
+    const grid = { channels: outChannels, pixels, ...gridOf(call, 'y_') };
+    to.emit({ op: 'codes', node: node.name, x: floats.slot, y, ...grid });
+    floats.slot.pending = 0;
+    to.define(output, 'codes', mapShape, y, outChannels);
+  };
+
+/** A layer on signs. */
+const binaryLayer =
+  (shapeOf: binary.ShapeOf): Lower =>
+  (to, node, call) => {
+    const x = to.value(node.inputs[0]!);
+    const { negative, sizes } = binary.signRows(call);
+    const isTotal = call.int('signs', 0) === 1;
+    const geometry = shapeOf(call, x.shape, call.input(1).shape);
+    const plan = binary.planOf(call, sizes, geometry, call.hasAttribute('signs') ? isTotal : undefined);
+    const { shape: window, thresholds, outputShape, alpha } = plan;
+    const layer = { op: 'binaryConv', node: node.name, x: x.slot, window, negative } as const;
+    const { outHeight, outWidth, outChannels } = window;
+    const pixels = outHeight * outWidth;
+    const [output] = node.outputs as [string];
+    const defineMap = (y: Slot): void =>
+      to.define(output, 'signs', signShape(outHeight, outWidth, outChannels), y, outChannels);
+    if (thresholds !== undefined) {
+      const y = to.mapSlot('signs', pixels, outChannels);
+      to.emit({ ...layer, y, finish: { kind: 'signs', ...thresholds } });
+      defineMap(y);
+      return;
+    }
+    withTail(to, node, tailOf(call), outputShape, outChannels, (y, tail) =>
+      to.emit({ ...layer, y, finish: { kind: 'floats', alpha, ...tail } }),
+    );
+    if (!call.hasAttribute('signs')) return;
+    const floats = to.floats(output);
+    const y = to.mapSlot('signs', pixels, outChannels);
+    to.emit({
+      ...{ op: 'signs', node: node.name, x: floats.slot, y },
+      ...{ channels: outChannels, pixels, isTotal },
+    });
+    floats.slot.pending = 0;
+    defineMap(y);
+  };
+
+/** The shape that the runtime gives a map of signs: bytes of whole words of 64 channels. */
+export function signShape(height: number, width: number, channels: number): number[] {
+  return [1, height, width, Math.ceil(channels / 64) * 8];
+}
+
+/** Height and width of the positions behind channels. */
+function positionsOf(shape: readonly number[]): readonly [number, number] {
+  const rest = shape.slice(2);
+  return rest.length === 2 ? (rest as [number, number]) : [sizeOf(rest), 1];
+}
+
+const codes: Lower = (to, node, call) => {
+  const x = to.floats(node.inputs[0]!);
+  const channels = x.shape[1] ?? 1;
+  const [height, width] = positionsOf(x.shape);
+  const y = to.mapSlot('codes', height * width, channels);
+  const grid = gridOf(call);
+  to.emit({ op: 'codes', node: node.name, x: x.slot, y, channels, pixels: height * width, ...grid });
+  to.define(node.outputs[0]!, 'codes', [1, height, width, channels], y, channels);
+};
+
+const signs: Lower = (to, node, call) => {
+  const x = to.floats(node.inputs[0]!);
+  const channels = x.shape[1] ?? 1;
+  const [height, width] = positionsOf(x.shape);
+  const y = to.mapSlot('signs', height * width, channels);
+  const isTotal = call.int('zero', 0) === 1;
+  to.emit({ op: 'signs', node: node.name, x: x.slot, y, channels, pixels: height * width, isTotal });
+  to.define(node.outputs[0]!, 'signs', signShape(height, width, channels), y, channels);
+};
+
+const bias = (call: Call): Tail => ({ bias: call.optional(2) });
+
+/** X·W′ + C with C one value a column. */
+const gemm: Lower = (to, node, call) => {
+  const isRows = call.int('transB', 0) !== 0;
+  const columns = call.input(1).shape[isRows ? 0 : 1]!;
+  const c = call.optional(2);
+  const isBias = c === undefined || (sizeOf(c.shape) === columns && c.shape.at(-1) === columns);
+  const isPlain = call.int('transA', 0) === 0 && call.float('alpha', 1) === 1;
+  if (
+    !isPlain ||
+    !isBias ||
+    (c !== undefined && (call.float('beta', 1) !== 1 || !(c instanceof ConstantTensor)))
+  )
+    throw new BnnqError('unsupported', 'a Gemm that is not X·W′ + C with C one constant value a column');
+  linear(bias, () => isRows)(to, node, call);
+};
+
+const transB = (call: Call): boolean => call.int('transB', 0) !== 0;
+
+/** Layers by domain and operator. */
+export const LAYERS: Readonly<Record<string, Lower>> = {
+  Conv: conv(bias),
+  Gemm: gemm,
+  MatMul: linear(
+    () => ({}),
+    () => false,
+  ),
+  'bnnq::Conv': conv(tailOf),
+  'bnnq::Linear': linear(tailOf, transB),
+  'bnnq::Codes': codes,
+  'bnnq::Signs': signs,
+  'bnnq::IntegerConv': integerLayer(integer.overImage),
+  'bnnq::IntegerLinear': integerLayer(integer.overAll),
+  'bnnq::BinaryConv': binaryLayer(binary.overImage),
+  'bnnq::BinaryLinear': binaryLayer(binary.overAll),
+};

@@ -1,0 +1,202 @@
+/**
+ * A network as the C writer takes it: steps over one sample, in order, with shapes, constants and places in memory settled. Plain
+ * data; who makes it knows the graph, who writes it knows C.
+ *
+ * Layouts: floats are [channels, height, width]; codes are bytes [height, width, channels]; signs are maps [height, width, words of
+ * 32 channels], lowest bit first, 1 for −1, spare bits 0.
+ */
+export interface CProgram {
+  readonly name: string;
+  readonly input: CValue;
+  readonly output: CValue;
+  readonly steps: readonly CStep[];
+  /** Bytes of the arena: what is alive between two steps, input and output of the network not among it. */
+  readonly arenaBytes: number;
+  /** Where the network may be entered with codes instead of floats. */
+  readonly codesEntry?: CodesEntry;
+}
+
+/** An input or output of the network. */
+export interface CValue {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly count: number;
+}
+
+/** Codes [height, width, channels] that stand for (code − zero)·scale, at the beginning of step `step`. */
+export interface CodesEntry {
+  readonly step: number;
+  readonly place: Place;
+  readonly byteLength: number;
+  readonly scale: number;
+  readonly zero: number;
+  readonly high: number;
+}
+
+/** Where a value lies: what the caller gives or gets, or so many bytes into the arena. */
+export type Place = { readonly at: 'in' | 'out' } | { readonly at: 'arena'; readonly offset: number };
+
+export type Operand = Place | { readonly at: 'constant'; readonly values: Float32Array };
+
+/** How a window slides over an image, in elements. */
+export interface CWindow {
+  readonly inChannels: number;
+  readonly inHeight: number;
+  readonly inWidth: number;
+  readonly outChannels: number;
+  readonly outHeight: number;
+  readonly outWidth: number;
+  readonly kernelHeight: number;
+  readonly kernelWidth: number;
+  readonly strideHeight: number;
+  readonly strideWidth: number;
+  readonly dilationHeight: number;
+  readonly dilationWidth: number;
+  readonly padTop: number;
+  readonly padLeft: number;
+  readonly groups: number;
+}
+
+/** Rows of weights as floats, row-major. */
+export interface CFloatRows {
+  readonly kind: 'float';
+  readonly values: Float32Array;
+}
+
+/** Rows of k-bit codes: table t of row r, for `groupSize` columns, starts at (r·tableStride + t)·2^bits of the levels. */
+export interface CCodedRows {
+  readonly kind: 'coded';
+  readonly bits: number;
+  /** `bits` planes of rows × rowBytes bytes. */
+  readonly planes: Uint8Array;
+  readonly rowBytes: number;
+  readonly levels: Float32Array | Int16Array;
+  readonly tableStride: number;
+  readonly groupSize: number;
+}
+
+export type CRows = CFloatRows | CCodedRows;
+
+/** v·scale + bias + addend, clamped, every step rounded to float32. */
+export interface CTail {
+  readonly scale?: Float32Array | undefined;
+  readonly bias?: Float32Array | undefined;
+  readonly low?: number | undefined;
+  readonly high?: number | undefined;
+}
+
+/** Codes of sums: clamp(⌊(S·multiplier + offset) / 2³²⌋, low, high). */
+export interface CCodeFinish {
+  readonly kind: 'codes';
+  readonly multipliers: Int32Array;
+  readonly offsets: BigInt64Array;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** Floats of sums: alpha·S, then the tail. */
+export interface CFloatFinish extends CTail {
+  readonly kind: 'floats';
+  readonly alpha: Float32Array;
+}
+
+/** Signs of sums: −1 where (S < threshold) ≠ flip. */
+export interface CSignFinish {
+  readonly kind: 'signs';
+  readonly thresholds: Int32Array;
+  readonly flips: Uint8Array;
+}
+
+export type BinaryFunction = 'add' | 'sub' | 'mul' | 'div' | 'max' | 'min';
+export type UnaryFunction =
+  | 'clip'
+  | 'leakyRelu'
+  | 'neg'
+  | 'abs'
+  | 'sigmoid'
+  | 'tanh'
+  | 'exp'
+  | 'hardSigmoid'
+  | 'hardSwish'
+  | 'sign';
+
+interface Mapped {
+  readonly x: Place;
+  readonly y: Place;
+}
+
+export type CStep = { readonly node: string } & (
+  | ({ op: 'conv'; window: CWindow; weights: CRows; tail: CTail; addend?: Operand | undefined } & Mapped)
+  | ({
+      op: 'linear';
+      batch: number;
+      rows: number;
+      columns: number;
+      weights: CRows;
+      tail: CTail;
+      addend?: Operand | undefined;
+    } & Mapped)
+  | ({
+      op: 'integerConv';
+      window: CWindow;
+      zero: number;
+      weights: CCodedRows;
+      finish: CCodeFinish | CFloatFinish;
+      addend?: Operand | undefined;
+    } & Mapped)
+  | ({
+      op: 'binaryConv';
+      window: CWindow;
+      /** [rows, channels, kernelHeight, kernelWidth]: 1 for weights below 0. */
+      negative: Uint8Array;
+      finish: CSignFinish | CFloatFinish;
+    } & Mapped)
+  | ({ op: 'codes'; channels: number; pixels: number; scale: number; zero: number; high: number } & Mapped)
+  /** `isTotal`: what is not ≥ 0 is −1; else a value without a sign (0 or NaN) ends the run with an error. */
+  | ({ op: 'signs'; channels: number; pixels: number; isTotal: boolean } & Mapped)
+  | ({ op: 'maxPool' | 'codePool'; window: CWindow } & Mapped)
+  /** Channels of the window are those of the map. */
+  | ({ op: 'signPool'; window: CWindow } & Mapped)
+  | ({
+      op: 'averagePool';
+      window: CWindow;
+      countPadding: boolean;
+      padBottom: number;
+      padRight: number;
+    } & Mapped)
+  | ({
+      op: 'affine';
+      channels: number;
+      inner: number;
+      outer: number;
+      scale: Float32Array;
+      shift: Float32Array;
+      low?: number | undefined;
+      high?: number | undefined;
+    } & Mapped)
+  | ({ op: 'unary'; name: UnaryFunction; count: number; alpha: number; beta: number } & Mapped)
+  /** y = f(a, b), row-major over `dims`; a stride of 0 repeats. */
+  | {
+      op: 'binary';
+      name: BinaryFunction;
+      a: Operand;
+      b: Operand;
+      y: Place;
+      dims: readonly number[];
+      strides: readonly (readonly number[])[];
+    }
+  | ({ op: 'softmax'; outer: number; length: number; inner: number } & Mapped)
+  /** round(clamp(x / scale + zero)) and back, as QONNX's Quant. */
+  | ({ op: 'quant'; count: number; scale: number; zero: number; low: number; high: number } & Mapped)
+  | { op: 'fill'; y: Place; count: number; value: number }
+  /** Elements of so many bytes, over `dims`, offsets and strides in elements. */
+  | ({
+      op: 'copy';
+      elementBytes: 1 | 4;
+      dims: readonly number[];
+      from: number;
+      fromStrides: readonly number[];
+      to: number;
+      toStrides: readonly number[];
+    } & Mapped)
+);

@@ -1,0 +1,352 @@
+import { BnnqError } from '../../errors.ts';
+import { type ConstantArrays, cFloat } from './constants.ts';
+import type { CFloatFinish, CProgram, CRows, CStep, CTail, CWindow, Operand, Place } from './program.ts';
+import { channelsLast, signWords, weightsOf } from './weights.ts';
+
+type StepOf<Op extends CStep['op']> = Extract<CStep, { op: Op }>;
+
+/** Columns that are decoded at a time where a row is read once. */
+export const CHUNK = 64;
+
+/** Axes of a walk at most; neighbours that can be are joined first. */
+export const MAX_RANK = 6;
+
+const UNARY: Readonly<Record<string, string>> = {
+  leakyRelu: 'leaky_relu_f32',
+  hardSigmoid: 'hard_sigmoid_f32',
+  hardSwish: 'hard_swish_f32',
+};
+
+/** Turns steps into calls, and gathers what these need: kernels, constants, and a row of decoded weights. */
+export class StepWriter {
+  readonly kernels: Set<string> = new Set();
+  /** Longest rows that are decoded in one go, in elements. */
+  rowFloats = 0;
+  rowShorts = 0;
+  /** Bytes of the structs, on a device with pointers of four bytes. */
+  structBytes = 0;
+  readonly definitions: string[] = [];
+  readonly #arrays: ConstantArrays;
+  readonly #known = new Map<string, string>();
+  readonly #counts = new Map<string, number>();
+
+  constructor(arrays: ConstantArrays) {
+    this.#arrays = arrays;
+  }
+
+  /** The lines of C for a step. */
+  write(step: CStep): string {
+    const comment = step.node === '' ? '' : ` /* ${commentText(step.node)} */`;
+    return `    ${this.#callOf(step)}${comment}\n`;
+  }
+
+  #callOf(step: CStep): string {
+    switch (step.op) {
+      case 'conv':
+        return this.#conv(step);
+      case 'linear':
+        return this.#linear(step);
+      case 'integerConv':
+        return this.#integerConv(step);
+      case 'binaryConv':
+        return this.#binaryConv(step);
+      case 'codes': {
+        const { channels, pixels, scale, zero, high } = step;
+        const grid = [scale, zero, high].map((value) => cFloat(value, step.node)).join(', ');
+        return this.#call(
+          'codes_f32',
+          `${channels}, ${pixels}, ${grid}, ${floats(step.x)}, ${bytes(step.y)}`,
+        );
+      }
+      case 'signs': {
+        const { channels, pixels, isTotal } = step;
+        this.kernels.add('signs_f32');
+        const call = `signs_f32(${channels}, ${pixels}, ${isTotal ? 1 : 0}, ${floats(step.x)}, ${words(step.y)})`;
+        return isTotal ? `(void)${call};` : `if (${call} != 0)\n        return 1;`;
+      }
+      case 'maxPool':
+        return this.#call(
+          'max_pool_f32',
+          `${this.#window(step.window)}, ${floats(step.x)}, ${floats(step.y)}`,
+        );
+      case 'codePool':
+        return this.#call('pool_codes', `${this.#window(step.window)}, ${bytes(step.x)}, ${bytes(step.y)}`);
+      case 'signPool':
+        return this.#call('pool_signs', `${this.#window(step.window)}, ${words(step.x)}, ${words(step.y)}`);
+      case 'averagePool': {
+        const padding = `${step.countPadding ? 1 : 0}, ${step.padBottom}, ${step.padRight}`;
+        const places = `${floats(step.x)}, ${floats(step.y)}`;
+        return this.#call('average_pool_f32', `${this.#window(step.window)}, ${padding}, ${places}`);
+      }
+      case 'affine': {
+        const { outer, channels, inner, scale, shift, low, high } = step;
+        const tail = this.#tail('affine', { scale, bias: shift, low, high });
+        const sizes = `${outer}, ${channels}, ${inner}`;
+        return this.#call('affine_f32', `${tail}, ${sizes}, ${floats(step.x)}, ${floats(step.y)}`);
+      }
+      case 'unary':
+        return this.#unary(step);
+      case 'binary':
+        return this.#binary(step);
+      case 'softmax': {
+        const { outer, length, inner } = step;
+        return this.#call(
+          'softmax_f32',
+          `${outer}, ${length}, ${inner}, ${floats(step.x)}, ${floats(step.y)}`,
+        );
+      }
+      case 'quant': {
+        const grid = [step.scale, step.zero, step.low, step.high].map((value) => cFloat(value, step.node));
+        return this.#call(
+          'quant_f32',
+          `${floats(step.x)}, ${floats(step.y)}, ${step.count}, ${grid.join(', ')}`,
+        );
+      }
+      case 'fill':
+        return this.#call('fill_f32', `${floats(step.y)}, ${step.count}, ${cFloat(step.value, step.node)}`);
+      case 'copy': {
+        const { dims, fromStrides, toStrides, from, to, elementBytes } = step;
+        const walk = this.#walk(dims, fromStrides, toStrides);
+        const place = elementBytes === 4 ? floats : bytes;
+        const places = `${place(step.x)}${plus(from)}, ${place(step.y)}${plus(to)}`;
+        return this.#call(elementBytes === 4 ? 'copy_f32' : 'copy_u8', `${walk}, ${places}`);
+      }
+    }
+  }
+
+  #call(kernel: string, operands: string): string {
+    this.kernels.add(kernel);
+    return `${kernel}(${operands});`;
+  }
+
+  #conv({ window, weights, tail, addend, x, y }: StepOf<'conv'>): string {
+    const { inChannels, groups, kernelHeight, kernelWidth, outChannels } = window;
+    const columns = (inChannels / groups) * kernelHeight * kernelWidth;
+    this.rowFloats = Math.max(this.rowFloats, columns);
+    const label = this.#label('conv');
+    const parts = [
+      this.#window(window),
+      this.#floatRows(label, weights, outChannels, columns),
+      this.#tail(label, tail),
+      `${floats(x)}, ${floats(y)}, ${this.#addend(label, addend)}`,
+    ];
+    return this.#call('conv_f32', parts.join(', '));
+  }
+
+  #linear({ batch, rows, columns, weights, tail, addend, x, y }: StepOf<'linear'>): string {
+    this.rowFloats = Math.max(this.rowFloats, Math.min(columns, CHUNK));
+    const label = this.#label('linear');
+    const parts = [
+      `${batch}, ${rows}`,
+      this.#floatRows(label, weights, rows, columns),
+      this.#tail(label, tail),
+      `${floats(x)}, ${floats(y)}, ${this.#addend(label, addend)}`,
+    ];
+    return this.#call('linear_f32', parts.join(', '));
+  }
+
+  #integerConv({ window, zero, weights, finish, addend, x, y }: StepOf<'integerConv'>): string {
+    const { inChannels, outChannels, groups, kernelHeight, kernelWidth } = window;
+    const columns = (inChannels / groups) * kernelHeight * kernelWidth;
+    const isLinear = isWholeImage(window);
+    this.rowShorts = Math.max(this.rowShorts, isLinear ? Math.min(columns, CHUNK) : columns);
+    const label = this.#label(isLinear ? 'linear' : 'conv');
+    const packed = weightsOf(weights, outChannels, columns, channelsLast(window));
+    const rows = this.#struct('rows_i16', label, [
+      ['ptr', this.#arrays.add(`${label}_codes`, packed.codes!)],
+      ['ptr', this.#arrays.add(`${label}_levels`, packed.levels)],
+      ['i32', columns],
+      ['u8', packed.bits],
+      ['u8', packed.isSigned ? 1 : 0],
+      ['u8', packed.tables === 0 ? 1 : 0],
+    ]);
+    const head = [isLinear ? String(outChannels) : this.#window(window), rows, String(zero)];
+    const kernel = isLinear ? 'linear_codes' : 'conv_codes';
+    if (finish.kind === 'floats') {
+      const tail = [...this.#finish(label, finish), bytes(x), floats(y), this.#addend(label, addend)];
+      return this.#call(`${kernel}_f32`, [...head, ...tail].join(', '));
+    }
+    const requantize = this.#struct('requantize', label, [
+      ['ptr', this.#arrays.add(`${label}_multipliers`, finish.multipliers)],
+      ['ptr', this.#arrays.add(`${label}_offsets`, finish.offsets)],
+      ['u8', finish.low],
+      ['u8', finish.high],
+    ]);
+    return this.#call(kernel, [...head, requantize, bytes(x), bytes(y)].join(', '));
+  }
+
+  /** Rows whose thresholds are flipped are stored the other way round: −S < 1 − t says that S ≥ t. */
+  #binaryConv({ window, negative, finish, x, y }: StepOf<'binaryConv'>): string {
+    const label = this.#label('signs');
+    const flips = finish.kind === 'signs' ? finish.flips : undefined;
+    const weights = this.#arrays.add(`${label}_weights`, signWords(negative, window, flips));
+    const head = [this.#window(window), weights];
+    if (finish.kind === 'floats')
+      return this.#call(
+        'conv_signs_f32',
+        [...head, ...this.#finish(label, finish), words(x), floats(y)].join(', '),
+      );
+    const thresholds = finish.thresholds.map((t, r) => (flips![r] === 1 ? 1 - t : t));
+    const name = this.#arrays.add(`${label}_thresholds`, thresholds);
+    return this.#call('conv_signs', [...head, name, words(x), words(y)].join(', '));
+  }
+
+  #finish(label: string, { alpha, ...tail }: CFloatFinish): string[] {
+    return [this.#arrays.add(`${label}_alpha`, alpha), this.#tail(label, tail)];
+  }
+
+  #unary({ name, count, alpha, beta, x, y, node }: StepOf<'unary'>): string {
+    const places = `${floats(x)}, ${floats(y)}, ${count}`;
+    if (name === 'clip')
+      return this.#call('clip_f32', `${this.#tail('clip', { low: alpha, high: beta })}, ${places}`);
+    const parameters = name === 'leakyRelu' ? [alpha] : name.startsWith('hard') ? [alpha, beta] : [];
+    const texts = parameters.map((value) => `, ${cFloat(value, node)}`).join('');
+    return this.#call(UNARY[name] ?? `${name}_f32`, `${places}${texts}`);
+  }
+
+  #binary({ name, a, b, y, dims, strides }: StepOf<'binary'>): string {
+    const label = this.#label(name);
+    const walk = this.#walk(dims, strides[0]!, strides[1]!);
+    const [p, q] = [this.#operand(`${label}_a`, a), this.#operand(`${label}_b`, b)];
+    return this.#call(`${name}_f32`, `${walk}, ${p}, ${q}, ${floats(y)}`);
+  }
+
+  #operand(label: string, operand: Operand): string {
+    return operand.at === 'constant' ? this.#arrays.add(label, operand.values) : floats(operand);
+  }
+
+  #addend(label: string, addend: Operand | undefined): string {
+    return addend === undefined ? 'NULL' : this.#operand(`${label}_addend`, addend);
+  }
+
+  #label(base: string): string {
+    const count = (this.#counts.get(base) ?? 0) + 1;
+    this.#counts.set(base, count);
+    return `${base}${count}`;
+  }
+
+  #floatRows(label: string, weights: CRows, rows: number, columns: number): string {
+    const { codes, levels, scales, bits, isSigned, tables, group } = weightsOf(weights, rows, columns);
+    return this.#struct('rows_f32', label, [
+      ['ptr', codes === undefined ? 'NULL' : this.#arrays.add(`${label}_codes`, codes)],
+      ['ptr', this.#arrays.add(`${label}_${codes === undefined ? 'weights' : 'levels'}`, levels)],
+      ['ptr', scales === undefined ? 'NULL' : this.#arrays.add(`${label}_scales`, scales)],
+      ['i32', columns],
+      ['i32', group],
+      ['i32', tables],
+      ['u8', bits],
+      ['u8', isSigned ? 1 : 0],
+    ]);
+  }
+
+  #tail(label: string, { scale, bias, low, high }: CTail): string {
+    const hasLow = low !== undefined && low !== Number.NEGATIVE_INFINITY;
+    const hasHigh = high !== undefined && high !== Number.POSITIVE_INFINITY;
+    return this.#struct('tail', label, [
+      ['ptr', scale === undefined ? 'NULL' : this.#arrays.add(`${label}_scale`, scale)],
+      ['ptr', bias === undefined ? 'NULL' : this.#arrays.add(`${label}_bias`, bias)],
+      ['f32', cFloat(hasLow ? Math.fround(low) : 0, label)],
+      ['f32', cFloat(hasHigh ? Math.fround(high) : 0, label)],
+      ['u8', (hasLow ? 1 : 0) | (hasHigh ? 2 : 0)],
+    ]);
+  }
+
+  #window(w: CWindow): string {
+    const input = [w.inChannels, w.inHeight, w.inWidth, w.outChannels, w.outHeight, w.outWidth];
+    const kernel = [w.kernelHeight, w.kernelWidth, w.strideHeight, w.strideWidth];
+    const rest = [w.dilationHeight, w.dilationWidth, w.padTop, w.padLeft, w.groups];
+    return this.#struct(
+      'window',
+      'window',
+      [...input, ...kernel, ...rest].map((dim) => ['dim', dim] as const),
+    );
+  }
+
+  #walk(dims: readonly number[], a: readonly number[], b: readonly number[]): string {
+    const joined = joinAxes(dims, a, b);
+    const lists = joined.map((list) => `{ ${list.join(', ')} }`);
+    return this.#struct('walk', 'walk', [
+      ['i32', joined[0].length],
+      ...lists.map((list) => ['walk', list] as const),
+    ]);
+  }
+
+  /** The address of a constant struct, each content once. */
+  #struct(
+    type: string,
+    label: string,
+    fields: readonly (readonly [keyof typeof BYTES, string | number])[],
+  ): string {
+    const text = fields.map(([, value]) => value).join(', ');
+    const known = this.#known.get(`${type} ${text}`);
+    if (known !== undefined) return known;
+    const name = this.#label(`${label}_${type}`.replace(/^(\w+)_\1$/, '$1_'));
+    const address = `&${name}`;
+    this.#known.set(`${type} ${text}`, address);
+    this.definitions.push(`static const struct ${type} ${name} = { ${text} };\n`);
+    const size = fields.reduce((sum, [kind]) => sum + BYTES[kind], 0);
+    this.structBytes += Math.ceil(size / 4) * 4;
+    return address;
+  }
+}
+
+/** Bytes of the fields of structs, on a device with pointers of four bytes; dimensions as two. */
+const BYTES = { ptr: 4, i32: 4, f32: 4, u8: 1, dim: 2, walk: 4 * MAX_RANK } as const;
+
+function isWholeImage(w: CWindow): boolean {
+  const isWhole = w.kernelHeight === w.inHeight && w.kernelWidth === w.inWidth && w.groups === 1;
+  const isOne = w.outHeight === 1 && w.outWidth === 1 && w.padTop === 0 && w.padLeft === 0;
+  return isWhole && isOne && w.dilationHeight === 1 && w.dilationWidth === 1;
+}
+
+/** Axes without those of one element, neighbours joined where both arrays walk on from one to the next. */
+function joinAxes(
+  dims: readonly number[],
+  a: readonly number[],
+  b: readonly number[],
+): [number[], number[], number[]] {
+  const joined: [number[], number[], number[]] = [[], [], []];
+  dims.forEach((dim, axis) => {
+    if (dim === 1) return;
+    const last = joined[0].length - 1;
+    const [p, q] = [a[axis]! * dim, b[axis]! * dim];
+    if (last >= 0 && joined[1][last] === p && joined[2][last] === q) {
+      joined[0][last]! *= dim;
+      joined[1][last] = a[axis]!;
+      joined[2][last] = b[axis]!;
+      return;
+    }
+    joined[0].push(dim);
+    joined[1].push(a[axis]!);
+    joined[2].push(b[axis]!);
+  });
+  if (joined[0].length === 0) return [[1], [1], [1]];
+  if (joined[0].length > MAX_RANK)
+    throw new BnnqError('unsupported', `c: a walk over [${dims}], at most ${MAX_RANK} axes are possible`);
+  return joined;
+}
+
+function plus(offset: number): string {
+  return offset === 0 ? '' : ` + ${offset}`;
+}
+
+function placed(place: Place, macro: string): string {
+  return place.at === 'arena' ? `${macro}(${place.offset})` : place.at;
+}
+
+const floats = (place: Place): string => placed(place, 'FLOATS');
+const bytes = (place: Place): string => placed(place, 'BYTES');
+const words = (place: Place): string => placed(place, 'WORDS');
+
+/** Text that can stand in a comment: a name may hold anything. */
+export function commentText(text: string): string {
+  return text.replace(/[^\x20-\x7e]|\*\/|\/\*|\?\?/g, '.').slice(0, 100);
+}
+
+/** Whether all dimensions of windows fit 16 bits. */
+export function fitsShortDims({ steps }: CProgram): boolean {
+  return steps.every(
+    (step) =>
+      !('window' in step) || Object.values(step.window).every((dim) => Math.abs(dim as number) < 2 ** 15),
+  );
+}
