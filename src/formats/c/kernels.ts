@@ -241,35 +241,40 @@ const FLOATS: Readonly<Record<string, CKernel>> = {
   conv_f32: {
     needs: ['window', 'tail', 'rows_f32'],
     text: `
-/* A convolution: sums over (channel of the group, kernel row, kernel column) in this order. */
-static void conv_f32(const struct window *s, const struct rows_f32 *w, const struct tail *tail, const float *x, float *y,
-                     const float *addend)
+/* A convolution: each sum over (channel of the group, kernel row, kernel column) in this order, a line of outputs at a time. */
+static void conv_f32(const struct window *s, const struct rows_f32 *w, const struct tail *tail, const float *restrict x,
+                     float *restrict y, const float *addend)
 {
     const int32_t group_in = s->in_channels / s->groups, group_out = s->out_channels / s->groups;
-    const int32_t plane = (int32_t)s->in_height * s->in_width;
-    int32_t r, oy, ox, i, ky, kx, at = 0;
+    const int32_t plane = (int32_t)s->in_height * s->in_width, stride = s->stride_width;
+    int32_t r, oy, ox, i, ky, kx;
     for (r = 0; r < s->out_channels; r++) {
         const float *first = x + (r / group_out) * group_in * plane;
         row_f32(w, r, 0, w->columns, row.f32);
-        for (oy = 0; oy < s->out_height; oy++)
-            for (ox = 0; ox < s->out_width; ox++, at++) {
-                const int32_t left = ox * s->stride_width - s->pad_left;
-                const float *weight = row.f32;
-                float sum = 0.0f;
-                for (i = 0; i < group_in; i++)
-                    for (ky = 0; ky < s->kernel_height; ky++, weight += s->kernel_width) {
-                        const int32_t iy = oy * s->stride_height - s->pad_top + ky * s->dilation_height;
-                        if (iy < 0 || iy >= s->in_height)
-                            continue;
+        for (oy = 0; oy < s->out_height; oy++, y += s->out_width) {
+            const float *weight = row.f32;
+            for (ox = 0; ox < s->out_width; ox++)
+                y[ox] = 0.0f;
+            for (i = 0; i < group_in; i++)
+                for (ky = 0; ky < s->kernel_height; ky++, weight += s->kernel_width) {
+                    const int32_t iy = oy * s->stride_height - s->pad_top + ky * s->dilation_height;
+                    if (iy < 0 || iy >= s->in_height)
+                        continue;
+                    for (kx = 0; kx < s->kernel_width; kx++) {
+                        /* Outputs whose tap lies inside the line: 0 <= ox * stride + offset < in_width. */
+                        const int32_t offset = kx * s->dilation_width - s->pad_left;
+                        const int32_t begin = offset < 0 ? (stride - 1 - offset) / stride : 0;
+                        const int32_t room = (s->in_width - offset + stride - 1) / stride;
+                        const int32_t end = room < s->out_width ? room : s->out_width;
                         const float *line = first + i * plane + iy * s->in_width;
-                        for (kx = 0; kx < s->kernel_width; kx++) {
-                            const int32_t ix = left + kx * s->dilation_width;
-                            if (ix >= 0 && ix < s->in_width)
-                                sum = sum + weight[kx] * line[ix];
-                        }
+                        const float factor = weight[kx];
+                        for (ox = begin; ox < end; ox++)
+                            y[ox] = y[ox] + factor * line[ox * stride + offset];
                     }
-                y[at] = finish(sum, tail, r, addend == NULL ? NULL : addend + at);
-            }
+                }
+            for (ox = 0; ox < s->out_width; ox++)
+                y[ox] = finish(y[ox], tail, r, addend == NULL ? NULL : addend++);
+        }
     }
 }
 `,
