@@ -41,13 +41,14 @@ export function isDepthwiseCodes({ groups, inChannels, outChannels }: IntegerWei
   return groups > 1 && groups === inChannels && groups === outChannels;
 }
 
-export function checkIntegerRows(rows: IntegerRows, shape: IntegerWeightShape): void {
+export function checkIntegerRows(rows: IntegerRows, shape: IntegerWeightShape, high: number): void {
   const { inChannels, outChannels, kernelHeight, kernelWidth, groups } = shape;
   if (groups !== 1 && !isDepthwiseCodes(shape))
     throw new RangeError(
       `kernels: prepareInteger: ${groups} groups for ${inChannels} and ${outChannels} channels, expected 1 or as many as channels`,
     );
   expectWhole('prepareInteger: bits', rows.bits, 1, 8);
+  expectWhole('prepareInteger: high', high, 1, 255);
   const columns = (inChannels / groups) * kernelHeight * kernelWidth;
   if (rows.rowBytes * 8 < columns)
     throw new RangeError(`kernels: prepareInteger: ${rows.rowBytes} bytes do not hold ${columns} codes`);

@@ -21,8 +21,17 @@ export interface IntegerKernels {
     grid: CodeGrid,
   ): void;
 
-  /** Weights of an integer layer: one group, or as many as channels with one output channel each (depthwise). */
-  prepareInteger(rows: IntegerRows, shape: IntegerWeightShape, use?: IntegerUse): PreparedWeights;
+  /**
+   * Weights of an integer layer: one group, or as many as channels with one output channel each (depthwise).
+   *
+   * @param high the largest code, and `zero`, that they will meet; 255 where it is not said. Results are the same, whatever it is
+   */
+  prepareInteger(
+    rows: IntegerRows,
+    shape: IntegerWeightShape,
+    use?: IntegerUse,
+    high?: number,
+  ): PreparedWeights;
 
   /**
    * A convolution of codes. Its sums go through `finish` to y. What lies in the padding counts as the code `zero`.

@@ -1,6 +1,7 @@
 import type { Conv2dShape } from '../contract.ts';
 import { alignedBytes } from '../heap.ts';
 import type { Workspace } from '../wasm/workspace.ts';
+import type { IntegerWeightShape } from './contract.ts';
 import { roundedRows, type SumPlan } from './conv2d.ts';
 import type { HeapLevels } from './heap-levels.ts';
 import { padding } from './padding.ts';
@@ -15,19 +16,15 @@ const PRODUCT_BYTES = 2048;
  * Measured by `node bench/kernels.mjs`.
  */
 export function isWinograd(shape: Conv2dShape): boolean {
-  const { kernelHeight, kernelWidth, strideHeight, strideWidth, dilationHeight, dilationWidth } = shape;
-  return (
-    kernelHeight === 3 &&
-    kernelWidth === 3 &&
-    strideHeight === 1 &&
-    strideWidth === 1 &&
-    dilationHeight === 1 &&
-    dilationWidth === 1 &&
-    shape.groups === 1 &&
-    shape.inChannels % 8 === 0 &&
-    shape.inChannels >= 16 &&
-    shape.outHeight * shape.outWidth >= 16
-  );
+  const { strideHeight, strideWidth, dilationHeight, dilationWidth } = shape;
+  const isPlain = strideHeight === 1 && strideWidth === 1 && dilationHeight === 1 && dilationWidth === 1;
+  return hasWinogradWeights(shape) && isPlain && shape.outHeight * shape.outWidth >= 16;
+}
+
+/** Whether it is one at stride 1. */
+export function hasWinogradWeights(shape: IntegerWeightShape): boolean {
+  const { kernelHeight, kernelWidth, inChannels, groups } = shape;
+  return kernelHeight === 3 && kernelWidth === 3 && groups === 1 && inChannels % 8 === 0 && inChannels >= 16;
 }
 
 /** Sums by tiles of 2 × 2 pixels, see winograd.as.ts; a block is some rows of tiles. */

@@ -1,0 +1,106 @@
+import { describe, expect, it } from 'vitest';
+import type { Conv2dShape } from '../../src/kernels/contract.ts';
+import { integerConv2dSimd } from '../../src/kernels/integer/conv2d.ts';
+import { planDirect } from '../../src/kernels/integer/direct.ts';
+import { HeapLevels } from '../../src/kernels/integer/heap-levels.ts';
+import { SerialLevels } from '../../src/kernels/integer/serial-levels.ts';
+import { isWinograd, planWinograd } from '../../src/kernels/integer/winograd.ts';
+import { createReferenceKernels } from '../../src/kernels/reference.ts';
+import { Workspace } from '../../src/kernels/wasm/workspace.ts';
+import { fewBitLayers } from './operations/few-bits.ts';
+import { expectSameBits } from './support/bits.ts';
+import { Random } from './support/random.ts';
+
+/** The sums as floats: below 2²⁴, or rounded alike. */
+function sumsOf({ batch, outHeight, outWidth, outChannels }: Conv2dShape): {
+  readonly kind: 'floats';
+  readonly y: Float32Array;
+  readonly alpha: Float32Array;
+} {
+  return {
+    kind: 'floats',
+    y: new Float32Array(batch * outHeight * outWidth * outChannels).fill(Number.NaN),
+    alpha: new Float32Array(outChannels).fill(1),
+  };
+}
+
+describe('the ways to the sums of an integer layer', () => {
+  it('all lead to the sums of the reference, whichever the rule would take', () => {
+    const reference = createReferenceKernels();
+    const workspace = new Workspace();
+    let counted = 0;
+    let tiled = 0;
+    for (const { what, rows, shape, codes, zero, high } of fewBitLayers(new Random(31))) {
+      const expected = sumsOf(shape);
+      reference.integerConv2d(codes, zero, reference.prepareInteger(rows, shape), shape, expected);
+      const serial = new SerialLevels(workspace, rows, shape, high);
+      // Twice, and with another zero between: coefficients are those of the zero that is asked for.
+      const counts = sumsOf(shape);
+      integerConv2dSimd(workspace, codes, high - zero, serial, shape, counts);
+      integerConv2dSimd(workspace, codes, zero, serial, shape, counts);
+      expectSameBits(counts.y, expected.y, `bits counted: ${what}`);
+      counted++;
+      serial.release();
+      const levels = new HeapLevels(workspace, rows, shape);
+      const products = sumsOf(shape);
+      integerConv2dSimd(workspace, codes, zero, levels, shape, products, (own) =>
+        planDirect(workspace, levels, own, zero),
+      );
+      expectSameBits(products.y, expected.y, `direct: ${what}`);
+      if (isWinograd(shape)) {
+        const tiles = sumsOf(shape);
+        integerConv2dSimd(workspace, codes, zero, levels, shape, tiles, (own) =>
+          planWinograd(workspace, levels, own, zero),
+        );
+        expectSameBits(tiles.y, expected.y, `Winograd: ${what}`);
+        tiled++;
+      }
+      levels.release();
+    }
+    expect(counted).toBeGreaterThan(200);
+    expect(tiled).toBeGreaterThan(0);
+  });
+
+  it('refuse codes beyond what weights were prepared for', () => {
+    const shape = {
+      ...{
+        batch: 1,
+        inChannels: 2,
+        outChannels: 1,
+        groups: 1,
+        inHeight: 1,
+        inWidth: 1,
+        outHeight: 1,
+        outWidth: 1,
+      },
+      ...{
+        kernelHeight: 1,
+        kernelWidth: 1,
+        strideHeight: 1,
+        strideWidth: 1,
+        dilationHeight: 1,
+        dilationWidth: 1,
+      },
+      ...{ padTop: 0, padLeft: 0 },
+    };
+    const rows = {
+      bits: 1,
+      planes: new Uint8Array([1]),
+      rowBytes: 1,
+      levels: new Int16Array([1, -1]),
+      tableStride: 0,
+    } as const;
+    const reference = createReferenceKernels();
+    const weights = reference.prepareInteger(rows, shape, 'images', 3);
+    expect(() => reference.integerConv2d(new Uint8Array([4, 0]), 0, weights, shape, sumsOf(shape))).toThrow(
+      'a code of 4, for weights prepared for 3',
+    );
+    const workspace = new Workspace();
+    const serial = new SerialLevels(workspace, rows, shape, 3);
+    expect(() =>
+      integerConv2dSimd(workspace, new Uint8Array([1, 0]), 4, serial, shape, sumsOf(shape)),
+    ).toThrow('zero is 4, and codes have 2 bits');
+    const four = { ...rows, bits: 2, planes: new Uint8Array([1, 1]), levels: new Int16Array([0, 1, 3, 7]) };
+    expect(() => new SerialLevels(workspace, four, shape, 3)).toThrow('levels that are sums over bits');
+  });
+});
