@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Conv2dShape } from '../../src/kernels/contract.ts';
+import { isSerial } from '../../src/kernels/integer/choose-serial.ts';
 import { integerConv2dSimd } from '../../src/kernels/integer/conv2d.ts';
 import { planDirect } from '../../src/kernels/integer/direct.ts';
 import { HeapLevels } from '../../src/kernels/integer/heap-levels.ts';
@@ -102,5 +103,52 @@ describe('the ways to the sums of an integer layer', () => {
     ).toThrow('zero is 4, and codes have 2 bits');
     const four = { ...rows, bits: 2, planes: new Uint8Array([1, 1]), levels: new Int16Array([0, 1, 3, 7]) };
     expect(() => new SerialLevels(workspace, four, shape, 3)).toThrow('levels that are sums over bits');
+  });
+
+  it('hold weights at their bits, rows in whole words, besides four numbers a row', () => {
+    const shape = { inChannels: 128, outChannels: 64, kernelHeight: 3, kernelWidth: 3, groups: 1 };
+    const rows = {
+      bits: 2,
+      planes: new Uint8Array(2 * 64 * 144),
+      rowBytes: 144,
+      levels: new Int16Array([0, 5, 0, -5]),
+      tableStride: 0,
+    } as const;
+    const weights = new SerialLevels(new Workspace(), rows, shape, 3);
+    expect(weights.byteLength).toBe(2 * 64 * 144 + 4 * 4 * 64);
+  });
+
+  it('are chosen by bits, columns and rows', () => {
+    const choose = (bits: number, high: number, kernel: number, channels: number, outChannels = 64) =>
+      isSerial(
+        {
+          bits,
+          planes: new Uint8Array(0),
+          rowBytes: 0,
+          levels: Int16Array.from({ length: 1 << bits }, (_, code) => 2 * code),
+          tableStride: 0,
+        },
+        { inChannels: channels, outChannels, kernelHeight: kernel, kernelWidth: kernel, groups: 1 },
+        'images',
+        high,
+      );
+    // Bits of a weight, largest code, columns from which on bits are counted.
+    for (const [bits, high, least] of [
+      [1, 1, 64],
+      [2, 1, 128],
+      [1, 2, 128],
+      [1, 7, 256],
+      [2, 3, 512],
+      [4, 1, 512],
+    ] as const) {
+      expect(choose(bits, high, 1, least)).toBe(true);
+      expect(choose(bits, high, 1, least - 1)).toBe(false);
+      expect(choose(bits, high, 1, least, 15)).toBe(false);
+    }
+    expect(choose(2, 4, 1, 4096)).toBe(false);
+    // Winograd's algorithm is faster for a product of 3, and where channels do not fit it there is none.
+    expect(choose(1, 3, 3, 64)).toBe(true);
+    expect(choose(1, 7, 3, 64)).toBe(false);
+    expect(choose(1, 7, 3, 65)).toBe(true);
   });
 });

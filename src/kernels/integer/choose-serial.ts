@@ -6,7 +6,7 @@ import { hasWinogradWeights } from './winograd.ts';
 /**
  * Columns from which on counting bits is faster, by bits of a weight × bits of a code, 1 to 4.
  *
- * GMAC/s measured by `node bench/integer-kernels.mjs` on one busy core, best of 12; the kernel for any bits first:
+ * GMAC/s on one busy core, best of 12 rounds of `bench/integer-kernels.mjs`' layers, the kernel for any bits first:
  *
  * | layer | columns | other | 1 | 2 | 3 | 4 |
  * | --- | --- | --- | --- | --- | --- | --- |

@@ -13,7 +13,7 @@ const PRODUCT_BYTES = 2048;
 
 /**
  * Whether the layer is one for Winograd's algorithm: 3 × 3 of stride 1, with enough channels to pay for the transforms.
- * Measured by `node bench/kernels.mjs`.
+ * Measured by `node bench/integer-kernels.mjs`.
  */
 export function isWinograd(shape: Conv2dShape): boolean {
   const { strideHeight, strideWidth, dilationHeight, dilationWidth } = shape;
