@@ -18,6 +18,7 @@ export function createReferenceKernels(): Kernels {
   return {
     ...BINARY_REFERENCE,
     name: 'reference',
+    threads: 1,
     heap,
     prepareConv2d(rows, shape) {
       const { inChannels, outChannels, kernelHeight, kernelWidth, groups } = shape;

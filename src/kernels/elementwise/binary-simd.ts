@@ -1,4 +1,6 @@
 import type { BinaryName } from '../contract.ts';
+import { blocksOf } from '../threads/blocks.ts';
+import type { KernelCall } from '../threads/team.ts';
 import type { Workspace } from '../wasm/workspace.ts';
 
 /** Codes of `binary` (binary.as.ts). */
@@ -13,6 +15,50 @@ const CODES: Record<BinaryName, number> = {
   prelu: 7,
 };
 
+/** Nanoseconds an element, about. */
+const VECTOR_NS = 0.4;
+const POW_NS = 50;
+/** Parts begin at whole cache lines of floats. */
+const LINE = 16;
+
+/**
+ * Tasks over [outer, channels, inner]: rows of it are divided, or the elements of the only one. `call` makes the call for a block of
+ * it; `at` and `channelAt` are byte offsets of its first element and channel.
+ */
+function divided(
+  workspace: Workspace,
+  [outer, channels, inner]: readonly [number, number, number],
+  elementNs: number,
+  call: (
+    at: number,
+    channelAt: number,
+    block: readonly [outer: number, channels: number, inner: number],
+  ) => KernelCall,
+): void {
+  const rows = outer * channels;
+  const nanoseconds = rows * inner * elementNs;
+  if (rows === 1)
+    workspace.run(
+      workspace
+        .ranges(inner, { nanoseconds, step: LINE })
+        .map(({ from, to }) => [call(from * 4, 0, [1, 1, to - from])]),
+    );
+  else
+    workspace.run(
+      workspace
+        .ranges(rows, { nanoseconds, step: inner === 1 ? LINE : 1 })
+        .map(({ from, to }) =>
+          blocksOf(from, to, channels).map((block) =>
+            call((block.outer * channels + block.channel) * inner * 4, block.channel * 4, [
+              block.count,
+              block.channels,
+              inner,
+            ]),
+          ),
+        ),
+    );
+}
+
 /** y = f(a, b) over [outer, channels, inner], as `binaryReference`. */
 export function binarySimd(
   workspace: Workspace,
@@ -25,9 +71,12 @@ export function binarySimd(
   inner: number,
   swapped = false,
 ): void {
-  const { exports } = workspace;
   workspace.call(y, [a, b], 0, (yAt, _scratch, [aAt, bAt]) => {
-    exports.binary(CODES[name], aAt!, bAt!, yAt, outer, channels, inner, swapped ? 1 : 0);
+    const elementNs = name === 'pow' ? POW_NS : VECTOR_NS;
+    divided(workspace, [outer, channels, inner], elementNs, (at, channelAt, block) => {
+      const sizes = [...block, swapped ? 1 : 0];
+      return ['binary', CODES[name], aAt! + at, bAt! + channelAt, yAt + at, ...sizes];
+    });
   });
 }
 
@@ -44,8 +93,10 @@ export function affineSimd(
   low: number = Number.NEGATIVE_INFINITY,
   high: number = Number.POSITIVE_INFINITY,
 ): void {
-  const { exports } = workspace;
   workspace.call(y, [x, scale, shift], 0, (yAt, _scratch, [xAt, scaleAt, shiftAt]) => {
-    exports.affine(xAt!, scaleAt!, shiftAt!, yAt, outer, channels, inner, low, high);
+    divided(workspace, [outer, channels, inner], VECTOR_NS, (at, channelAt, block) => [
+      'affine',
+      ...[xAt! + at, scaleAt! + channelAt, shiftAt! + channelAt, yAt + at, ...block, low, high],
+    ]);
   });
 }
