@@ -51,7 +51,12 @@ export class HeapTensor implements Tensor {
 type ViewMaker = new (buffer: ArrayBufferLike, offset: number, length: number) => NumericArray;
 
 /** A typed-array view of `count` elements of the type. */
-export function viewOf(dtype: DataType, buffer: ArrayBufferLike, offset: number, count: number): NumericArray {
+export function viewOf(
+  dtype: DataType,
+  buffer: ArrayBufferLike,
+  offset: number,
+  count: number,
+): NumericArray {
   return new (arrayClassOf(dtype) as unknown as ViewMaker)(buffer, offset, count);
 }
 

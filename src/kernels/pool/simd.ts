@@ -22,7 +22,16 @@ export function maxPool2dSimd(
   const taps = kernelHeight * inWidth + kernelWidth * outWidth;
   const nanoseconds = planes * outHeight * taps * TAP_NS;
   const geometry = [
-    ...[inHeight, inWidth, outHeight, outWidth, kernelHeight, kernelWidth, shape.strideHeight, shape.strideWidth],
+    ...[
+      inHeight,
+      inWidth,
+      outHeight,
+      outWidth,
+      kernelHeight,
+      kernelWidth,
+      shape.strideHeight,
+      shape.strideWidth,
+    ],
     ...[shape.dilationHeight, shape.dilationWidth, shape.padTop, shape.padLeft],
   ];
   workspace.call(

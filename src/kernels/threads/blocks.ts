@@ -15,8 +15,7 @@ export function blocksOf(from: number, to: number, channels: number): Block[] {
     const channel = row - outer * channels;
     const whole = channel === 0 ? Math.floor((to - row) / channels) : 0;
     if (whole > 0) blocks.push({ outer, count: whole, channel, channels });
-    else
-      blocks.push({ outer, count: 1, channel, channels: Math.min(channels - channel, to - row) });
+    else blocks.push({ outer, count: 1, channel, channels: Math.min(channels - channel, to - row) });
     row += whole > 0 ? whole * channels : blocks.at(-1)!.channels;
   }
   return blocks;

@@ -56,8 +56,12 @@ export function isWasmSupported(): boolean {
 
 /** The compiled binary, for a memory that threads share or for one that they do not. It is compiled once for each. */
 export function compiledModule(isShared: boolean): object {
-  if (!isShared) return (compiled ??= new wasm.Module(moduleBytes()));
-  return (compiledShared ??= new wasm.Module(withSharedMemory(moduleBytes())));
+  if (isShared) {
+    compiledShared ??= new wasm.Module(withSharedMemory(moduleBytes()));
+    return compiledShared;
+  }
+  compiled ??= new wasm.Module(moduleBytes());
+  return compiled;
 }
 
 /** A new instance computing in `memory`. */
