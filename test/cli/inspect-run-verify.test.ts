@@ -113,7 +113,7 @@ describe('bnn-quantize run', () => {
       [['-i', 'x.npy', '-i', 'x.npy'], 2, /two files for "x"/],
       [['-i', 'x.npy', '-o', 'x.npy'], 1, /"x\.npy" exists already/],
       [['-i', 'x.npy', '--threads', '0'], 2, /--threads: expected a whole number from 1 on, got "0"/],
-      [['-i', 'x.npy', '--threads', '999'], 1, /threads: expected a whole number from 1 to 256, got 999/],
+      [['-i', 'x.npy', '--threads', '999'], 2, /threads: expected a whole number from 1 to 256, got 999/],
       [['-i', 'x.npy', '-o', 'a.npy', '-o', 'b.npy'], 2, /two files for "y"/],
     ];
     for (const [args, code, message] of cases) {

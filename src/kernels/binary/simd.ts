@@ -119,48 +119,50 @@ function binaryConv2dSimd(
       const { low = Number.NEGATIVE_INFINITY, high = Number.POSITIVE_INFINITY } = finish;
       return [
         'floatsOfSums',
-        ...[sums, own, own % 2, count],
-        ...[alpha! + row * 4, scale! && scale! + row * 4, bias! && bias! + row * 4, low, high],
+        sums,
+        own,
+        own % 2,
+        count,
+        alpha! + row * 4,
+        scale! && scale! + row * 4,
+        bias! && bias! + row * 4,
+        low,
+        high,
         y + 4 * (isWhole ? first * rows + row : n * rows * plane + first),
-        ...(isWhole ? [1, rows] : [plane, 1]),
+        isWhole ? 1 : plane,
+        isWhole ? rows : 1,
       ];
     };
-    /** Rows from … to − 1 of pixels from `first` on. */
-    const callsOf = (n: number, first: number, count: number, row: number, last: number): KernelCall[] => {
+    const blocks = Math.ceil(pixels / block);
+    /** Adds rows row … last − 1 of a block of pixels to a task. */
+    const addBlock = (task: KernelCall[], unit: number, row: number, last: number): void => {
+      const n = Math.floor(unit / blocks);
+      const first = (unit - n * blocks) * block;
+      const count = Math.min(block, pixels - first);
       const image = from! + n * inHeight * inWidth * mapBytes(inChannels);
       // The images of a fully connected layer lie one behind the other as they are.
       const windows = isWhole ? image + first * rowBytes : ownScratch(0);
       const even = last - row + ((last - row) % 2);
+      const words = weights.words + row * rowBytes;
+      if (!isWhole) task.push(['gatherWords', image, window, first, count, windows]);
+      task.push(['countDifferences', words, even, windows, count, rowBytes / 8, sums]);
       const at = isWhole ? 0 : first;
-      return [
-        ...(isWhole ? [] : [['gatherWords', image, window, first, count, windows] as const]),
-        ['countDifferences', weights.words + row * rowBytes, even, windows, count, rowBytes / 8, sums],
-        ['toSums', sums, even, weights.columns, at, count, window, weights.tapSums],
-        finishCall(n, first, count, row, last),
-      ];
-    };
-    const blocks = Math.ceil(pixels / block);
-    const blockCalls = (unit: number, row: number, last: number): KernelCall[] => {
-      const n = Math.floor(unit / blocks);
-      const first = (unit - n * blocks) * block;
-      return callsOf(n, first, Math.min(block, pixels - first), row, last);
+      task.push(['toSums', sums, even, weights.columns, at, count, window, weights.tapSums]);
+      task.push(finishCall(n, first, count, row, last));
     };
     const units = images * blocks;
+    const divided = isByRows ? { count: rows, step: WORD } : { count: units, step: 1 };
+    const ranges = workspace.ranges(divided.count, { nanoseconds: work, step: divided.step });
     workspace.run(
-      isByRows
-        ? workspace
-            .ranges(rows, { nanoseconds: work, step: WORD })
-            .map((range) => unitsOf(0, units).flatMap((unit) => blockCalls(unit, range.from, range.to)))
-        : workspace
-            .ranges(units, { nanoseconds: work })
-            .map((range) => unitsOf(range.from, range.to).flatMap((unit) => blockCalls(unit, 0, rows))),
+      ranges.map(({ from, to }) => {
+        const task: KernelCall[] = [];
+        if (isByRows) for (let unit = 0; unit < units; unit++) addBlock(task, unit, from, to);
+        else for (let unit = from; unit < to; unit++) addBlock(task, unit, 0, rows);
+        return task;
+      }),
     );
   };
   workspace.call(finish.y, [map, ...floats], scratchBytes, run, patchBytes + sumBytes);
-}
-
-function unitsOf(from: number, to: number): number[] {
-  return Array.from({ length: to - from }, (_, i) => from + i);
 }
 
 /** Thresholds of rows that are not there are never reached; their flips are 0. */

@@ -59,9 +59,6 @@ export function conv2dSimd(
         }
       }
       const outImageBytes = outChannels * plane * 4;
-      const sizes = [inHeight, inWidth] as const;
-      const pads = [shape.padTop, shape.padLeft, paddedHeight, paddedWidth] as const;
-      const steps = [outWidth, plane, strideHeight * pitch * 4, strideWidth * 4, imageBytes] as const;
       for (let n = 0; n < batch; n += images) {
         const some = Math.min(images, batch - n);
         const given = xAt! + n * inChannels * inHeight * inWidth * 4;
@@ -70,26 +67,59 @@ export function conv2dSimd(
           workspace.run(
             workspace.ranges(planes, { nanoseconds: planes * inPlane * PAD_NS }).map(({ from, to }) => {
               const source = given + from * inHeight * inWidth * 4;
-              return [['padPlanes', source, to - from, ...sizes, padded + from * inPlane * 4, ...pads]];
+              return [
+                [
+                  'padPlanes',
+                  source,
+                  to - from,
+                  inHeight,
+                  inWidth,
+                  padded + from * inPlane * 4,
+                  shape.padTop,
+                  shape.padLeft,
+                  paddedHeight,
+                  paddedWidth,
+                ],
+              ];
             }),
           );
         }
         const source = isPadded ? padded : given;
         runProduct(workspace, plan, shared, some * plane, {
-          pack: (group, first, count, patches) => {
-            const from = source + group * (inChannels / groups) * inPlane * 4;
-            return ['packPatches', from, offsets, columns, patches, first, count, ...steps];
-          },
+          pack: (group, first, count, patches) => [
+            'packPatches',
+            source + group * (inChannels / groups) * inPlane * 4,
+            offsets,
+            columns,
+            patches,
+            first,
+            count,
+            outWidth,
+            plane,
+            strideHeight * pitch * 4,
+            strideWidth * 4,
+            imageBytes,
+          ],
           decode: (group, row, rows, decoded) => weights.decodeCall(group, row, rows, decoded),
           multiply: (group, row, rows, decoded, patches, first, count) => {
             const channel = group * groupRows + row;
             const at = (n * outChannels + channel) * plane * 4;
             return [
               'multiply',
-              ...[weights.panelsAt(group, row, decoded), rows, columns, patches, first, count],
-              ...[yAt + at, plane, outImageBytes],
-              ...[scale! && scale! + channel * 4, bias! && bias! + channel * 4, addend! && addend! + at],
-              ...[low, high],
+              weights.panelsAt(group, row, decoded),
+              rows,
+              columns,
+              patches,
+              first,
+              count,
+              yAt + at,
+              plane,
+              outImageBytes,
+              scale! && scale! + channel * 4,
+              bias! && bias! + channel * 4,
+              addend! && addend! + at,
+              low,
+              high,
             ];
           },
         });

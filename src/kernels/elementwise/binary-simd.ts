@@ -22,40 +22,34 @@ const POW_NS = 50;
 const LINE = 16;
 
 /**
- * Tasks over [outer, channels, inner]: rows of it are divided, or the elements of the only one. `call` makes the call for a block of
- * it; `at` and `channelAt` are byte offsets of its first element and channel.
+ * Runs calls over [outer, channels, inner], whose rows are divided, or the elements of the only one.
+ * @param call makes the call for a block; `at` and `channelAt` are byte offsets of its first element and channel
  */
-function divided(
+function runDivided(
   workspace: Workspace,
-  [outer, channels, inner]: readonly [number, number, number],
+  outer: number,
+  channels: number,
+  inner: number,
   elementNs: number,
-  call: (
-    at: number,
-    channelAt: number,
-    block: readonly [outer: number, channels: number, inner: number],
-  ) => KernelCall,
+  call: (at: number, channelAt: number, outer: number, channels: number, inner: number) => KernelCall,
 ): void {
   const rows = outer * channels;
   const nanoseconds = rows * inner * elementNs;
-  if (rows === 1)
+  if (workspace.parts(nanoseconds) === 1) workspace.run([[call(0, 0, outer, channels, inner)]]);
+  else if (rows === 1)
     workspace.run(
       workspace
         .ranges(inner, { nanoseconds, step: LINE })
-        .map(({ from, to }) => [call(from * 4, 0, [1, 1, to - from])]),
+        .map(({ from, to }) => [call(from * 4, 0, 1, 1, to - from)]),
     );
   else
     workspace.run(
-      workspace
-        .ranges(rows, { nanoseconds, step: inner === 1 ? LINE : 1 })
-        .map(({ from, to }) =>
-          blocksOf(from, to, channels).map((block) =>
-            call((block.outer * channels + block.channel) * inner * 4, block.channel * 4, [
-              block.count,
-              block.channels,
-              inner,
-            ]),
-          ),
-        ),
+      workspace.ranges(rows, { nanoseconds, step: inner === 1 ? LINE : 1 }).map(({ from, to }) =>
+        blocksOf(from, to, channels).map((block) => {
+          const at = (block.outer * channels + block.channel) * inner * 4;
+          return call(at, block.channel * 4, block.count, block.channels, inner);
+        }),
+      ),
     );
 }
 
@@ -73,9 +67,9 @@ export function binarySimd(
 ): void {
   workspace.call(y, [a, b], 0, (yAt, _scratch, [aAt, bAt]) => {
     const elementNs = name === 'pow' ? POW_NS : VECTOR_NS;
-    divided(workspace, [outer, channels, inner], elementNs, (at, channelAt, block) => {
-      const sizes = [...block, swapped ? 1 : 0];
-      return ['binary', CODES[name], aAt! + at, bAt! + channelAt, yAt + at, ...sizes];
+    const swap = swapped ? 1 : 0;
+    runDivided(workspace, outer, channels, inner, elementNs, (at, channelAt, o, c, i) => {
+      return ['binary', CODES[name], aAt! + at, bAt! + channelAt, yAt + at, o, c, i, swap];
     });
   });
 }
@@ -94,9 +88,9 @@ export function affineSimd(
   high: number = Number.POSITIVE_INFINITY,
 ): void {
   workspace.call(y, [x, scale, shift], 0, (yAt, _scratch, [xAt, scaleAt, shiftAt]) => {
-    divided(workspace, [outer, channels, inner], VECTOR_NS, (at, channelAt, block) => [
-      'affine',
-      ...[xAt! + at, scaleAt! + channelAt, shiftAt! + channelAt, yAt + at, ...block, low, high],
-    ]);
+    runDivided(workspace, outer, channels, inner, VECTOR_NS, (at, channelAt, o, c, i) => {
+      const [scales, shifts] = [scaleAt! + channelAt, shiftAt! + channelAt];
+      return ['affine', xAt! + at, scales, shifts, yAt + at, o, c, i, low, high];
+    });
   });
 }

@@ -12,8 +12,8 @@ const CODED_BLOCK_BYTES = 1024 * 1024;
 const DECODED_BYTES = 64 * 1024;
 /** A block of fewer pixels spends its time with reading the weights. */
 const LEAST_PIXELS = 64;
-/** Each thread decodes all weights for its own pixels, which costs as much as multiplying them with 10 to 20 pixels. */
-const LEAST_PIXELS_CODED = 256;
+/** Each thread decodes all weights for its own pixels, which costs about as much as multiplying them with 40 pixels (2.7 ns a weight). */
+const LEAST_PIXELS_CODED = 1024;
 /** What one thread does, about. */
 const MACS_PER_NS = 15;
 
@@ -131,19 +131,21 @@ export function runProduct(
   const blocks = Math.ceil(pixels / pixelsPerBlock);
   const nanoseconds = productNanoseconds({ ...product, pixels });
   if (!isByRows) {
-    const block = (unit: number): KernelTask => {
-      const group = Math.floor(unit / blocks);
-      const first = (unit - group * blocks) * pixelsPerBlock;
-      const count = Math.min(pixelsPerBlock, pixels - first);
-      const patches = ownScratch(0);
-      const rows = { from: 0, to: product.rows };
-      return [
-        calls.pack(group, first, count, patches),
-        ...rowCalls(plan, calls, group, rows, ownScratch(patchBytes), patches, first, count),
-      ];
-    };
-    const units = workspace.ranges(product.groups * blocks, { nanoseconds });
-    workspace.run(units.map(({ from, to }) => indices(from, to).flatMap(block)));
+    const all = { from: 0, to: product.rows };
+    const tasks: KernelTask[] = [];
+    for (const { from, to } of workspace.ranges(product.groups * blocks, { nanoseconds })) {
+      const task: KernelCall[] = [];
+      for (let unit = from; unit < to; unit++) {
+        const group = Math.floor(unit / blocks);
+        const first = (unit - group * blocks) * pixelsPerBlock;
+        const count = Math.min(pixelsPerBlock, pixels - first);
+        const patches = ownScratch(0);
+        task.push(calls.pack(group, first, count, patches));
+        addRowCalls(task, plan, calls, group, all, ownScratch(patchBytes), patches, first, count);
+      }
+      tasks.push(task);
+    }
+    workspace.run(tasks);
     return;
   }
   for (let group = 0; group < product.groups; group++) {
@@ -159,16 +161,19 @@ export function runProduct(
       );
       const share = nanoseconds / product.groups / blocks;
       workspace.run(
-        workspace
-          .ranges(product.rows, { nanoseconds: share, step: PANEL_ROWS })
-          .map((rows) => rowCalls(plan, calls, group, rows, ownScratch(0), shared, first, count)),
+        workspace.ranges(product.rows, { nanoseconds: share, step: PANEL_ROWS }).map((range) => {
+          const task: KernelCall[] = [];
+          addRowCalls(task, plan, calls, group, range, ownScratch(0), shared, first, count);
+          return task;
+        }),
       );
     }
   }
 }
 
-/** The products of some rows and a block of pixels. */
-function rowCalls(
+/** Adds the products of some rows and a block of pixels to a task. */
+function addRowCalls(
+  task: KernelCall[],
   { product, rowsPerBlock }: ProductPlan,
   calls: ProductCalls,
   group: number,
@@ -177,18 +182,12 @@ function rowCalls(
   patches: number,
   first: number,
   count: number,
-): KernelCall[] {
-  const list: KernelCall[] = [];
+): void {
   for (let row = from; row < to; row += rowsPerBlock) {
     const rows = Math.min(rowsPerBlock, to - row);
-    if (product.isCoded) list.push(calls.decode(group, row, rows, decoded));
-    list.push(calls.multiply(group, row, rows, decoded, patches, first, count));
+    if (product.isCoded) task.push(calls.decode(group, row, rows, decoded));
+    task.push(calls.multiply(group, row, rows, decoded, patches, first, count));
   }
-  return list;
-}
-
-function indices(from: number, to: number): number[] {
-  return Array.from({ length: to - from }, (_, i) => from + i);
 }
 
 function roundToPanels(pixels: number): number {

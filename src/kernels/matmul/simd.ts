@@ -3,6 +3,8 @@ import { planProduct, runProduct } from '../gemm/product.ts';
 import { alignedBytes } from '../heap.ts';
 import type { Workspace } from '../wasm/workspace.ts';
 
+/** No clamp. */
+const [LOW, HIGH] = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
 /** Nanoseconds to lay out an element of a, about. */
 const PACK_NS = 1;
 
@@ -39,18 +41,16 @@ export function matmulSimd(
           ]),
       );
       runProduct(workspace, plan, offsets + offsetsBytes, n, {
-        pack: (_, first, count, patches) => [
-          'packPatches',
-          ...[bAt!, offsets, k, patches, first, count, n, n, 0, 4, 0],
-        ],
+        pack: (_, first, count, patches) => {
+          return ['packPatches', bAt!, offsets, k, patches, first, count, n, n, 0, 4, 0];
+        },
         decode: () => {
           throw new TypeError('kernels: the rows of a matrix product are not coded');
         },
-        multiply: (_, row, rows, _decoded, patches, first, count) => [
-          'multiply',
-          ...[weights + row * rowBytes, rows, k, patches, first, count, yAt + row * n * 4, n],
-          ...[0, 0, 0, 0, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY],
-        ],
+        multiply: (_, row, rows, _decoded, patches, first, count) => {
+          const [a4, y4] = [weights + row * rowBytes, yAt + row * n * 4];
+          return ['multiply', a4, rows, k, patches, first, count, y4, n, 0, 0, 0, 0, LOW, HIGH];
+        },
       });
     },
     plan.ownBytes,

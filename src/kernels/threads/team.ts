@@ -234,12 +234,13 @@ export class ThreadTeam {
 /** Makes the calls of a task. Returns whether one returned anything but 0. */
 export function runTask(exports: WasmExports, task: KernelTask, ownBase: number): boolean {
   let result = false;
-  for (const [name, ...args] of task) {
-    for (let i = 0; i < args.length; i++) {
-      const value = args[i]!;
-      if (value >= OWN && value % 2 === 1) args[i] = ownBase + (value - OWN);
+  for (const call of task) {
+    const args: number[] = [];
+    for (let i = 1; i < call.length; i++) {
+      const value = call[i] as number;
+      args.push(value >= OWN && value % 2 === 1 ? ownBase + (value - OWN) : value);
     }
-    if (exports[name](...args)) result = true;
+    if (exports[call[0]](...args)) result = true;
   }
   return result;
 }
