@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * `npm run bench [-- --only forward,binary,sweep,size,memory,large] [--json file] [--write]`: every speed and memory figure that the documents quote, in
+ * `npm run bench [-- --only forward,binary,threads,sweep,size,memory,large] [--json file] [--write]`: every speed and memory figure that the documents quote, in
  * one run. `--write` puts the tables under docs/results/bench.md.
  */
 import { writeFileSync } from 'node:fs';
@@ -11,6 +11,7 @@ import { forwardRows } from './forward.mjs';
 import { largeRows, memoryRows } from './memory.mjs';
 import { sizeRows } from './size.mjs';
 import { sweepRows } from './sweep.mjs';
+import { threadRows } from './threads.mjs';
 
 const { values } = parseArgs({
   options: { only: { type: 'string' }, json: { type: 'string' }, write: { type: 'boolean', default: false } },
@@ -25,6 +26,11 @@ const SECTIONS = {
     title: 'Binary networks, one forward pass, one thread (median of interleaved repetitions, milliseconds)',
     note: 'Weights and activations of one bit; onnxruntime computes in float32, the results are the same to the bit. Ratios are speeds, ours ÷ theirs.',
     rows: binaryRows,
+  },
+  threads: {
+    title: 'One image, one thread and two (median of interleaved repetitions, milliseconds)',
+    note: 'The same bits on either number of threads. Speeds: on this number of threads ÷ on one, and ours ÷ theirs.',
+    rows: threadRows,
   },
   sweep: {
     title: 'A sweep: ResNet-20, 3 schemes × 8 bit widths × 1,000 CIFAR-10 images, two threads',

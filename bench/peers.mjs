@@ -1,5 +1,5 @@
 /**
- * The runtimes that we measure ourselves against, each behind the same three calls. All get one thread.
+ * The runtimes that we measure ourselves against, each behind the same three calls, with a number of threads.
  * A session is `{ run(), close() }`: `run` does one forward pass and resolves to the output's floats.
  */
 import { readFileSync } from 'node:fs';

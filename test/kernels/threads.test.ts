@@ -3,12 +3,16 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import type { Kernels } from '../../src/kernels/contract.ts';
 import { createKernels } from '../../src/kernels/select.ts';
 import { blocksOf } from '../../src/kernels/threads/blocks.ts';
 import { rangesOf } from '../../src/kernels/threads/ranges.ts';
 import { type KernelTask, ownScratch } from '../../src/kernels/threads/team.ts';
 import { Workspace, type WorkspaceOptions } from '../../src/kernels/wasm/workspace.ts';
+import { expectSameBits } from './support/bits.ts';
+import { Random } from './support/random.ts';
+import { codedRows, floatRows } from './support/weights.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const EMPTY = new Float32Array(0);
@@ -190,6 +194,66 @@ describe('a team of threads', () => {
         '1\n',
       ]);
     }
+  });
+});
+
+/** Layers that are worth dividing; `columns` so long that patches come in several blocks where rows are divided. */
+const LAYERS: readonly (readonly [what: string, run: (kernels: Kernels, random: Random) => Float32Array])[] =
+  [
+    ...([undefined, 3, 7] as const).map((bits) => {
+      const layer = (kernels: Kernels, random: Random): Float32Array => {
+        const [batch, rows, columns] = [100, 64, 1024];
+        const given =
+          bits === undefined
+            ? floatRows(random, rows, columns)
+            : codedRows(random, rows, columns, bits, 'channel');
+        const y = new Float32Array(batch * rows);
+        const x = random.floats(batch * columns);
+        kernels.linear(x, kernels.prepareLinear(given, rows, columns), y, batch, { low: 0 });
+        return y;
+      };
+      return [`100 vectors, ${bits ?? 32} bits`, layer] as const;
+    }),
+    [
+      'a vector',
+      (kernels, random) => {
+        const y = new Float32Array(1001);
+        const weights = kernels.prepareLinear(codedRows(random, 1001, 700, 4, 'tensor'), 1001, 700);
+        kernels.linear(random.floats(700), weights, y, 1, { bias: random.floats(1001) });
+        return y;
+      },
+    ],
+    [
+      'a sum of large arrays',
+      (kernels, random) => {
+        const y = new Float32Array(300_001);
+        kernels.binary('add', random.floats(y.length), random.floats(y.length), y, 1, y.length, 1);
+        return y;
+      },
+    ],
+    ...([1, 24] as const).map((groups) => {
+      const layer = (kernels: Kernels, random: Random): Float32Array => {
+        const sizes = { inHeight: 60, inWidth: 60, outHeight: 60, outWidth: 60, padTop: 1, padLeft: 1 };
+        const kernel = { kernelHeight: 3, kernelWidth: 3, strideHeight: 1, strideWidth: 1 };
+        const plain = { dilationHeight: 1, dilationWidth: 1, inChannels: 24, outChannels: 24, batch: 1 };
+        const shape = { ...sizes, ...kernel, ...plain, groups };
+        const y = new Float32Array(24 * 3600);
+        const rows = codedRows(random, 24, (24 / groups) * 9, 3, 'channel');
+        kernels.conv2d(random.floats(y.length), kernels.prepareConv2d(rows, shape), y, shape, {});
+        return y;
+      };
+      return [`a convolution of ${groups} groups`, layer] as const;
+    }),
+  ];
+
+describe('layers that are worth dividing', () => {
+  const sets = [1, 2, 3, 8].map((threads) => createKernels('simd', { threads }));
+  afterAll(() => {
+    for (const set of sets) set.dispose();
+  });
+  it.each(LAYERS)('have the same bits on 1, 2, 3 and 8 threads: %s', (what, run) => {
+    const [one, ...others] = sets.map((set) => run(set, new Random(4)));
+    for (const other of others) expectSameBits(other, one!, what);
   });
 });
 
