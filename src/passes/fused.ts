@@ -15,7 +15,12 @@ import type { GraphEditor } from './graph-editor.ts';
  * | BinaryConv, BinaryLinear | as Conv and Linear, X a map or floats | the same; with `signs` (0 or 1, as `zero`) the signs of that, as Signs gives them |
  * | SignPool | X                                  | MaxPool of a map or floats                                  |
  *
- * A *map* is a UINT8 tensor [N, H, W, bytes of the channels] (kernels/binary/contract.ts); H·W is 1 for a matrix.
+ * | Codes    | X                                  | codes of X as a map: round(clamp(X / scale + zero, 0, high)), attributes `scale`, `zero`, `high` |
+ * | IntegerConv, IntegerLinear | as Conv and Linear, X codes of `x_scale`, `x_zero`, `x_high` | the same; with `y_scale`, `y_zero`, `y_high` the codes of that, as Codes gives them |
+ * | CodePool | X, codes                           | MaxPool of codes                                            |
+ *
+ * A *map* of signs is a UINT8 tensor [N, H, W, bytes of the channels] (kernels/binary/contract.ts), one of codes a
+ * UINT8 tensor [N, H, W, C] (kernels/integer/contract.ts); H·W is 1 for a matrix.
  *
  * Attributes: those of the ONNX operator (for Linear `transB`: W is [N,K] with 1, [K,N] with 0), and `low` and `high`
  * of the clamp. Every step is rounded to float32, in this order: what the fused operator gives is the definition. The

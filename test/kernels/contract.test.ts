@@ -5,6 +5,7 @@ import { createSimdKernels } from '../../src/kernels/simd.ts';
 import { binaryConv2d, packSigns, poolSigns } from './operations/binary.ts';
 import { conv2d } from './operations/conv2d.ts';
 import { affine, binary, softmax, unary } from './operations/elementwise.ts';
+import { integerConv2d, poolCodes, quantizeCodes } from './operations/integer.ts';
 import { linear, matmul } from './operations/linear.ts';
 import { averagePool2d, maxPool2d } from './operations/pool.ts';
 import { expectSameBits } from './support/bits.ts';
@@ -25,6 +26,9 @@ const OPERATIONS: readonly Operation[] = [
   packSigns,
   binaryConv2d,
   poolSigns,
+  quantizeCodes,
+  integerConv2d,
+  poolCodes,
 ];
 
 /**
@@ -47,7 +51,7 @@ const SETS: readonly { readonly what: string; make(): Kernels }[] = [
 
 describe('the SIMD kernels', () => {
   it('are all in this suite', () => {
-    const others = ['prepareConv2d', 'prepareLinear', 'prepareBinary', 'dispose'];
+    const others = ['prepareConv2d', 'prepareLinear', 'prepareBinary', 'prepareInteger', 'dispose'];
     const kernels = Object.entries(createReferenceKernels())
       .filter(([name, value]) => typeof value === 'function' && !others.includes(name))
       .map(([name]) => name);

@@ -35,7 +35,20 @@ export type WasmFunction =
   | 'toSums'
   | 'signsOfSums'
   | 'floatsOfSums'
-  | 'poolSigns';
+  | 'poolSigns'
+  | 'codesOfSums'
+  | 'planesOfSums'
+  | 'rowsOfSums'
+  | 'decodeShorts'
+  | 'depthwiseShorts'
+  | 'multiplyShorts'
+  | 'packShorts'
+  | 'padCodes'
+  | 'poolCodes'
+  | 'quantizeCodes'
+  | 'multiplyTiles'
+  | 'transformInput'
+  | 'transformWeights';
 
 let bytes: Uint8Array | undefined;
 let compiled: object | undefined;
