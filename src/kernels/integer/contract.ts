@@ -22,7 +22,7 @@ export interface IntegerKernels {
   ): void;
 
   /** Weights of an integer layer: one group, or as many as channels with one output channel each (depthwise). */
-  prepareInteger(rows: IntegerRows, shape: IntegerWeightShape): PreparedWeights;
+  prepareInteger(rows: IntegerRows, shape: IntegerWeightShape, use?: IntegerUse): PreparedWeights;
 
   /**
    * A convolution of codes. Its sums go through `finish` to y. What lies in the padding counts as the code `zero`.
@@ -39,6 +39,9 @@ export interface IntegerKernels {
   /** Largest code under each window, of those inside the image; windows never lie wholly in the padding. */
   poolCodes(codes: Uint8Array, y: Uint8Array, shape: Conv2dShape): void;
 }
+
+/** `vector`: for fully connected layers of one image, or a few; results are the same, whatever it is. */
+export type IntegerUse = 'images' | 'vector';
 
 /** What codes stand for: (code − zero) · scale, codes from 0 to high. */
 export interface CodeGrid {

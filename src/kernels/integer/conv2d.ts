@@ -48,7 +48,7 @@ export function integerConv2dSimd(
   const plane = outHeight * outWidth;
   if (batch * plane * outChannels === 0) return;
   // A fully connected layer sees a whole image in one window: its images are then the pixels of one.
-  const isWhole = plane === 1 && seesAll(shape);
+  const isWhole = seesAll(shape);
   const own = isWhole ? linesOf(shape) : shape;
   const images = isWhole ? 1 : batch;
   const plan = planOf(workspace, weights, own, zero);
@@ -83,18 +83,11 @@ function planOf(
     : planDirect(workspace, weights, shape, zero);
 }
 
-function seesAll({
-  padTop,
-  padLeft,
-  kernelHeight,
-  kernelWidth,
-  inHeight,
-  inWidth,
-  groups,
-}: Conv2dShape): boolean {
-  return (
-    groups === 1 && padTop === 0 && padLeft === 0 && kernelHeight === inHeight && kernelWidth === inWidth
-  );
+/** Whether the one window of an image is all of it. */
+export function seesAll(shape: Conv2dShape): boolean {
+  const { padTop, padLeft, kernelHeight, kernelWidth, inHeight, inWidth, outHeight, outWidth } = shape;
+  const isOne = outHeight === 1 && outWidth === 1 && shape.groups === 1 && padTop === 0 && padLeft === 0;
+  return isOne && kernelHeight === inHeight && kernelWidth === inWidth;
 }
 
 /** The images of a fully connected layer as the pixels of one. */

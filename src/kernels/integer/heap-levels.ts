@@ -1,7 +1,8 @@
-import type { CodedRows, PreparedWeights } from '../contract.ts';
+import type { PreparedWeights } from '../contract.ts';
 import { arrangePlanes, codeWords } from '../decode/planes.ts';
 import type { Workspace } from '../wasm/workspace.ts';
 import type { IntegerRows, IntegerWeightShape } from './contract.ts';
+import { inTapOrder, rowSums } from './row-codes.ts';
 
 /** The decoder writes whole eights of columns, so up to three pairs of 4 rows beyond the last panel. */
 const DECODER_SPILL = 48;
@@ -91,31 +92,6 @@ export class HeapLevels implements PreparedWeights {
   }
 }
 
-/** The same codes with columns (channel, tap) in the order (tap, channel). */
-function inTapOrder(rows: IntegerRows, shape: IntegerWeightShape, columns: number): CodedRows {
-  const { bits, planes, rowBytes } = rows;
-  const taps = shape.kernelHeight * shape.kernelWidth;
-  const channels = columns / taps;
-  const rest = {
-    kind: 'coded',
-    bits,
-    levels: new Float32Array(0),
-    tableStride: 0,
-    groupSize: columns,
-  } as const;
-  if (taps === 1 || channels === 1) return { ...rest, planes, rowBytes };
-  const ownBytes = Math.ceil(columns / 8);
-  const ordered = new Uint8Array(bits * shape.outChannels * ownBytes);
-  for (let row = 0; row < bits * shape.outChannels; row++) {
-    const from = row * rowBytes;
-    const to = row * ownBytes;
-    for (let tap = 0, column = 0; tap < taps; tap++)
-      for (let c = 0, at = tap; c < channels; c++, at += taps, column++)
-        ordered[to + (column >> 3)] |= ((planes[from + (at >> 3)] >> (at & 7)) & 1) << (column & 7);
-  }
-  return { ...rest, planes: ordered, rowBytes: ownBytes };
-}
-
 /** Tables as decode-shorts.as.ts reads them: to 5 bits the lower bytes of all levels, then the upper ones, 16 or 32 each. */
 function layOutTables({ bits, levels }: IntegerRows, into: Uint8Array, tableBytes: number): void {
   into.fill(0);
@@ -128,20 +104,4 @@ function layOutTables({ bits, levels }: IntegerRows, into: Uint8Array, tableByte
     into[table + lower] = levels[i] & 0xff;
     into[table + upper] = (levels[i] >> 8) & 0xff;
   }
-}
-
-function rowSums(rows: CodedRows, levels: Int16Array, count: number, columns: number): Int32Array {
-  const { bits, planes, rowBytes } = rows;
-  const isShared = levels.length === 1 << bits;
-  const sums = new Int32Array(count);
-  for (let r = 0; r < count; r++) {
-    const table = isShared ? 0 : r << bits;
-    for (let c = 0; c < columns; c++) {
-      let code = 0;
-      for (let b = 0; b < bits; b++)
-        code |= ((planes[(b * count + r) * rowBytes + (c >> 3)] >> (c & 7)) & 1) << b;
-      sums[r] += levels[table + code];
-    }
-  }
-  return sums;
 }

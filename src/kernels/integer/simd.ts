@@ -2,9 +2,11 @@ import type { Conv2dShape, PreparedWeights } from '../contract.ts';
 import type { Workspace } from '../wasm/workspace.ts';
 import { checkIntegerConv2d, checkIntegerRows, checkPoolCodes, checkQuantizeCodes } from './check.ts';
 import type { IntegerKernels } from './contract.ts';
-import { integerConv2dSimd } from './conv2d.ts';
+import { integerConv2dSimd, seesAll } from './conv2d.ts';
 import { HeapLevels } from './heap-levels.ts';
 import { padding } from './padding.ts';
+import { integerVectorsSimd } from './vector.ts';
+import { VectorLevels } from './vector-levels.ts';
 
 /** The integer kernels in WebAssembly. */
 export function integerSimd(workspace: Workspace): IntegerKernels {
@@ -19,14 +21,20 @@ export function integerSimd(workspace: Workspace): IntegerKernels {
         }
       });
     },
-    prepareInteger(rows, shape) {
+    prepareInteger(rows, shape, use) {
       checkIntegerRows(rows, shape);
-      return new HeapLevels(workspace, rows, shape);
+      const isVector = use === 'vector' && shape.groups === 1 && VectorLevels.fits(rows);
+      return isVector
+        ? new VectorLevels(workspace.heap, rows, shape)
+        : new HeapLevels(workspace, rows, shape);
     },
     integerConv2d(codes, zero, weights, shape, finish) {
       const own = ownLevels(weights);
       checkIntegerConv2d(codes, zero, own.shape, shape, finish);
-      integerConv2dSimd(workspace, codes, zero, own, shape, finish);
+      if (own instanceof HeapLevels) integerConv2dSimd(workspace, codes, zero, own, shape, finish);
+      else if (seesAll(shape)) integerVectorsSimd(workspace, codes, zero, own, shape.batch, finish);
+      else
+        throw new RangeError('kernels: integerConv2d: weights prepared for vectors, and windows of images');
     },
     poolCodes(codes, y, shape) {
       checkPoolCodes(codes, y, shape);
@@ -61,7 +69,7 @@ function poolCodesSimd(workspace: Workspace, codes: Uint8Array, y: Uint8Array, s
   });
 }
 
-function ownLevels(weights: PreparedWeights): HeapLevels {
-  if (weights instanceof HeapLevels) return weights;
+function ownLevels(weights: PreparedWeights): HeapLevels | VectorLevels {
+  if (weights instanceof HeapLevels || weights instanceof VectorLevels) return weights;
   throw new TypeError('kernels: these weights were prepared by another set of kernels');
 }

@@ -46,6 +46,9 @@ export type WasmFunction =
   | 'padCodes'
   | 'poolCodes'
   | 'quantizeCodes'
+  | 'multiplyNibbles'
+  | 'multiplyPlanes'
+  | 'tablesOfCodes'
   | 'multiplyTiles'
   | 'transformInput'
   | 'transformWeights';

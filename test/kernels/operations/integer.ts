@@ -2,6 +2,7 @@ import type { Conv2dShape } from '../../../src/kernels/contract.ts';
 import {
   type CodeFinish,
   type IntegerRows,
+  type IntegerUse,
   MOST_LEVEL,
   MOST_SUM,
   type PlaneFinish,
@@ -64,17 +65,29 @@ function anyFinish(random: Random, shape: Conv2dShape, columns: number): CodeFin
   };
 }
 
-function convolution(random: Random, shape: Conv2dShape): Case {
+/** The same with levels in equal steps, in one order or the other: sums over the bits of a code. */
+function withEqualSteps(random: Random, rows: IntegerRows): IntegerRows {
+  const size = 1 << rows.bits;
+  const levels = rows.levels.slice();
+  for (let t = 0; t < levels.length; t += size) {
+    const step = random.whole(-1, 1) * random.whole(0, Math.floor(Math.abs(levels[t]!) / size));
+    for (let code = 0; code < size; code++) levels[t + code] = step * (2 * code - size + 1);
+  }
+  return { ...rows, levels };
+}
+
+function convolution(random: Random, shape: Conv2dShape, use: IntegerUse = 'images'): Case {
   const { batch, inChannels, inHeight, inWidth, outChannels, groups } = shape;
   const columns = (inChannels / groups) * shape.kernelHeight * shape.kernelWidth;
-  const rows = anyLevels(random, outChannels, columns);
+  const any = anyLevels(random, outChannels, columns);
+  const rows = use === 'vector' && random.chance(0.6) ? withEqualSteps(random, any) : any;
   const codes = anyCodes(random, batch * inHeight * inWidth * inChannels);
   const zero = random.pick([0, 255, 128, random.whole(0, 255)]);
   const finish = anyFinish(random, shape, columns);
   return {
-    what: `${rows.bits} bits, table stride ${rows.tableStride}, zero ${zero}, ${finish.kind}, ${JSON.stringify(shape)}`,
+    what: `${use}, ${rows.bits} bits, table stride ${rows.tableStride}, zero ${zero}, ${finish.kind}, ${JSON.stringify(shape)}`,
     run(kernels) {
-      const weights = kernels.prepareInteger(rows, shape);
+      const weights = kernels.prepareInteger(rows, shape, use);
       const own =
         finish.kind === 'codes' ? { ...finish, y: finish.y.slice() } : { ...finish, y: finish.y.slice() };
       kernels.integerConv2d(codes, zero, weights, shape, own);
@@ -92,11 +105,16 @@ function* connected(random: Random): Generator<Case> {
       [random.whole(1, 70), size],
     ] as const) {
       const [inHeight, inWidth] = [random.pick([1, 1, 2]), random.pick([1, 3])];
-      yield convolution(random, {
-        ...PLAIN,
-        ...{ batch: random.whole(1, 6), inChannels, outChannels, inHeight, inWidth, groups: 1 },
-        ...{ kernelHeight: inHeight, kernelWidth: inWidth, outHeight: 1, outWidth: 1 },
-      });
+      for (const use of ['images', 'vector'] as const)
+        yield convolution(
+          random,
+          {
+            ...PLAIN,
+            ...{ batch: random.whole(1, 6), inChannels, outChannels, inHeight, inWidth, groups: 1 },
+            ...{ kernelHeight: inHeight, kernelWidth: inWidth, outHeight: 1, outWidth: 1 },
+          },
+          use,
+        );
     }
 }
 
@@ -160,6 +178,10 @@ export const integerConv2d: Operation = {
     yield* connected(random);
     for (const shape of geometries(random, 200)) yield convolution(random, shape);
     yield* threeByThree(random, 60);
+    // More columns than 16 bits hold the sums of.
+    const long = { ...PLAIN, batch: 1, inChannels: 9001, outChannels: 19, groups: 1 };
+    const one = { inHeight: 1, inWidth: 1, outHeight: 1, outWidth: 1, kernelHeight: 1, kernelWidth: 1 };
+    for (let i = 0; i < 8; i++) yield convolution(random, { ...long, ...one }, 'vector');
     // More pixels, and more rows, than a block holds.
     const pointwise = { ...PLAIN, kernelHeight: 1, kernelWidth: 1, groups: 1 };
     const many = { batch: 1, inChannels: 5, inHeight: 90, inWidth: 91, outChannels: 9, ...pointwise };

@@ -30,6 +30,9 @@ type ShapeOf = (
   w: readonly number[],
 ) => Pick<LayerPlan, 'shape' | 'outputShape'>;
 
+/** So many vectors are faster one by one, from packed codes, than together from decoded panels; measured on 4096 × 4096. */
+const MOST_VECTORS = 3;
+
 function integerLayer(shapeOf: ShapeOf): Operator {
   return (call) => {
     const x = call.input(0);
@@ -51,9 +54,11 @@ function integerLayer(shapeOf: ShapeOf): Operator {
       w.shape,
     );
     const { shape, fixed } = plan;
-    const make = (): PreparedWeights => call.kernels.prepareInteger(levelsFor(shape).rows, shape);
+    const use = shapeOf === overAll && shape.batch <= MOST_VECTORS ? 'vector' : 'images';
+    const make = (): PreparedWeights => call.kernels.prepareInteger(levelsFor(shape).rows, shape, use);
     let y: Tensor | undefined;
-    withWeights(w, `integer/${shape.kernelHeight}x${shape.kernelWidth}/${reach}`, make, (weights) => {
+    const key = `integer/${shape.kernelHeight}x${shape.kernelWidth}/${reach}/${use}`;
+    withWeights(w, key, make, (weights) => {
       y = fixed === undefined ? toFloats(call, plan, weights) : toCodes(call, plan, weights, fixed);
     });
     return y!;
