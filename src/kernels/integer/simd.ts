@@ -23,8 +23,7 @@ export function integerSimd(workspace: Workspace): IntegerKernels {
     },
     prepareInteger(rows, shape, use) {
       checkIntegerRows(rows, shape);
-      const isVector = use === 'vector' && shape.groups === 1 && VectorLevels.fits(rows);
-      return isVector
+      return use === 'vector' && shape.groups === 1
         ? new VectorLevels(workspace.heap, rows, shape)
         : new HeapLevels(workspace, rows, shape);
     },

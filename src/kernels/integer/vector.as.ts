@@ -110,6 +110,68 @@ function addProduct(sums: usize, coefficients: usize, total: v128): void {
 }
 
 /**
+ * sums[row] = base[row] · total + step[row] · Σ_k code[row][k] · value[k], of codes of four bits: levels in equal steps.
+ *
+ * @param nibbles [rows][blocks][8] u16: bits 4i … of word j of a block are code 8i + j; rows a multiple of 4
+ * @param steps i32; @param bases i32
+ * @param values i16 [blocks · 32]; @param total their sum
+ */
+export function multiplySteps(
+  nibbles: usize, rows: i32, blocks: i32, steps: usize, bases: usize, values: usize, total: i32, sums: usize,
+): void {
+  const rowBytes = (<usize>blocks) << 4;
+  for (let row = 0; row < rows; row += 4) {
+    let s0 = i32x4.splat(0);
+    let s1 = i32x4.splat(0);
+    let s2 = i32x4.splat(0);
+    let s3 = i32x4.splat(0);
+    let x = values;
+    for (let at = nibbles, end = nibbles + rowBytes; at < end; at += 16, x += 64) {
+      let w0 = v128.load(at);
+      let w1 = v128.load(at + rowBytes);
+      let w2 = v128.load(at + (rowBytes << 1));
+      let w3 = v128.load(at + rowBytes * 3);
+      let v = v128.load(x);
+      s0 = addDot(s0, v128.and(w0, i16x8.splat(15)), v);
+      s1 = addDot(s1, v128.and(w1, i16x8.splat(15)), v);
+      s2 = addDot(s2, v128.and(w2, i16x8.splat(15)), v);
+      s3 = addDot(s3, v128.and(w3, i16x8.splat(15)), v);
+      v = v128.load(x, 16);
+      s0 = addDot(s0, v128.and(i16x8.shr_u(w0, 4), i16x8.splat(15)), v);
+      s1 = addDot(s1, v128.and(i16x8.shr_u(w1, 4), i16x8.splat(15)), v);
+      s2 = addDot(s2, v128.and(i16x8.shr_u(w2, 4), i16x8.splat(15)), v);
+      s3 = addDot(s3, v128.and(i16x8.shr_u(w3, 4), i16x8.splat(15)), v);
+      v = v128.load(x, 32);
+      s0 = addDot(s0, v128.and(i16x8.shr_u(w0, 8), i16x8.splat(15)), v);
+      s1 = addDot(s1, v128.and(i16x8.shr_u(w1, 8), i16x8.splat(15)), v);
+      s2 = addDot(s2, v128.and(i16x8.shr_u(w2, 8), i16x8.splat(15)), v);
+      s3 = addDot(s3, v128.and(i16x8.shr_u(w3, 8), i16x8.splat(15)), v);
+      v = v128.load(x, 48);
+      s0 = addDot(s0, i16x8.shr_u(w0, 12), v);
+      s1 = addDot(s1, i16x8.shr_u(w1, 12), v);
+      s2 = addDot(s2, i16x8.shr_u(w2, 12), v);
+      s3 = addDot(s3, i16x8.shr_u(w3, 12), v);
+    }
+    let all = i32x4.splat(across(s0));
+    all = i32x4.replace_lane(all, 1, across(s1));
+    all = i32x4.replace_lane(all, 2, across(s2));
+    all = i32x4.replace_lane(all, 3, across(s3));
+    const base = i32x4.mul(v128.load(bases), i32x4.splat(total));
+    v128.store(sums, i32x4.add(base, i32x4.mul(v128.load(steps), all)));
+    steps += 16;
+    bases += 16;
+    sums += 16;
+    nibbles += rowBytes << 2;
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function addDot(sum: v128, codes: v128, values: v128): v128 {
+  return i32x4.add(sum, i32x4.dot_i16x8_s(codes, values));
+}
+
+/**
  * sums[row] = Σ_k level[row][code[row][k]] · value[k], of codes of four bits.
  *
  * @param nibbles [rows][blocks][16] u8: byte i of a block has code i in its lower and code 16 + i in its upper bits; rows even
@@ -147,6 +209,42 @@ export function multiplyNibbles(
     nibbles += rowBytes << 1;
     tables += tableBytes << 1;
   }
+}
+
+/**
+ * sums[row] = Σ_k level[row][code[row][k]] · value[k], of codes of a byte, level by level.
+ *
+ * @param codes u8 [rows][k]; k a multiple of 8
+ * @param tables i16; `tableBytes` to that of the next row
+ * @param values i16 [k]
+ */
+export function multiplyBytes(
+  codes: usize, rows: i32, k: i32, tables: usize, tableBytes: usize, values: usize, sums: usize,
+): void {
+  for (let row = 0; row < rows; row++) {
+    let s = i32x4.splat(0);
+    let x = values;
+    for (let end = codes + <usize>k; codes < end; codes += 8, x += 16) {
+      let w = v128.load16_splat(level(tables, load<u8>(codes)));
+      w = v128.load16_lane(level(tables, load<u8>(codes, 1)), w, 1);
+      w = v128.load16_lane(level(tables, load<u8>(codes, 2)), w, 2);
+      w = v128.load16_lane(level(tables, load<u8>(codes, 3)), w, 3);
+      w = v128.load16_lane(level(tables, load<u8>(codes, 4)), w, 4);
+      w = v128.load16_lane(level(tables, load<u8>(codes, 5)), w, 5);
+      w = v128.load16_lane(level(tables, load<u8>(codes, 6)), w, 6);
+      w = v128.load16_lane(level(tables, load<u8>(codes, 7)), w, 7);
+      s = addDot(s, w, v128.load(x));
+    }
+    store<i32>(sums, across(s));
+    sums += 4;
+    tables += tableBytes;
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function level(table: usize, code: u8): usize {
+  return table + ((<usize>code) << 1);
 }
 
 /** Of 16 codes. */

@@ -31,8 +31,9 @@ export function integerVectorsSimd(
       finishing.prepare(finishScratch);
       for (let n = 0; n < count; n++) {
         const vector = from! + n * columns;
-        if (weights.bases === undefined) byTables(workspace, weights, vector, zero, values, sums);
-        else byPlanes(workspace, weights, weights.bases, vector, zero, values, values + valueBytes, sums);
+        if (weights.kind === 'planes')
+          byPlanes(workspace, weights, vector, zero, values, values + valueBytes, sums);
+        else byValues(workspace, weights, vector, zero, values, sums);
         finishing.run(sums, 0, rows, n, 0, 1, y, finishScratch, arrays);
       }
     },
@@ -43,14 +44,13 @@ export function integerVectorsSimd(
 function byPlanes(
   workspace: Workspace,
   weights: VectorLevels,
-  bases: Int32Array,
   vector: number,
   zero: number,
   tables: number,
   padded: number,
   sums: number,
 ): void {
-  const { columns, units, evenRows, rows } = weights;
+  const { columns, units, evenRows, rows, bases } = weights;
   const { buffer } = workspace.heap;
   const own = new Uint8Array(buffer, padded, units * 8);
   own.set(new Uint8Array(buffer, vector, columns));
@@ -71,7 +71,8 @@ function byPlanes(
   );
 }
 
-function byTables(
+/** Values are codes less zero, so that sums are what is wanted. */
+function byValues(
   workspace: Workspace,
   weights: VectorLevels,
   vector: number,
@@ -79,19 +80,23 @@ function byTables(
   values: number,
   sums: number,
 ): void {
-  const { columns, units, evenRows, tableBytes } = weights;
+  const { columns, units, evenRows, tableBytes, codesAt, tablesAt } = weights;
+  const { exports } = workspace;
   const { buffer } = workspace.heap;
   const codes = new Uint8Array(buffer, vector, columns);
   const own = new Int16Array(buffer, values, units * 32);
-  for (let i = 0; i < columns; i++) own[i] = codes[i] - zero;
+  let total = 0;
+  for (let i = 0; i < columns; i++) {
+    own[i] = codes[i] - zero;
+    total += own[i];
+  }
   own.fill(0, columns);
-  workspace.exports.multiplyNibbles(
-    weights.codesAt,
-    evenRows,
-    units,
-    weights.tablesAt,
-    tableBytes,
-    values,
-    sums,
-  );
+  if (weights.kind === 'nibbles')
+    exports.multiplyNibbles(codesAt, evenRows, units, tablesAt, tableBytes, values, sums);
+  else if (weights.kind === 'bytes')
+    exports.multiplyBytes(codesAt, evenRows, units * 32, tablesAt, tableBytes, values, sums);
+  else {
+    const bases = tablesAt + evenRows * 4;
+    exports.multiplySteps(codesAt, evenRows, units, tablesAt, bases, values, total, sums);
+  }
 }
