@@ -4,12 +4,14 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
-import type { Kernels } from '../../src/kernels/contract.ts';
+import type { Conv2dShape, Kernels } from '../../src/kernels/contract.ts';
+import type { IntegerUse } from '../../src/kernels/integer/contract.ts';
 import { createKernels } from '../../src/kernels/select.ts';
 import { blocksOf } from '../../src/kernels/threads/blocks.ts';
 import { rangesOf } from '../../src/kernels/threads/ranges.ts';
 import { type KernelTask, ownScratch } from '../../src/kernels/threads/team.ts';
 import { Workspace, type WorkspaceOptions } from '../../src/kernels/wasm/workspace.ts';
+import { convolution } from './operations/integer.ts';
 import { expectSameBits } from './support/bits.ts';
 import { Random } from './support/random.ts';
 import { codedRows, floatRows } from './support/weights.ts';
@@ -246,6 +248,22 @@ const LAYERS: readonly (readonly [what: string, run: (kernels: Kernels, random: 
     }),
   ];
 
+const SAME = { strideHeight: 1, strideWidth: 1, dilationHeight: 1, dilationWidth: 1, batch: 1 } as const;
+const square = (channels: number, outChannels: number, size: number, kernel: number, groups = 1) => ({
+  ...SAME,
+  ...{ inChannels: channels, outChannels, groups, kernelHeight: kernel, kernelWidth: kernel },
+  ...{ inHeight: size, inWidth: size, outHeight: size, outWidth: size },
+  ...{ padTop: kernel >> 1, padLeft: kernel >> 1 },
+});
+/** The same for integers: Winograd's algorithm, pixels, rows of pixels, panels that are decoded one by one, and single vectors. */
+const INTEGER_LAYERS: readonly (readonly [what: string, shape: Conv2dShape, use: IntegerUse])[] = [
+  ['3 × 3', square(32, 48, 29, 3), 'images'],
+  ['5 × 5', square(16, 20, 30, 5), 'images'],
+  ['depthwise 3 × 3', square(90, 90, 40, 3, 90), 'images'],
+  ['1 × 1 with long rows', square(1400, 500, 7, 1), 'images'],
+  ['a vector of long rows', square(1400, 2003, 1, 1), 'vector'],
+];
+
 describe('layers that are worth dividing', () => {
   const sets = [1, 2, 3, 8].map((threads) => createKernels('simd', { threads }));
   afterAll(() => {
@@ -254,6 +272,12 @@ describe('layers that are worth dividing', () => {
   it.each(LAYERS)('have the same bits on 1, 2, 3 and 8 threads: %s', (what, run) => {
     const [one, ...others] = sets.map((set) => run(set, new Random(4)));
     for (const other of others) expectSameBits(other, one!, what);
+  });
+  it.each(INTEGER_LAYERS)('have the same integers on 1, 2, 3 and 8 threads: %s', (what, shape, use) => {
+    for (const seed of [1, 2, 3, 4]) {
+      const [one, ...others] = sets.map((set) => convolution(new Random(seed), shape, use).run(set));
+      for (const other of others) expectSameBits(other, one!, `${what}, seed ${seed}`);
+    }
   });
 });
 
