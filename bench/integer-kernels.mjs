@@ -107,7 +107,7 @@ function runnersOf(shape, columns) {
     ...Object.fromEntries(
       (isMatrix ? [1, 2, 4, 8] : []).map((bits) => {
         const rows = rowsOf(shape, columns, bits);
-        const weights = new VectorLevels(workspace.heap, rows, shape, VectorLevels.kindOf(rows));
+        const weights = new VectorLevels(workspace.heap, rows, shape);
         return [
           `vector ${bits}`,
           { run: () => integerVectorsSimd(workspace, bytes(), 0, weights, batch, finish()) },

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Conv2dShape } from '../../src/kernels/contract.ts';
 import { isSerial } from '../../src/kernels/integer/choose-serial.ts';
+import type { IntegerUse } from '../../src/kernels/integer/contract.ts';
 import { integerConv2dSimd } from '../../src/kernels/integer/conv2d.ts';
 import { planDirect } from '../../src/kernels/integer/direct.ts';
 import { HeapLevels } from '../../src/kernels/integer/heap-levels.ts';
@@ -119,7 +120,15 @@ describe('the ways to the sums of an integer layer', () => {
   });
 
   it('are chosen by bits, columns and rows', () => {
-    const choose = (bits: number, high: number, kernel: number, channels: number, outChannels = 64) =>
+    const choose = (
+      bits: number,
+      high: number,
+      kernel: number,
+      channels: number,
+      outChannels = 64,
+      use: IntegerUse = 'images',
+      threads = 1,
+    ): boolean =>
       isSerial(
         {
           bits,
@@ -129,8 +138,9 @@ describe('the ways to the sums of an integer layer', () => {
           tableStride: 0,
         },
         { inChannels: channels, outChannels, kernelHeight: kernel, kernelWidth: kernel, groups: 1 },
-        'images',
+        use,
         high,
+        threads,
       );
     // Bits of a weight, largest code, columns from which on bits are counted.
     for (const [bits, high, least] of [
@@ -150,5 +160,10 @@ describe('the ways to the sums of an integer layer', () => {
     expect(choose(1, 3, 3, 64)).toBe(true);
     expect(choose(1, 7, 3, 64)).toBe(false);
     expect(choose(1, 7, 3, 65)).toBe(true);
+    // Tables of subset sums hold codes of many bits whole, and divide the rows of one vector over threads.
+    expect(choose(1, 3, 1, 64, 8, 'vector')).toBe(true);
+    expect(choose(1, 7, 1, 64, 8, 'vector')).toBe(false);
+    expect(choose(2, 3, 1, 64, 8, 'vector')).toBe(true);
+    expect(choose(2, 3, 1, 64, 8, 'vector', 2)).toBe(false);
   });
 });

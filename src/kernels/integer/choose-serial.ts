@@ -38,13 +38,15 @@ export function isSerial(
   shape: IntegerWeightShape,
   use: IntegerUse,
   high: number,
+  threads: number,
 ): boolean {
   const planes = planesOf(high);
   const product = rows.bits * planes;
   if (product > MOST_PRODUCT || shape.groups !== 1 || bitStepsOf(rows) === undefined) return false;
   // One vector of 1024 or 4096 by as many rows: tables of subset sums, which hold codes whole, give 38 for one bit and 23 to 10 for
   // more, bit-planes 1×1 77 and 46, 1×2 57 and 40, 1×3 37 and 29, 1×4 31 and 26, 2×1 46 and 23, 2×2 30 and 22, 4×1 24 and 12.
-  if (use === 'vector') return rows.bits > 1 || planes <= 2;
+  // Pixels are what is divided over threads, of which a vector is one, whereas rows of tables are.
+  if (use === 'vector') return threads === 1 && (rows.bits > 1 || planes <= 2);
   const least = hasWinogradWeights(shape) ? LEAST_COLUMNS_WINOGRAD : LEAST_COLUMNS;
   const columns = shape.inChannels * shape.kernelHeight * shape.kernelWidth;
   return shape.outChannels >= LEAST_ROWS && columns >= least[product - 1]!;

@@ -5,6 +5,8 @@ import { roundedRows, type SumPlan } from './conv2d.ts';
 import { padding } from './padding.ts';
 import type { SerialLevels } from './serial-levels.ts';
 
+/** Bits compared by one thread in a nanosecond, about. */
+const BITS_PER_NS = 120;
 /** Planes of a block of pixels, their counts and sums are to stay in the second-level cache. */
 const BLOCK_BYTES = 128 * 1024;
 
@@ -24,69 +26,65 @@ export function planSerial(
   weights: SerialLevels,
   shape: Conv2dShape,
   zero: number,
-): SumPlan & { readonly line: number } {
+): SumPlan {
   const { inChannels, outHeight, outWidth, kernelHeight, kernelWidth, dilationHeight, dilationWidth } = shape;
   const { bits, planes, words, evenRows } = weights;
   if (zero >= 2 ** planes)
     throw new RangeError(`kernels: integerConv2d: zero is ${zero}, and codes have ${planes} bits`);
-  const { exports } = workspace;
   const padded = padding(shape);
   const pixels = outHeight * outWidth;
   const line = roundedRows(weights.rows) * 4;
   const pixelBytes = planes * words * 8;
   const countBytes = planes * bits * evenRows * 4;
   const most = Math.max(2, Math.floor(BLOCK_BYTES / Math.max(pixelBytes, countBytes, line) / 2) * 2);
-  const blockPixels = Math.min(pixels, most);
+  const nanoseconds = (weights.rows * weights.columns * bits * planes * pixels) / BITS_PER_NS;
+  const even = Math.ceil(pixels / workspace.parts(nanoseconds) / 2) * 2;
+  const blockPixels = Math.min(pixels, most, even);
 
   // Taps side by side in a row of the image are one run of codes.
   const isRun = dilationWidth === 1;
   const runs = isRun ? kernelHeight : kernelHeight * kernelWidth;
   const run = isRun ? kernelWidth * inChannels : inChannels;
-  const gatheredAt = alignedBytes(runs * 4);
-  const totalsAt = gatheredAt + alignedBytes(words * 64 + 16);
+  const offsetsBytes = alignedBytes(runs * 4);
+  const totalsAt = alignedBytes(words * 64 + 16);
   const planesAt = totalsAt + alignedBytes(blockPixels * 4);
   const countsAt = planesAt + alignedBytes(blockPixels * pixelBytes);
-  const paddedAt = countsAt + alignedBytes(blockPixels * countBytes);
   return {
     line,
     blockPixels,
-    scratchBytes: paddedAt + padded.scratchBytes,
-    prepare(scratch) {
-      const offsets = new Int32Array(workspace.heap.buffer, scratch, runs);
+    blocks: Math.ceil(pixels / blockPixels),
+    panelRows: roundedRows(weights.rows),
+    nanoseconds,
+    sharedBytes: offsetsBytes + padded.scratchBytes,
+    ownBytes: countsAt + alignedBytes(blockPixels * countBytes),
+    prepare(shared) {
+      const offsets = new Int32Array(workspace.heap.buffer, shared, runs);
       for (let i = 0; i < runs; i++) {
         const ky = isRun ? i : Math.floor(i / kernelWidth);
         const kx = isRun ? 0 : i % kernelWidth;
         offsets[i] = ky * dilationHeight * padded.rowBytes + kx * dilationWidth * inChannels;
       }
     },
-    run(image, scratch, sums, done) {
-      const source = padded.of(workspace, image, zero, scratch + paddedAt);
-      const totals = scratch + totalsAt;
-      const packed = scratch + planesAt;
-      const counts = scratch + countsAt;
-      const coefficients = weights.coefficientsAt(zero);
-      for (let first = 0; first < pixels; first += blockPixels) {
-        const count = Math.min(blockPixels, pixels - first);
-        exports.packPlanes(
-          source,
-          scratch,
-          runs,
-          run,
-          first,
-          count,
-          outWidth,
-          shape.strideHeight * padded.rowBytes,
-          shape.strideWidth * inChannels,
-          planes,
-          words,
-          scratch + gatheredAt,
-          packed,
-          totals,
-        );
-        exports.countDifferences(weights.planesAt, bits * evenRows, packed, planes * count, words, counts);
-        exports.sumsOfCounts(counts, evenRows, bits, planes, count, coefficients, totals, sums, line);
-        done(0, weights.rows, first, count);
-      }
+    decode() {},
+    open: (image, shared) => padded.of(workspace, image, zero, shared + offsetsBytes),
+    addSums(task, source, shared, gathered, sums, _rows, block) {
+      const first = block * blockPixels;
+      const count = Math.min(blockPixels, pixels - first);
+      const [totals, packed, counts] = [gathered + totalsAt, gathered + planesAt, gathered + countsAt];
+      const rowStep = shape.strideHeight * padded.rowBytes;
+      const columnStep = shape.strideWidth * inChannels;
+      task.push(
+        [
+          ...(['packPlanes', source, shared, runs, run, first, count, outWidth] as const),
+          ...([rowStep, columnStep, planes, words, gathered, packed, totals] as const),
+        ],
+        ['countDifferences', weights.planesAt, bits * evenRows, packed, planes * count, words, counts],
+        [
+          ...(['sumsOfCounts', counts, evenRows, bits, planes, count] as const),
+          ...([weights.coefficientsAt(zero), totals, sums, line] as const),
+        ],
+      );
+      return { first, count };
     },
   };
 }
