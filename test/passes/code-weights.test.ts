@@ -102,24 +102,31 @@ describe('weights that are floats of few values', () => {
     },
   );
 
-  it('are codes in matrices of either order, once for all that read them so', () => {
-    const model = buildModel({
-      ...{ inputs: { x: ['FLOAT', ['N', 70]] }, outputs: ['y'] },
-      constants: { ...GRID, w: drawn([70, 70], [-1, 0, 1]) },
-      nodes: [
-        quant('x', 'q'),
-        { op: 'Gemm', inputs: ['q', 'w'], outputs: ['a'] },
-        quant('a', 'b'),
-        { op: 'Gemm', inputs: ['b', 'w'], outputs: ['c'], attributes: { transB: 1 } },
-        quant('c', 'd'),
-        { op: 'Gemm', inputs: ['d', 'w'], outputs: ['y'], attributes: { transB: 1 } },
-      ],
-    });
-    const { operators, weights } = coded(model);
-    expect(operators).toEqual(['Codes', 'IntegerLinear', 'IntegerLinear', 'IntegerLinear']);
-    expect(weights).toHaveLength(2);
-    expectSame(model, floats([5, 70], randomFloats(350, 2)));
-  });
+  // Few bits by few bits, in as many columns as it takes for bits to be counted.
+  it.each([
+    [130, [-1, 1]],
+    [520, [-1, 0, 1]],
+  ] as const)(
+    'are codes in matrices of either order, once for all that read them so: %i columns of %j',
+    (size, values) => {
+      const model = buildModel({
+        ...{ inputs: { x: ['FLOAT', ['N', size]] }, outputs: ['y'] },
+        constants: { ...GRID, w: drawn([size, size], values) },
+        nodes: [
+          quant('x', 'q'),
+          { op: 'Gemm', inputs: ['q', 'w'], outputs: ['a'] },
+          quant('a', 'b'),
+          { op: 'Gemm', inputs: ['b', 'w'], outputs: ['c'], attributes: { transB: 1 } },
+          quant('c', 'd'),
+          { op: 'Gemm', inputs: ['d', 'w'], outputs: ['y'], attributes: { transB: 1 } },
+        ],
+      });
+      const { operators, weights } = coded(model);
+      expect(operators).toEqual(['Codes', 'IntegerLinear', 'IntegerLinear', 'IntegerLinear']);
+      expect(weights).toHaveLength(2);
+      expectSame(model, floats([5, size], randomFloats(5 * size, 2)));
+    },
+  );
 
   it.each([
     ['nothing rounds what the layer reads', [-1, 1], false],
