@@ -81,7 +81,7 @@ export type IntegerWeightShape = Pick<
 
 /**
  * Codes: clamp(⌊(S · multiplier[r] + offset[r]) / 2³²⌋, low, high). The product is below 2²⁹ · 2³¹ = 2⁶⁰ and |offset| at most
- * 2⁶², so 64 bits hold their sum and 32 bits its upper half.
+ * 2⁶² by whoever makes it, so 64 bits hold their sum and 32 bits its upper half; beyond, the sum wraps around.
  */
 export interface CodeFinish {
   readonly kind: 'codes';

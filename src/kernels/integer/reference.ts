@@ -85,7 +85,7 @@ function store(
   sum: number,
 ): void {
   if (finish.kind === 'codes') {
-    const wide = BigInt(sum) * BigInt(finish.multipliers[r]) + finish.offsets[r];
+    const wide = BigInt.asIntN(64, BigInt(sum) * BigInt(finish.multipliers[r]) + finish.offsets[r]);
     const code = Math.min(finish.high, Math.max(finish.low, Number(wide >> 32n)));
     finish.y[((n * outHeight + oy) * outWidth + ox) * outChannels + r] = code;
     return;
