@@ -83,6 +83,7 @@ export {
   type DiscretizeSettings,
   discretizeModel as discretize,
 } from './eval/discretize-model.ts';
+export { type CExportOptions, type CSize, type CSources, exportC } from './eval/export-c.ts';
 export {
   EXPORT_FORMATS,
   type ExportFormat,

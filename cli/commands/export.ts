@@ -8,6 +8,7 @@ import {
   type OnnxFlavor,
   writeFileAtomically,
 } from '../../src/index.ts';
+import { checkFolder, exportCFolder } from '../export-c.ts';
 import { MODEL_KINDS, type ModelOptions, openModel, withModelOptions } from '../model-options.ts';
 import { type CommonOptions, withCommonOptions } from '../options.ts';
 import { stemOf } from '../quantize-file.ts';
@@ -15,7 +16,8 @@ import { formatBytes, grouped, plural, printable } from '../terminal/format.ts';
 import { printJson, printText } from '../terminal/output.ts';
 
 interface ExportCommandOptions extends CommonOptions, ModelOptions {
-  readonly to: ExportFormat;
+  readonly to: ExportFormat | 'c';
+  readonly name?: string;
   readonly output?: string;
   readonly flavor: OnnxFlavor;
   readonly force?: boolean;
@@ -29,7 +31,7 @@ export function exportCommand(): Command {
     )
     .argument('<model>', MODEL_KINDS)
     .addOption(
-      new Option('--to <format>', 'what to write').choices([...EXPORT_FORMATS]).makeOptionMandatory(),
+      new Option('--to <format>', 'what to write').choices([...EXPORT_FORMATS, 'c']).makeOptionMandatory(),
     )
     .addOption(
       new Option(
@@ -39,17 +41,32 @@ export function exportCommand(): Command {
         .choices([...ONNX_FLAVORS])
         .default('planes'),
     )
-    .option('-o, --output <file>', 'what to write (default: the name of the model with the format behind it)')
-    .option('--force', 'overwrite the file if it is there');
+    .option(
+      '-o, --output <path>',
+      'what to write, for c a folder (default: the name of the model with the format behind it)',
+    )
+    .option(
+      '--name <identifier>',
+      'with --to c: prefix of files and functions (default: the name of the model)',
+    )
+    .option('--force', 'overwrite what is there');
   return withCommonOptions(withModelOptions(command))
     .addHelpText(
       'after',
       `
 Examples:
   $ bnn-quantize export model.exp3.bnnq --to onnx
-  $ bnn-quantize export model.exp3.bnnq --to onnx --flavor float -o discretized.onnx`,
+  $ bnn-quantize export model.exp3.bnnq --to onnx --flavor float -o discretized.onnx
+  $ bnn-quantize export model.exp3.bnnq --to c -o firmware`,
     )
     .action(async (path: string, options: ExportCommandOptions) => {
+      if (options.to === 'c') {
+        const folder = options.output ?? `${stemOf(path)}.c`;
+        const { name, force = false, json = false } = options;
+        checkFolder(folder, force);
+        exportCFolder(path, await openModel(path, options), folder, { name, force, json });
+        return;
+      }
       const file = options.output ?? `${stemOf(path)}.packed.onnx`;
       const force = options.force === true;
       checkWritable(file, { force });

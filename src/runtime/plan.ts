@@ -53,7 +53,7 @@ export function makePlan(
   context: PlanContext,
   held: readonly string[] = [],
 ): Plan {
-  const nodes = neededNodes(sorted(graph), outputs);
+  const nodes = orderedNodes(graph, outputs);
   const slotOf = new Map<string, number>();
   const slot = (name: string): number => {
     if (name === '') return -1;
@@ -88,6 +88,11 @@ export function makePlan(
   for (const [name, constant] of context.constants.of(graph)) initial[slotOf.get(name)!] = constant;
   const unread = graph.inputs.map((_, index) => index).filter((index) => !lastUse.has(index));
   return { steps, slotOf, initial, unread, owned };
+}
+
+/** The nodes that the outputs need, each behind those whose results it reads. */
+export function orderedNodes(graph: Graph, outputs: readonly string[]): readonly Node[] {
+  return neededNodes(sorted(graph), outputs);
 }
 
 function sorted(graph: Graph): readonly Node[] {

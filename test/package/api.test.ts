@@ -42,6 +42,7 @@ describe('the public API', () => {
       'dropMeter',
       'encodePacked',
       'exportModel',
+      'exportC',
       'floats',
       'holdOut',
       'inspectModel',

@@ -136,6 +136,7 @@ export const ELEMENTWISE: Readonly<Record<string, Lower>> = {
   BatchNormalization: batchNormalization,
   Softmax: softmax,
   'bnnq::Affine': fusedAffine,
+  'quant::BipolarQuant': unary('bipolar', (call) => [numberOf(call.input(1)), 0]),
   'quant::Quant': quant,
   'quant::IntQuant': quant,
 };

@@ -6,9 +6,11 @@ import { FUSED_DOMAIN } from '../../passes/fused.ts';
 import { singleSampleShapes } from '../../passes/infer-shapes.ts';
 import { isQuantDomain } from '../../passes/quant-domains.ts';
 import { withMissingFunctions } from '../../runtime/operator-support.ts';
+import { orderedNodes } from '../../runtime/plan.ts';
 import { rewriteForExecution } from '../../runtime/rewrite.ts';
 import { sizeOf } from '../../tensor/tensor.ts';
 import { ELEMENTWISE } from './elementwise.ts';
+import { withKnownShapes } from './known-shapes.ts';
 import { LAYERS, type Lower } from './layers.ts';
 import { Lowering, type Slot } from './lowering.ts';
 import { MOVEMENT } from './movement.ts';
@@ -23,10 +25,12 @@ const OPERATORS: ReadonlyMap<string, Lower> = new Map(
  * @throws unsupported with all operators that cannot be written in C, or the first node that uses one in a way that cannot
  */
 export function prepareProgram(model: Model, name: string): CProgram {
-  const expanded = withMissingFunctions(model);
+  const expanded = withKnownShapes(withMissingFunctions(model));
   const kernels = createKernels('auto');
   try {
-    const rewritten = rewriteForExecution(expanded, kernels, []);
+    const whole = rewriteForExecution(expanded, kernels, []);
+    const outputs = whole.graph.outputs.map((output) => output.name);
+    const rewritten = { ...whole, graph: { ...whole.graph, nodes: orderedNodes(whole.graph, outputs) } };
     expectOperators(rewritten);
     return lowered(rewritten, new Lowering(rewritten, kernels), name);
   } finally {

@@ -23,7 +23,7 @@ export class ConstantArrays {
   byteLength = 0;
   readonly #prefix: string;
   readonly #known = new Map<string, string>();
-  readonly #definitions: string[] = [];
+  readonly #definitions: (() => string)[] = [];
   readonly #declarations: string[] = [];
 
   constructor(prefix: string) {
@@ -42,7 +42,7 @@ export class ConstantArrays {
     this.byteLength += elements.byteLength;
     const head = `const ${type} ${name}[${elements.length}]`;
     this.#declarations.push(`extern ${head};\n`);
-    this.#definitions.push(`${head} = {\n${linesOf(elements, type, name)}};\n`);
+    this.#definitions.push(() => `${head} = {\n${linesOf(elements, type, name)}};\n`);
     return name;
   }
 
@@ -51,7 +51,7 @@ export class ConstantArrays {
   }
 
   get definitions(): string {
-    return this.#definitions.join('\n');
+    return this.#definitions.map((text) => text()).join('\n');
   }
 }
 

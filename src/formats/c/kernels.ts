@@ -573,6 +573,17 @@ static void leaky_relu_f32(const float *x, float *y, int32_t count, float alpha)
 }
 `,
   },
+  bipolar_f32: {
+    needs: [],
+    text: `
+static void bipolar_f32(const float *x, float *y, int32_t count, float scale)
+{
+    int32_t i;
+    for (i = 0; i < count; i++)
+        y[i] = x[i] >= 0.0f ? scale : -scale;
+}
+`,
+  },
   hard_sigmoid_f32: unary('hard_sigmoid_f32', 'hard_sigmoid_of(v, alpha, beta)', ['hard_sigmoid_of']),
   hard_swish_f32: unary('hard_swish_f32', 'v * hard_sigmoid_of(v, alpha, beta)', ['hard_sigmoid_of']),
   clip_f32: {

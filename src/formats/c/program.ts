@@ -118,7 +118,9 @@ export type UnaryFunction =
   | 'exp'
   | 'hardSigmoid'
   | 'hardSwish'
-  | 'sign';
+  | 'sign'
+  /** alpha for what is ≥ 0, else −alpha */
+  | 'bipolar';
 
 interface Mapped {
   readonly x: Place;

@@ -80,7 +80,7 @@ export class StepWriter {
       }
       case 'affine': {
         const { outer, channels, inner, scale, shift, low, high } = step;
-        const tail = this.#tail('affine', { scale, bias: shift, low, high });
+        const tail = this.#tail(this.#label('affine'), { scale, bias: shift, low, high });
         const sizes = `${outer}, ${channels}, ${inner}`;
         return this.#call('affine_f32', `${tail}, ${sizes}, ${floats(step.x)}, ${floats(step.y)}`);
       }
@@ -199,7 +199,8 @@ export class StepWriter {
     const places = `${floats(x)}, ${floats(y)}, ${count}`;
     if (name === 'clip')
       return this.#call('clip_f32', `${this.#tail('clip', { low: alpha, high: beta })}, ${places}`);
-    const parameters = name === 'leakyRelu' ? [alpha] : name.startsWith('hard') ? [alpha, beta] : [];
+    const parameters =
+      name === 'leakyRelu' || name === 'bipolar' ? [alpha] : name.startsWith('hard') ? [alpha, beta] : [];
     const texts = parameters.map((value) => `, ${cFloat(value, node)}`).join('');
     return this.#call(UNARY[name] ?? `${name}_f32`, `${places}${texts}`);
   }

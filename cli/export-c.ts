@@ -1,0 +1,72 @@
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { BnnqError, type CSources, exportC, type Model, writeFileAtomically } from '../src/index.ts';
+import { formatBytes, grouped, printable } from './terminal/format.ts';
+import { printJson, printText } from './terminal/output.ts';
+
+export interface CFolderOptions {
+  readonly name?: string | undefined;
+  readonly force: boolean;
+  readonly json: boolean;
+}
+
+/** Refuses before anything is read: a folder that is there is left alone unless forced, a file always. */
+export function checkFolder(folder: string, force: boolean): void {
+  if (!existsSync(folder)) return;
+  if (!statSync(folder).isDirectory())
+    throw new BnnqError('io', `cannot write "${folder}": it is a file, a folder is needed`, { file: folder });
+  if (!force)
+    throw new BnnqError('exists', `"${folder}" exists already; its files are overwritten only with --force`, {
+      file: folder,
+    });
+}
+
+/** Writes the C sources of a model into a folder and prints what they take. */
+export function exportCFolder(path: string, model: Model, folder: string, options: CFolderOptions): void {
+  const sources = exportC(model, { name: options.name });
+  writeFolder(folder, sources);
+  const { size } = sources;
+  if (options.json) {
+    printJson({ model: path, folder, to: 'c', files: [...sources.files.keys()], ...size });
+    return;
+  }
+  const { arrayBytes, structBytes, arenaBytes, rowBytes, inputBytes, outputBytes } = size;
+  const flash = `flash ${bytesText(arrayBytes + structBytes)} of constants, and the code`;
+  const ram = `RAM ${bytesText(arenaBytes + rowBytes)}: values ${grouped(arenaBytes)}, a row of weights ${grouped(rowBytes)}`;
+  const caller = `the caller holds ${grouped(inputBytes)} in and ${grouped(outputBytes)} out`;
+  printText(`${printable(folder)}  ${[...sources.files.keys()].join(', ')}\n${flash}\n${ram}; ${caller}`);
+}
+
+function bytesText(bytes: number): string {
+  return `${formatBytes(bytes)} (${grouped(bytes)} bytes)`;
+}
+
+/** A new folder comes into being with all its files, under its name at last; into one that is there they go one by one. */
+function writeFolder(folder: string, { files }: CSources): void {
+  const write = (into: string): void => {
+    for (const [name, text] of files) writeFileAtomically(join(into, name), [text], { force: true });
+  };
+  if (existsSync(folder)) {
+    write(folder);
+    return;
+  }
+  try {
+    mkdirSync(dirname(folder), { recursive: true });
+    // What mkdtemp makes is for its owner alone; the folder within has the usual rights.
+    const temporary = mkdtempSync(join(dirname(folder), `.${basename(folder)}-`));
+    try {
+      const made = join(temporary, 'sources');
+      mkdirSync(made);
+      write(made);
+      renameSync(made, folder);
+      rmSync(temporary, { recursive: true, force: true });
+    } catch (thrown) {
+      rmSync(temporary, { recursive: true, force: true });
+      throw thrown;
+    }
+  } catch (thrown) {
+    if (thrown instanceof BnnqError) throw thrown;
+    const reason = thrown instanceof Error ? thrown.message : String(thrown);
+    throw new BnnqError('io', `cannot write "${folder}": ${reason}`, { file: folder }, thrown);
+  }
+}
