@@ -71,7 +71,7 @@ function withTail(
   const name = node.inputs[4] ?? '';
   const isWhole = isWholeTail(tail, shape);
   const own = epilogueOf(tail, channels, isWhole);
-  const y = to.floatSlot(shape);
+  const y = isWhole ? inPlaceOfAddend(to, node, shape) : to.floatSlot(shape);
   const { scale, bias, low, high } = own;
   emit(y, { scale, bias, low, high }, isWhole && tail.addend !== undefined ? to.operand(name) : undefined);
   let [last, lastShape] = [y, shape];
@@ -88,6 +88,13 @@ function withTail(
     }
   }
   to.define(node.outputs[0]!, 'floats', lastShape, last);
+}
+
+/** The memory of the addend, where nothing reads it any more: an element of it is read just before that of the output is written. */
+function inPlaceOfAddend(to: Lowering, node: Node, shape: readonly number[]): Slot {
+  const [x = '', , , , addend = ''] = node.inputs;
+  const isOther = addend !== '' && to.values.get(addend)?.slot !== to.values.get(x)?.slot;
+  return isOther ? to.inPlace(node, addend, shape) : to.floatSlot(shape);
 }
 
 /** A layer on codes. */
@@ -189,7 +196,9 @@ const signs: Lower = (to, node, call) => {
   const [height, width] = positionsOf(x.shape);
   const y = to.mapSlot('signs', height * width, channels);
   const isTotal = call.int('zero', 0) === 1;
-  to.emit({ op: 'signs', node: node.name, x: x.slot, y, channels, pixels: height * width, isTotal });
+  const layer = to.takeBack(x.slot);
+  if (layer !== undefined) to.emit({ ...layer, op: 'convSigns', y, isTotal });
+  else to.emit({ op: 'signs', node: node.name, x: x.slot, y, channels, pixels: height * width, isTotal });
   to.define(node.outputs[0]!, 'signs', signShape(height, width, channels), y, channels);
 };
 

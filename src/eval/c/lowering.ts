@@ -138,6 +138,16 @@ export class Lowering {
     this.steps.push(step);
   }
 
+  /** The convolution that made a value for the node at hand alone, if it is the last step: it is taken back, and the value is no more. */
+  takeBack(made: Slot): (CStep & { op: 'conv' }) | undefined {
+    const last = this.steps.at(-1);
+    const isIt = last?.op === 'conv' && last.y === made && last.addend === undefined;
+    if (!isIt || made.pending !== 1) return undefined;
+    this.steps.pop();
+    made.birth = -1;
+    return last;
+  }
+
   /** The node has been lowered: its reads are done. */
   done(node: Node): void {
     for (const name of node.inputs) {

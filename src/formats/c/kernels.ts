@@ -238,44 +238,90 @@ static void row_i16(const struct rows_i16 *w, int32_t row, int32_t start, int32_
 };
 
 const FLOATS: Readonly<Record<string, CKernel>> = {
-  conv_f32: {
-    needs: ['window', 'tail', 'rows_f32'],
+  conv_line: {
+    needs: ['window', 'rows_f32'],
     text: `
-/* A convolution: each sum over (channel of the group, kernel row, kernel column) in this order, a line of outputs at a time. */
-static void conv_f32(const struct window *s, const struct rows_f32 *w, const struct tail *tail, const float *restrict x,
-                     float *restrict y, const float *addend)
+/* A line of a convolution with the row of weights that was decoded: each sum over (channel of the group, kernel row, kernel column)
+ * in this order. */
+static void conv_line(const struct window *s, const float *restrict x, int32_t oy, float *restrict to)
 {
-    const int32_t group_in = s->in_channels / s->groups, group_out = s->out_channels / s->groups;
-    const int32_t plane = (int32_t)s->in_height * s->in_width, stride = s->stride_width;
-    int32_t r, oy, ox, i, ky, kx;
+    const int32_t group_in = s->in_channels / s->groups, stride = s->stride_width;
+    const float *weight = row.f32;
+    int32_t ox, i, ky, kx;
+    for (ox = 0; ox < s->out_width; ox++)
+        to[ox] = 0.0f;
+    for (i = 0; i < group_in; i++)
+        for (ky = 0; ky < s->kernel_height; ky++, weight += s->kernel_width) {
+            const int32_t iy = oy * s->stride_height - s->pad_top + ky * s->dilation_height;
+            if (iy < 0 || iy >= s->in_height)
+                continue;
+            const float *from = x + (i * s->in_height + iy) * s->in_width;
+            for (kx = 0; kx < s->kernel_width; kx++) {
+                /* Outputs whose tap lies inside the line: 0 <= ox * stride + offset < in_width. */
+                const int32_t offset = kx * s->dilation_width - s->pad_left;
+                const int32_t begin = offset < 0 ? (stride - 1 - offset) / stride : 0;
+                const int32_t room = (s->in_width - offset + stride - 1) / stride;
+                const int32_t end = room < s->out_width ? room : s->out_width;
+                const float factor = weight[kx];
+                for (ox = begin; ox < end; ox++)
+                    to[ox] = to[ox] + factor * from[ox * stride + offset];
+            }
+        }
+}
+
+/* The first channel that goes into an output channel. */
+static const float *group_of(const struct window *s, int32_t r, const float *x)
+{
+    const int32_t group = r / (s->out_channels / s->groups);
+    return x + group * (s->in_channels / s->groups) * s->in_height * s->in_width;
+}
+`,
+  },
+  conv_f32: {
+    needs: ['conv_line', 'tail'],
+    text: `
+/* A convolution; y may be the addend. */
+static void conv_f32(const struct window *s, const struct rows_f32 *w, const struct tail *tail, const float *x, float *y,
+                     const float *addend)
+{
+    int32_t r, oy, ox;
     for (r = 0; r < s->out_channels; r++) {
-        const float *first = x + (r / group_out) * group_in * plane;
         row_f32(w, r, 0, w->columns, row.f32);
-        for (oy = 0; oy < s->out_height; oy++, y += s->out_width) {
-            const float *weight = row.f32;
+        for (oy = 0; oy < s->out_height; oy++) {
+            conv_line(s, group_of(s, r, x), oy, line);
             for (ox = 0; ox < s->out_width; ox++)
-                y[ox] = 0.0f;
-            for (i = 0; i < group_in; i++)
-                for (ky = 0; ky < s->kernel_height; ky++, weight += s->kernel_width) {
-                    const int32_t iy = oy * s->stride_height - s->pad_top + ky * s->dilation_height;
-                    if (iy < 0 || iy >= s->in_height)
-                        continue;
-                    for (kx = 0; kx < s->kernel_width; kx++) {
-                        /* Outputs whose tap lies inside the line: 0 <= ox * stride + offset < in_width. */
-                        const int32_t offset = kx * s->dilation_width - s->pad_left;
-                        const int32_t begin = offset < 0 ? (stride - 1 - offset) / stride : 0;
-                        const int32_t room = (s->in_width - offset + stride - 1) / stride;
-                        const int32_t end = room < s->out_width ? room : s->out_width;
-                        const float *line = first + i * plane + iy * s->in_width;
-                        const float factor = weight[kx];
-                        for (ox = begin; ox < end; ox++)
-                            y[ox] = y[ox] + factor * line[ox * stride + offset];
-                    }
-                }
-            for (ox = 0; ox < s->out_width; ox++)
-                y[ox] = finish(y[ox], tail, r, addend == NULL ? NULL : addend++);
+                *y++ = finish(line[ox], tail, r, addend == NULL ? NULL : addend++);
         }
     }
+}
+`,
+  },
+  conv_f32_signs: {
+    needs: ['conv_line', 'tail'],
+    text: `
+/* A convolution whose outputs are wanted for their signs alone, as a map; see signs_f32. */
+static int conv_f32_signs(const struct window *s, const struct rows_f32 *w, const struct tail *tail, int total, const float *x,
+                          uint32_t *map)
+{
+    const int32_t words = (s->out_channels + 31) / 32;
+    int32_t r, oy, ox;
+    int lacks = 0;
+    memset(map, 0, (size_t)((int32_t)s->out_height * s->out_width * words) * sizeof *map);
+    for (r = 0; r < s->out_channels; r++) {
+        uint32_t *to = map + (r >> 5);
+        row_f32(w, r, 0, w->columns, row.f32);
+        for (oy = 0; oy < s->out_height; oy++) {
+            conv_line(s, group_of(s, r, x), oy, line);
+            for (ox = 0; ox < s->out_width; ox++, to += words) {
+                const float v = finish(line[ox], tail, r, NULL);
+                if (!(v < 0.0f || v > 0.0f) && !total)
+                    lacks = 1;
+                if (!(v >= 0.0f))
+                    *to |= (uint32_t)1 << (r & 31);
+            }
+        }
+    }
+    return lacks;
 }
 `,
   },

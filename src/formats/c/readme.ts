@@ -11,7 +11,7 @@ export function readmeText(
   kernels: ReadonlySet<string>,
 ): string {
   const { name, input, output, codesEntry } = program;
-  const { arrayBytes, structBytes, arenaBytes, rowBytes, inputBytes, outputBytes } = size;
+  const { arrayBytes, structBytes, arenaBytes, bufferBytes, inputBytes, outputBytes } = size;
   const codes =
     codesEntry === undefined
       ? ''
@@ -28,7 +28,7 @@ ${codes}
 | flash | ${grouped(arrayBytes)} | constants: codes of the weights as few bits as they have, levels, scales, biases |
 | flash | ${grouped(structBytes)} | descriptions of the layers (pointers of 4 bytes); the code itself comes on top |
 | RAM | ${grouped(arenaBytes)} | values between the layers, static |
-| RAM | ${grouped(rowBytes)} | a row of decoded weights, static |
+| RAM | ${grouped(bufferBytes)} | a row of decoded weights and a line of sums, static |
 | caller | ${grouped(inputBytes)} + ${grouped(outputBytes)} | input and output as floats |
 
 No memory is allocated. Of the C library \`string.h\` and \`stdint.h\` are used (\`main.c\`, a test program, is not part of the library).

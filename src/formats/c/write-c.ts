@@ -13,8 +13,8 @@ export interface CSize {
   /** Constant structs that describe the layers, where pointers have four bytes. */
   readonly structBytes: number;
   readonly arenaBytes: number;
-  /** The row of decoded weights. */
-  readonly rowBytes: number;
+  /** A row of decoded weights, and a line of sums. */
+  readonly bufferBytes: number;
   /** What the caller holds: floats in and out. */
   readonly inputBytes: number;
   readonly outputBytes: number;
@@ -43,12 +43,13 @@ export function writeC(program: CProgram, { origin }: CTextOptions): CSources {
   const arrays = new ConstantArrays(name);
   const writer = new StepWriter(arrays);
   const lines = program.steps.map((step) => writer.write(step));
-  const rowBytes = Math.max(4 * writer.rowFloats, 2 * writer.rowShorts);
+  const bufferBytes =
+    Math.max(4 * writer.rowFloats, 4 * Math.ceil(writer.rowShorts / 2)) + 4 * writer.lineFloats;
   const size: CSize = {
     arrayBytes: arrays.byteLength,
     structBytes: writer.structBytes,
     arenaBytes: program.arenaBytes,
-    rowBytes,
+    bufferBytes,
     inputBytes: 4 * program.input.count,
     outputBytes: 4 * program.output.count,
   };
@@ -59,7 +60,7 @@ export function writeC(program: CProgram, { origin }: CTextOptions): CSources {
   );
   const guard = `${name.toUpperCase()}_H`;
   const files = new Map([
-    [`${name}.h`, head + headerText(program, guard, rowBytes)],
+    [`${name}.h`, head + headerText(program, guard, bufferBytes)],
     [`${name}.c`, code],
     [
       `${name}_weights.h`,
@@ -75,12 +76,12 @@ export function writeC(program: CProgram, { origin }: CTextOptions): CSources {
 
 /** Words that cannot name a function, and names that the files use themselves. */
 const RESERVED = new Set(
-  'auto break case char const continue default do double else enum extern float for goto if inline int long register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while main row arena finish window walk tail stream requantize dim_t'.split(
+  'auto break case char const continue default do double else enum extern float for goto if inline int long register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while main row line run arena finish window walk tail stream requantize dim_t'.split(
     ' ',
   ),
 );
 
-function headerText(program: CProgram, guard: string, rowBytes: number): string {
+function headerText(program: CProgram, guard: string, bufferBytes: number): string {
   const { name, input, output, arenaBytes, codesEntry } = program;
   const upper = name.toUpperCase();
   const codes =
@@ -100,9 +101,9 @@ int ${name}_run_codes(const uint8_t *in, float *out);
 #define ${upper}_INPUTS ${input.count}
 #define ${upper}_OUTPUTS ${output.count}
 
-/* Bytes of static memory: values between the layers, and a row of decoded weights. */
+/* Bytes of static memory: values between the layers; a row of decoded weights and a line of sums. */
 #define ${upper}_ARENA_BYTES ${arenaBytes}
-#define ${upper}_ROW_BYTES ${rowBytes}
+#define ${upper}_BUFFER_BYTES ${bufferBytes}
 
 #ifdef __cplusplus
 extern "C" {
@@ -146,6 +147,8 @@ static union {
 `;
   const rowText =
     row.length === 0 ? '' : `\n/* A row of weights, decoded. */\nstatic union {\n${row.join('')}} row;\n`;
+  const lineText =
+    writer.lineFloats === 0 ? '' : `\n/* A line of sums. */\nstatic float line[${writer.lineFloats}];\n`;
   return `#include "${name}.h"
 #include "${name}_weights.h"
 
@@ -165,7 +168,7 @@ static union {
 #define CHUNK ${CHUNK}
 #define MAX_RANK ${MAX_RANK}
 typedef ${fitsShortDims(program) ? 'int16_t' : 'int32_t'} dim_t;
-${arena}${rowText}${kernelText(writer.kernels)}
+${arena}${rowText}${lineText}${kernelText(writer.kernels)}
 `;
 }
 

@@ -23,6 +23,8 @@ export class StepWriter {
   /** Longest rows that are decoded in one go, in elements. */
   rowFloats = 0;
   rowShorts = 0;
+  /** Longest line of outputs that is summed up apart from them. */
+  lineFloats = 0;
   /** Bytes of the structs, on a device with pointers of four bytes. */
   structBytes = 0;
   readonly definitions: string[] = [];
@@ -44,6 +46,8 @@ export class StepWriter {
     switch (step.op) {
       case 'conv':
         return this.#conv(step);
+      case 'convSigns':
+        return this.#convSigns(step);
       case 'linear':
         return this.#linear(step);
       case 'integerConv':
@@ -60,9 +64,8 @@ export class StepWriter {
       }
       case 'signs': {
         const { channels, pixels, isTotal } = step;
-        this.kernels.add('signs_f32');
-        const call = `signs_f32(${channels}, ${pixels}, ${isTotal ? 1 : 0}, ${floats(step.x)}, ${words(step.y)})`;
-        return isTotal ? `(void)${call};` : `if (${call} != 0)\n        return 1;`;
+        const operands = `${channels}, ${pixels}, ${isTotal ? 1 : 0}, ${floats(step.x)}, ${words(step.y)}`;
+        return this.#checked('signs_f32', operands, isTotal);
       }
       case 'maxPool':
         return this.#call(
@@ -119,18 +122,33 @@ export class StepWriter {
     return `${kernel}(${operands});`;
   }
 
+  /** A call that tells whether signs were lacking, which ends the run unless all values have one. */
+  #checked(kernel: string, operands: string, isTotal: boolean): string {
+    this.kernels.add(kernel);
+    const call = `${kernel}(${operands})`;
+    return isTotal ? `(void)${call};` : `if (${call} != 0)\n        return 1;`;
+  }
+
   #conv({ window, weights, tail, addend, x, y }: StepOf<'conv'>): string {
-    const { inChannels, groups, kernelHeight, kernelWidth, outChannels } = window;
+    const label = this.#label('conv');
+    const operands = this.#convOperands(label, window, weights, tail);
+    const places = `${floats(x)}, ${floats(y)}, ${this.#addend(label, addend)}`;
+    return this.#call('conv_f32', `${operands}, ${places}`);
+  }
+
+  #convSigns({ window, weights, tail, isTotal, x, y }: StepOf<'convSigns'>): string {
+    const operands = this.#convOperands(this.#label('conv'), window, weights, tail);
+    const places = `${isTotal ? 1 : 0}, ${floats(x)}, ${words(y)}`;
+    return this.#checked('conv_f32_signs', `${operands}, ${places}`, isTotal);
+  }
+
+  #convOperands(label: string, window: CWindow, weights: CRows, tail: CTail): string {
+    const { inChannels, groups, kernelHeight, kernelWidth, outChannels, outWidth } = window;
     const columns = (inChannels / groups) * kernelHeight * kernelWidth;
     this.rowFloats = Math.max(this.rowFloats, columns);
-    const label = this.#label('conv');
-    const parts = [
-      this.#window(window),
-      this.#floatRows(label, weights, outChannels, columns),
-      this.#tail(label, tail),
-      `${floats(x)}, ${floats(y)}, ${this.#addend(label, addend)}`,
-    ];
-    return this.#call('conv_f32', parts.join(', '));
+    this.lineFloats = Math.max(this.lineFloats, outWidth);
+    const rows = this.#floatRows(label, weights, outChannels, columns);
+    return `${this.#window(window)}, ${rows}, ${this.#tail(label, tail)}`;
   }
 
   #linear({ batch, rows, columns, weights, tail, addend, x, y }: StepOf<'linear'>): string {
