@@ -30,8 +30,8 @@ export function exportCFolder(path: string, model: Model, folder: string, option
     printJson({ model: path, folder, to: 'c', files: [...sources.files.keys()], ...size });
     return;
   }
-  const { arrayBytes, structBytes, arenaBytes, bufferBytes, inputBytes, outputBytes } = size;
-  const flash = `flash ${bytesText(arrayBytes + structBytes)} of constants, and the code`;
+  const { arrayBytes, structBytes, codeBytes, arenaBytes, bufferBytes, inputBytes, outputBytes } = size;
+  const flash = `flash ${bytesText(arrayBytes + structBytes)} of constants, about ${formatBytes(codeBytes)} of code`;
   const ram = `RAM ${bytesText(arenaBytes + bufferBytes)}: values ${grouped(arenaBytes)}, a row of weights and a line ${grouped(bufferBytes)}`;
   const caller = `the caller holds ${grouped(inputBytes)} in and ${grouped(outputBytes)} out`;
   printText(`${printable(folder)}  ${[...sources.files.keys()].join(', ')}\n${flash}\n${ram}; ${caller}`);

@@ -62,6 +62,7 @@ function facts(model: ModelInspection): string {
     ['parameters', grouped(model.parameters)],
     ['MACs', macsText(model)],
     ...(model.memory === undefined ? [] : [['memory', memoryText(model.memory)] as const]),
+    ...(model.c === undefined ? [] : [['as C', cText(model.c)] as const]),
     ...(typeof model.memory === 'object' ? [['layers', layersText(model.memory.layers)] as const] : []),
   ]);
 }
@@ -88,6 +89,13 @@ function memoryText(memory: NonNullable<ModelInspection['memory']>): string {
   const ratio =
     aliveBytes === 0 ? '' : `, ${(activationBytes / aliveBytes).toFixed(2)}× of what is alive at once`;
   return `activations ${formatBytes(activationBytes)}${ratio}; weights ${formatBytes(weightBytes)}; for one sample`;
+}
+
+/** What `export --to c` would take on a device. */
+function cText(c: NonNullable<ModelInspection['c']>): string {
+  if (typeof c === 'string') return `– (${printable(c)})`;
+  const flash = formatBytes(c.arrayBytes + c.structBytes);
+  return `flash ${flash} and about ${formatBytes(c.codeBytes)} of code, RAM ${formatBytes(c.arenaBytes + c.bufferBytes)}`;
 }
 
 /** What the layers compute with. */

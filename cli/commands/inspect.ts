@@ -16,7 +16,10 @@ export function inspectCommand(): Command {
       'Inputs, outputs, operators, parameters and the weights that would be discretized, with the reason for those that would not. Of a .bnnq file also its level tables and what each byte on disk is for.',
     )
     .argument('<model>', MODEL_KINDS)
-    .option('--memory', 'run one sample, and tell what that takes in memory');
+    .option(
+      '--memory',
+      'run one sample, and tell what that takes in memory; and what the network would take as C on a device',
+    );
   return withCommonOptions(withModelOptions(command))
     .addHelpText(
       'after',

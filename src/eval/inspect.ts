@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs';
+import type { CSize } from '../formats/c/write-c.ts';
 import { readFileBytes } from '../formats/file.ts';
 import { notConverted } from '../formats/keras/not-converted.ts';
 import { MAX_MODEL_BYTES } from '../formats/limits.ts';
@@ -20,6 +21,7 @@ import type { SkippedWeight } from '../quantizers/plan/weight-uses.ts';
 import { unsupportedOperators, withMissingFunctions } from '../runtime/operator-support.ts';
 import type { DataType } from '../tensor/dtype.ts';
 import { parameterCount } from './describe-model.ts';
+import { measureC } from './measure-c.ts';
 import { measureMemory, type SampleMemory } from './measure-memory.ts';
 
 /** A weight of Conv, Gemm and the like. */
@@ -125,6 +127,8 @@ export interface ModelInspection {
   readonly packed: PackedSize | null;
   /** What running one sample takes; absent unless asked for. */
   readonly memory?: SampleMemory;
+  /** What the network takes as C on a device (`export --to c`), a sentence where it cannot be written; absent unless asked for. */
+  readonly c?: CSize | string;
 }
 
 export interface InspectOptions extends ReadModelOptions {
@@ -169,7 +173,7 @@ export async function inspectModel(
     lowBit,
     discretized: discretizedOf(model, inputs),
     packed: path !== null && format === 'packed' ? bytesOnDisk(path) : null,
-    ...(options.memory === true && { memory: measureMemory(model) }),
+    ...(options.memory === true && { memory: measureMemory(model), c: measureC(model) }),
   };
 }
 

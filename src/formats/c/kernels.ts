@@ -958,8 +958,8 @@ export const C_KERNELS: ReadonlyMap<string, CKernel> = new Map(
   [STRUCTS, ROWS, FLOATS, INTEGERS, SIGNS].flatMap((family) => Object.entries(family)),
 );
 
-/** The text of the named kernels and all that they need. */
-export function kernelText(names: Iterable<string>): string {
+/** The named kernels and all that they need. */
+export function neededKernels(names: Iterable<string>): Set<string> {
   const wanted = new Set<string>();
   const add = (name: string): void => {
     if (wanted.has(name)) return;
@@ -967,5 +967,11 @@ export function kernelText(names: Iterable<string>): string {
     for (const need of C_KERNELS.get(name)!.needs) add(need);
   };
   for (const name of names) add(name);
+  return wanted;
+}
+
+/** The text of the named kernels and all that they need. */
+export function kernelText(names: Iterable<string>): string {
+  const wanted = neededKernels(names);
   return [...C_KERNELS].flatMap(([name, { text }]) => (wanted.has(name) ? [text] : [])).join('');
 }

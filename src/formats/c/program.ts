@@ -127,8 +127,7 @@ interface Mapped {
   readonly y: Place;
 }
 
-export type CStep = { readonly node: string } & /** y may be the addend. */
-(
+export type CStep = { readonly node: string } /** y may be the addend. */ & (
   | ({ op: 'conv'; window: CWindow; weights: CRows; tail: CTail; addend?: Operand | undefined } & Mapped)
   /** A convolution whose outputs are wanted for their signs alone; `isTotal` as of `signs`. */
   | ({ op: 'convSigns'; window: CWindow; weights: CRows; tail: CTail; isTotal: boolean } & Mapped)

@@ -11,7 +11,7 @@ export function readmeText(
   kernels: ReadonlySet<string>,
 ): string {
   const { name, input, output, codesEntry } = program;
-  const { arrayBytes, structBytes, arenaBytes, bufferBytes, inputBytes, outputBytes } = size;
+  const { arrayBytes, structBytes, codeBytes, arenaBytes, bufferBytes, inputBytes, outputBytes } = size;
   const codes =
     codesEntry === undefined
       ? ''
@@ -26,7 +26,8 @@ ${codes}
 | memory | bytes | what |
 | --- | --- | --- |
 | flash | ${grouped(arrayBytes)} | constants: codes of the weights as few bits as they have, levels, scales, biases |
-| flash | ${grouped(structBytes)} | descriptions of the layers (pointers of 4 bytes); the code itself comes on top |
+| flash | ${grouped(structBytes)} | descriptions of the layers (pointers of 4 bytes) |
+| flash | about ${grouped(codeBytes)} | code, on a Cortex-M4 by -Os, without what the compiler's library has for floats |
 | RAM | ${grouped(arenaBytes)} | values between the layers, static |
 | RAM | ${grouped(bufferBytes)} | a row of decoded weights and a line of sums, static |
 | caller | ${grouped(inputBytes)} + ${grouped(outputBytes)} | input and output as floats |

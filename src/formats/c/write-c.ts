@@ -1,4 +1,5 @@
 import { BnnqError } from '../../errors.ts';
+import { codeBytes } from './code-size.ts';
 import { ConstantArrays, cFloat } from './constants.ts';
 import { kernelText } from './kernels.ts';
 import { mainText, makefileText } from './makefile.ts';
@@ -12,6 +13,8 @@ export interface CSize {
   readonly arrayBytes: number;
   /** Constant structs that describe the layers, where pointers have four bytes. */
   readonly structBytes: number;
+  /** Machine code, estimated for a Cortex-M4. */
+  readonly codeBytes: number;
   readonly arenaBytes: number;
   /** A row of decoded weights, and a line of sums. */
   readonly bufferBytes: number;
@@ -31,6 +34,36 @@ export interface CTextOptions {
   readonly origin: string;
 }
 
+/** The calls of a program with what they need, and what that takes. */
+interface Assembled {
+  readonly arrays: ConstantArrays;
+  readonly writer: StepWriter;
+  readonly lines: readonly string[];
+  readonly size: CSize;
+}
+
+function assemble(program: CProgram): Assembled {
+  const arrays = new ConstantArrays(program.name);
+  const writer = new StepWriter(arrays);
+  const lines = program.steps.map((step) => writer.write(step));
+  const rowBytes = Math.max(4 * writer.rowFloats, 4 * Math.ceil(writer.rowShorts / 2));
+  const size: CSize = {
+    arrayBytes: arrays.byteLength,
+    structBytes: writer.structBytes,
+    codeBytes: codeBytes(writer.kernels, lines.length),
+    arenaBytes: program.arenaBytes,
+    bufferBytes: rowBytes + 4 * writer.lineFloats,
+    inputBytes: 4 * program.input.count,
+    outputBytes: 4 * program.output.count,
+  };
+  return { arrays, writer, lines, size };
+}
+
+/** What the program that `writeC` writes takes. */
+export function sizeOfC(program: CProgram): CSize {
+  return assemble(program).size;
+}
+
 /**
  * The files of a C99 program that runs the network: <name>.h, <name>.c, <name>_weights.h, <name>_weights.c, main.c, Makefile, README.md.
  * Same program, same bytes.
@@ -38,33 +71,20 @@ export interface CTextOptions {
  */
 export function writeC(program: CProgram, { origin }: CTextOptions): CSources {
   const { name } = program;
-  if (!/^[a-z_][a-z0-9_]*$/i.test(name) || RESERVED.has(name))
-    throw new BnnqError('option', `c: "${name}" cannot be the name of a function of C`);
-  const arrays = new ConstantArrays(name);
-  const writer = new StepWriter(arrays);
-  const lines = program.steps.map((step) => writer.write(step));
-  const bufferBytes =
-    Math.max(4 * writer.rowFloats, 4 * Math.ceil(writer.rowShorts / 2)) + 4 * writer.lineFloats;
-  const size: CSize = {
-    arrayBytes: arrays.byteLength,
-    structBytes: writer.structBytes,
-    arenaBytes: program.arenaBytes,
-    bufferBytes,
-    inputBytes: 4 * program.input.count,
-    outputBytes: 4 * program.output.count,
-  };
+  if (!/^[a-z][a-z0-9_]*$/i.test(name) || name === 'main')
+    throw new BnnqError(
+      'option',
+      `c: the name "${name}" is no identifier of C, or is that of the test program`,
+    );
+  const { arrays, writer, lines, size } = assemble(program);
   const head = `/* ${commentText(origin)} */\n`;
-  // Names of C get the prefix of the network: what is used of the arrays is known now.
-  const code = [head, sourceHead(program, writer), writer.definitions.join(''), runText(program, lines)].join(
-    '',
-  );
-  const guard = `${name.toUpperCase()}_H`;
+  const guard = name.toUpperCase();
   const files = new Map([
-    [`${name}.h`, head + headerText(program, guard, bufferBytes)],
-    [`${name}.c`, code],
+    [`${name}.h`, head + headerText(program, `${guard}_H`, size.bufferBytes)],
+    [`${name}.c`, head + sourceHead(program, writer) + writer.definitions.join('') + runText(program, lines)],
     [
       `${name}_weights.h`,
-      `${head}#ifndef ${name.toUpperCase()}_WEIGHTS_H\n#define ${name.toUpperCase()}_WEIGHTS_H\n\n#include <stdint.h>\n\n${arrays.declarations}\n#endif\n`,
+      head + guarded(`${guard}_WEIGHTS_H`, `#include <stdint.h>\n\n${arrays.declarations}`),
     ],
     [`${name}_weights.c`, `${head}#include "${name}_weights.h"\n\n${arrays.definitions}`],
     ['main.c', head + mainText(program)],
@@ -74,12 +94,9 @@ export function writeC(program: CProgram, { origin }: CTextOptions): CSources {
   return { files, size };
 }
 
-/** Words that cannot name a function, and names that the files use themselves. */
-const RESERVED = new Set(
-  'auto break case char const continue default do double else enum extern float for goto if inline int long register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while main row line run arena finish window walk tail stream requantize dim_t'.split(
-    ' ',
-  ),
-);
+function guarded(guard: string, text: string): string {
+  return `#ifndef ${guard}\n#define ${guard}\n\n${text}\n#endif\n`;
+}
 
 function headerText(program: CProgram, guard: string, bufferBytes: number): string {
   const { name, input, output, arenaBytes, codesEntry } = program;

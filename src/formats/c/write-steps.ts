@@ -359,7 +359,7 @@ const words = (place: Place): string => placed(place, 'WORDS');
 
 /** Text that can stand in a comment: a name may hold anything. */
 export function commentText(text: string): string {
-  return text.replace(/[^\x20-\x7e]|\*\/|\/\*|\?\?/g, '.').slice(0, 100);
+  return text.replace(/[^\x20-\x7e]|\*\/|\/\*|\?\?/g, '.').slice(0, 200);
 }
 
 /** Whether all dimensions of windows fit 16 bits. */
