@@ -1,5 +1,5 @@
 import { BnnqError } from '../../errors.ts';
-import type { CCodedRows, CTail, Operand } from '../../formats/c/program.ts';
+import type { CCodedRows, CRows, CTail, Operand } from '../../formats/c/program.ts';
 import type { Node } from '../../ir/graph.ts';
 import type { WeightRows } from '../../kernels/contract.ts';
 import { broadcast, broadcastShape } from '../../runtime/broadcast.ts';
@@ -27,7 +27,7 @@ const conv =
     const { conv2d: window, shape } = geometryOf(call, x.shape, weight.shape);
     if (window === undefined)
       throw new BnnqError('unsupported', 'a convolution over more than two axes, or one that crops');
-    const weights = rowsOfFirstAxis(weight);
+    const weights = withRule(weight, rowsOfFirstAxis(weight));
     withTail(to, node, tail(call), shape, window.outChannels, (y, own, addend) =>
       to.emit({ op: 'conv', node: node.name, x: x.slot, y, window, weights, tail: own, addend }),
     );
@@ -43,7 +43,7 @@ const linear =
     if (weight.shape.length !== 2 || x.shape.at(-1) !== columns)
       throw new BnnqError('unsupported', `a product of [${x.shape}] and a weight of [${weight.shape}]`);
     const shape = x.shape.with(-1, rows);
-    const weights: WeightRows = isRows ? rowsOfFirstAxis(weight) : rowsOfColumns(weight);
+    const weights = withRule(weight, isRows ? rowsOfFirstAxis(weight) : rowsOfColumns(weight));
     const batch = sizeOf(x.shape) / columns;
     withTail(to, node, tail(call), shape, rows, (y, own, addend) =>
       to.emit({
@@ -57,6 +57,13 @@ function constantWeight(call: Call): ConstantTensor {
   const weight = call.input(1);
   if (weight instanceof ConstantTensor) return weight;
   throw new BnnqError('unsupported', 'weights that are computed');
+}
+
+/** Rows with what their levels are made of, where that is a and q of a geometric sequence. */
+function withRule({ initializer: { quantized } }: ConstantTensor, rows: WeightRows): CRows {
+  const isGeometric = quantized?.rule === 'geometric' || quantized?.rule === 'geometric-zero';
+  if (rows.kind !== 'coded' || !isGeometric) return rows;
+  return { ...rows, geometric: { params: quantized.params, hasZero: quantized.rule === 'geometric-zero' } };
 }
 
 /** The output of a layer; an addend that has to be repeated is added, and the clamp done, in steps of their own, as the runtime does. */

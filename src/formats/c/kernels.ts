@@ -166,20 +166,55 @@ static uint32_t next_code(struct stream *s, uint8_t bits)
     text: `
 /* Rows of float weights: plain floats (bits 0), or codes with tables of levels, one for \`group\` columns of a row, \`tables\` a row; one
  * for all where tables is 0. A table of signed levels has the sizes alone: the top bit of a code is the sign. Where there are
- * scales, a level is that of the one table times the scale of its group. */
+ * scales, a level is that of the one table times the scale of its group. Geometric tables are a and q of sizes a q^i, the largest
+ * first made (2: the smallest is 0). */
 struct rows_f32 {
     const uint8_t *codes;
     const float *levels, *scales;
     int32_t columns, group, tables;
-    uint8_t bits, is_signed;
+    uint8_t bits, is_signed, geometric;
 };
+
+/* The table of sizes that was made last. */
+static struct {
+    const float *params;
+    int32_t count;
+    float sizes[MOST_SIZES];
+} made;
+
+static const float *geometric_sizes(const float *params, int32_t count, uint8_t has_zero)
+{
+    double size = (double)params[0];
+    int32_t i;
+    if (made.params == params && made.count == count)
+        return made.sizes;
+    made.params = params;
+    made.count = count;
+    for (i = count - 1; i >= 0; i--) {
+        made.sizes[i] = (float)size;
+        size = size * (double)params[1];
+    }
+    if (has_zero)
+        made.sizes[0] = 0.0f;
+    return made.sizes;
+}
+
+static const float *table_of(const struct rows_f32 *w, int32_t table)
+{
+    const int32_t count = (int32_t)1 << (w->bits - w->is_signed);
+    if (w->geometric != 0)
+        return geometric_sizes(w->levels + 2 * table, count, w->geometric == 2);
+    return w->levels + (w->scales != NULL ? 0 : table * count);
+}
 
 /* Columns start .. start + count - 1 of a row. */
 static void row_f32(const struct rows_f32 *w, int32_t row, int32_t start, int32_t count, float *to)
 {
     const uint8_t index_bits = (uint8_t)(w->bits - w->is_signed);
+    const uint32_t mask = ((uint32_t)1 << index_bits) - 1;
+    const float *levels;
     struct stream s;
-    int32_t i, table = 0, left = 0;
+    int32_t i, table = 0, left = count;
     if (w->bits == 0) {
         memcpy(to, w->levels + row * w->columns + start, (size_t)count * sizeof *to);
         return;
@@ -189,21 +224,19 @@ static void row_f32(const struct rows_f32 *w, int32_t row, int32_t start, int32_
         table = row * w->tables + start / w->group;
         left = w->group - start % w->group;
     }
+    levels = table_of(w, table);
     for (i = 0; i < count; i++) {
-        uint32_t code = next_code(&s, w->bits);
-        const uint32_t is_negative = w->is_signed ? code >> index_bits : 0;
+        const uint32_t code = next_code(&s, w->bits);
         float level;
-        if (w->is_signed)
-            code &= (1u << index_bits) - 1;
-        if (w->tables != 0 && left-- == 0) {
+        if (left-- == 0) {
             table++;
             left = w->group - 1;
+            levels = table_of(w, table);
         }
+        level = levels[code & mask];
         if (w->scales != NULL)
-            level = w->levels[code] * w->scales[table];
-        else
-            level = w->levels[((uint32_t)table << index_bits) + code];
-        to[i] = is_negative ? -level : level;
+            level = level * w->scales[table];
+        to[i] = (code >> index_bits) != 0 ? -level : level;
     }
 }
 `,

@@ -73,6 +73,8 @@ export interface CCodedRows {
   readonly levels: Float32Array | Int16Array;
   readonly tableStride: number;
   readonly groupSize: number;
+  /** For each table a and q, where its levels are ±a·q^i, rounded once; with `hasZero` the smallest is 0. */
+  readonly geometric?: { readonly params: Float32Array; readonly hasZero: boolean } | undefined;
 }
 
 export type CRows = CFloatRows | CCodedRows;

@@ -5,6 +5,8 @@ export interface CWeights {
   /** Codes of `bits` each, lowest bits first; undefined for plain floats. */
   readonly codes: Uint8Array | undefined;
   readonly levels: Float32Array | Int16Array;
+  /** Whether tables are a and q of levels ±a·q^i: 1; 2 where the smallest is 0. */
+  readonly geometric: 0 | 1 | 2;
   /** For each table what the one table of levels is multiplied by. */
   readonly scales: Float32Array | undefined;
   readonly bits: number;
@@ -21,19 +23,52 @@ type Levels = Float32Array | Int16Array;
 export function weightsOf(weights: CRows, rows: number, columns: number, order?: Uint32Array): CWeights {
   if (weights.kind === 'float') {
     const { values: levels } = weights;
-    return { codes: undefined, levels, scales: undefined, bits: 0, isSigned: false, tables: 0, group: 0 };
+    return {
+      codes: undefined,
+      levels,
+      scales: undefined,
+      bits: 0,
+      isSigned: false,
+      geometric: 0,
+      tables: 0,
+      group: 0,
+    };
   }
   const { bits, tableStride, groupSize } = weights;
   const isShared = tableStride === 0;
   const groups = isShared ? 1 : tableStride;
   const levels = levelsOf(weights.levels, isShared ? 1 : rows * groups, bits);
   const isOne = isShared || levels.isOne;
+  const geometric = isOne || levels.scales !== undefined ? undefined : geometricOf(weights, rows * groups);
+  if (geometric !== undefined) {
+    const codes = streamOf(weights, rows, columns, order);
+    const group = groups === 1 ? columns : groupSize;
+    return { codes, scales: undefined, bits, isSigned: true, tables: groups, group, ...geometric };
+  }
   return {
     codes: streamOf(weights, rows, columns, order),
+    geometric: 0,
     ...{ levels: levels.levels, scales: levels.scales, isSigned: levels.isSigned, bits },
     tables: isOne && levels.scales === undefined ? 0 : groups,
     group: groups === 1 ? columns : groupSize,
   };
+}
+
+/** a and q of each table, where that is less than its levels, and the levels are made of them by the steps that C takes. */
+function geometricOf(
+  { bits, levels, geometric }: CCodedRows,
+  tables: number,
+): Pick<CWeights, 'levels' | 'geometric'> | undefined {
+  const half = 1 << (bits - 1);
+  if (geometric === undefined || half <= 2) return undefined;
+  const { params, hasZero } = geometric;
+  const isSame = everyTable(tables, (t) => {
+    let size = params[2 * t]!;
+    for (let i = half - 1; i >= 0; i--, size *= params[2 * t + 1]!)
+      if (levels[2 * half * t + i] !== (hasZero && i === 0 ? 0 : Math.fround(size))) return false;
+    return true;
+  });
+  return isSame && params.length === 2 * tables ? { levels: params, geometric: hasZero ? 2 : 1 } : undefined;
 }
 
 /** The codes of all rows one behind the other, `bits` each, lowest bits first. */

@@ -47,12 +47,14 @@ function assemble(program: CProgram): Assembled {
   const writer = new StepWriter(arrays);
   const lines = program.steps.map((step) => writer.write(step));
   const rowBytes = Math.max(4 * writer.rowFloats, 4 * Math.ceil(writer.rowShorts / 2));
+  // The table itself, whose it is, and which.
+  const sizesBytes = writer.rowFloats > 0 ? 8 + 4 * Math.max(1, writer.mostSizes) : 0;
   const size: CSize = {
     arrayBytes: arrays.byteLength,
     structBytes: writer.structBytes,
     codeBytes: codeBytes(writer.kernels, lines.length),
     arenaBytes: program.arenaBytes,
-    bufferBytes: rowBytes + 4 * writer.lineFloats,
+    bufferBytes: rowBytes + 4 * writer.lineFloats + sizesBytes,
     inputBytes: 4 * program.input.count,
     outputBytes: 4 * program.output.count,
   };
@@ -184,6 +186,7 @@ static union {
 
 #define CHUNK ${CHUNK}
 #define MAX_RANK ${MAX_RANK}
+#define MOST_SIZES ${Math.max(1, writer.mostSizes)}
 typedef ${fitsShortDims(program) ? 'int16_t' : 'int32_t'} dim_t;
 ${arena}${rowText}${lineText}${kernelText(writer.kernels)}
 `;

@@ -25,6 +25,8 @@ export class StepWriter {
   rowShorts = 0;
   /** Longest line of outputs that is summed up apart from them. */
   lineFloats = 0;
+  /** Most sizes of levels that are made of a and q. */
+  mostSizes = 0;
   /** Bytes of the structs, on a device with pointers of four bytes. */
   structBytes = 0;
   readonly definitions: string[] = [];
@@ -245,7 +247,9 @@ export class StepWriter {
   }
 
   #floatRows(label: string, weights: CRows, rows: number, columns: number): string {
-    const { codes, levels, scales, bits, isSigned, tables, group } = weightsOf(weights, rows, columns);
+    const packed = weightsOf(weights, rows, columns);
+    const { codes, levels, scales, bits, isSigned, tables, group, geometric } = packed;
+    if (geometric !== 0) this.mostSizes = Math.max(this.mostSizes, 1 << (bits - 1));
     return this.#struct('rows_f32', label, [
       ['ptr', codes === undefined ? 'NULL' : this.#arrays.add(`${label}_codes`, codes)],
       ['ptr', this.#arrays.add(`${label}_${codes === undefined ? 'weights' : 'levels'}`, levels)],
@@ -255,6 +259,7 @@ export class StepWriter {
       ['i32', tables],
       ['u8', bits],
       ['u8', isSigned ? 1 : 0],
+      ['u8', geometric],
     ]);
   }
 
