@@ -161,8 +161,8 @@ static uint32_t next_code(struct stream *s, uint8_t bits)
 }
 `,
   },
-  rows_f32: {
-    needs: ['bits'],
+  rows_struct: {
+    needs: [],
     text: `
 /* Rows of float weights: plain floats (bits 0), or codes with tables of levels, one for \`group\` columns of a row, \`tables\` a row; one
  * for all where tables is 0. A table of signed levels has the sizes alone: the top bit of a code is the sign. Where there are
@@ -175,6 +175,21 @@ struct rows_f32 {
     uint8_t bits, is_signed, geometric;
 };
 
+`,
+  },
+  plain_tables: {
+    needs: ['rows_struct'],
+    text: `
+static const float *table_of(const struct rows_f32 *w, int32_t table)
+{
+    const int32_t count = (int32_t)1 << (w->bits - w->is_signed);
+    return w->levels + (w->scales != NULL ? 0 : table * count);
+}
+`,
+  },
+  geometric_tables: {
+    needs: ['rows_struct'],
+    text: `
 /* The table of sizes that was made last. */
 static struct {
     const float *params;
@@ -206,7 +221,11 @@ static const float *table_of(const struct rows_f32 *w, int32_t table)
         return geometric_sizes(w->levels + 2 * table, count, w->geometric == 2);
     return w->levels + (w->scales != NULL ? 0 : table * count);
 }
-
+`,
+  },
+  rows_f32: {
+    needs: ['bits', 'rows_struct'],
+    text: `
 /* Columns start .. start + count - 1 of a row. */
 static void row_f32(const struct rows_f32 *w, int32_t row, int32_t start, int32_t count, float *to)
 {

@@ -48,11 +48,11 @@ function assemble(program: CProgram): Assembled {
   const lines = program.steps.map((step) => writer.write(step));
   const rowBytes = Math.max(4 * writer.rowFloats, 4 * Math.ceil(writer.rowShorts / 2));
   // The table itself, whose it is, and which.
-  const sizesBytes = writer.rowFloats > 0 ? 8 + 4 * Math.max(1, writer.mostSizes) : 0;
+  const sizesBytes = writer.mostSizes > 0 ? 8 + 4 * writer.mostSizes : 0;
   const size: CSize = {
     arrayBytes: arrays.byteLength,
     structBytes: writer.structBytes,
-    codeBytes: codeBytes(writer.kernels, lines.length),
+    codeBytes: codeBytes(writer.used, lines.length),
     arenaBytes: program.arenaBytes,
     bufferBytes: rowBytes + 4 * writer.lineFloats + sizesBytes,
     inputBytes: 4 * program.input.count,
@@ -186,9 +186,9 @@ static union {
 
 #define CHUNK ${CHUNK}
 #define MAX_RANK ${MAX_RANK}
-#define MOST_SIZES ${Math.max(1, writer.mostSizes)}
+#define MOST_SIZES ${writer.mostSizes}
 typedef ${fitsShortDims(program) ? 'int16_t' : 'int32_t'} dim_t;
-${arena}${rowText}${lineText}${kernelText(writer.kernels)}
+${arena}${rowText}${lineText}${kernelText(writer.used)}
 `;
 }
 

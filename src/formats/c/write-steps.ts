@@ -38,6 +38,12 @@ export class StepWriter {
     this.#arrays = arrays;
   }
 
+  /** All kernels that the steps need. */
+  get used(): Set<string> {
+    if (this.rowFloats === 0) return this.kernels;
+    return new Set([...this.kernels, this.mostSizes > 0 ? 'geometric_tables' : 'plain_tables']);
+  }
+
   /** The lines of C for a step. */
   write(step: CStep): string {
     const comment = step.node === '' ? '' : ` /* ${commentText(step.node)} */`;

@@ -10,7 +10,16 @@ import type { Model } from '../../../src/ir/graph.ts';
 import { quantizeModel } from '../../../src/quantizers/quantize-model.ts';
 import { sharedData } from '../../shared-data.ts';
 import { expectSame, expectSameBits, inputCount, randomSamples, runtimeOutputs } from './same-bits.ts';
-import { compile, HAS_ARM, HAS_CLANG, HAS_GCC, runOnCortexM4, runProgram } from './toolchain.ts';
+import {
+  armSizes,
+  compile,
+  HAS_ARM,
+  HAS_ARM_GCC,
+  HAS_CLANG,
+  HAS_GCC,
+  runOnCortexM4,
+  runProgram,
+} from './toolchain.ts';
 
 const DIGITS = fileURLToPath(new URL('../../../examples/demo/digits.onnx', import.meta.url));
 const SANITIZED = ['-O1', '-g', '-fsanitize=address,undefined', '-fno-sanitize-recover=all'];
@@ -63,6 +72,22 @@ describe('the demo network at 3 bits, exponential, in C', () => {
     expect(new Set(included)).toEqual(new Set(['stdint.h', 'string.h']));
     // Unused ones would be errors of -Wunused-function, too.
     expect(/\b(signs_f32|codes_f32|softmax_f32)\b/.test(text)).toBe(false);
+  });
+});
+
+describe.skipIf(!HAS_ARM_GCC)('what the sources take on a Cortex-M4 (needs arm-none-eabi-gcc)', () => {
+  it('is what the export says: RAM and constants to the byte, code about', async () => {
+    const sources = exportC(await digits());
+    const { size } = sources;
+    const [code, constants] = armSizes(sources);
+    expect(constants!.data + constants!.bss + code!.data).toBe(0);
+    expect(code!.bss).toBe(size.arenaBytes + size.bufferBytes);
+    // Arrays begin at whole words.
+    expect(constants!.text - size.arrayBytes).toBeLessThan(4 * 40);
+    expect(constants!.text).toBeGreaterThanOrEqual(size.arrayBytes);
+    const own = code!.text - size.structBytes;
+    expect(size.codeBytes / own).toBeGreaterThan(0.7);
+    expect(size.codeBytes / own).toBeLessThan(2);
   });
 });
 

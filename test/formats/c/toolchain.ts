@@ -87,6 +87,27 @@ export function runOnCortexM4(sources: CSources, samples: Float32Array, floats: 
   return floatsOf(readFileSync(join(build, 'out.bin')));
 }
 
+interface Sizes {
+  readonly text: number;
+  readonly data: number;
+  readonly bss: number;
+}
+
+/** What `size` says of the network and of its weights, compiled for a Cortex-M4. */
+export function armSizes(sources: CSources): Sizes[] {
+  const cwd = writeSources(sources);
+  const name = nameOf(sources);
+  const target = ['-Os', '-mcpu=cortex-m4', '-mthumb', '-mfloat-abi=soft'];
+  const flags = [...STRICT, ...EXACT, ...target, '-c', `${name}.c`, `${name}_weights.c`];
+  execFileSync('arm-none-eabi-gcc', flags, { cwd, stdio: 'pipe' });
+  const table = execFileSync('arm-none-eabi-size', [`${name}.o`, `${name}_weights.o`], { cwd }).toString();
+  const rows = table.trim().split('\n').slice(1);
+  return rows.map((row) => {
+    const [text = 0, data = 0, bss = 0] = row.trim().split(/\s+/).map(Number);
+    return { text, data, bss };
+  });
+}
+
 function floatsOf(bytes: Buffer): Float32Array {
   return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
 }
