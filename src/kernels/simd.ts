@@ -12,6 +12,8 @@ import { matmulSimd } from './matmul/simd.ts';
 import { averagePool2dSimd, maxPool2dSimd } from './pool/simd.ts';
 import { softmaxSimd } from './softmax/simd.ts';
 import { Workspace } from './wasm/workspace.ts';
+import { isWinograd } from './winograd/rule.ts';
+import { winogradSimd } from './winograd/simd.ts';
 
 /** The fast set of kernels: WebAssembly SIMD128, the same bits as the reference. */
 export function createSimdKernels(): Kernels {
@@ -28,7 +30,7 @@ export function createSimdKernels(): Kernels {
     },
     conv2d(x, weights, y, shape, epilogue) {
       checkConv2d(x, weights, y, shape, epilogue);
-      const run = isDepthwise(shape) ? depthwiseSimd : conv2dSimd;
+      const run = isDepthwise(shape) ? depthwiseSimd : isWinograd(shape) ? winogradSimd : conv2dSimd;
       run(workspace, x, ownPanels(weights), y, shape, epilogue);
     },
     prepareLinear: (rows, rowCount, columnCount) => new PanelWeights(workspace, rows, rowCount, columnCount),

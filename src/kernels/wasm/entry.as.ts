@@ -30,6 +30,7 @@ export { descendRows, roundRows } from '../linear-algebra/rounding/rounding.as.t
 export { subtractMatrixProduct } from '../linear-algebra/subtract.as.ts';
 export { divideByCounts, maxPool } from '../pool/pool.as.ts';
 export { softmax } from '../softmax/softmax.as.ts';
+export { winogradInput, winogradMultiply, winogradWeights } from '../winograd/winograd.as.ts';
 
 /** First byte that the compiler's own data does not use. */
 export function heapBase(): usize {

@@ -51,7 +51,10 @@ type WasmFunction =
   | 'tablesOfCodes'
   | 'multiplyTiles'
   | 'transformInput'
-  | 'transformWeights';
+  | 'transformWeights'
+  | 'winogradInput'
+  | 'winogradMultiply'
+  | 'winogradWeights';
 
 let bytes: Uint8Array | undefined;
 let compiled: object | undefined;
