@@ -31,7 +31,14 @@ function transformFour(v: Float32Array, at: number, step: number): void {
 }
 
 /** G g of three values. Assigning to a Float32Array rounds, and halving is exact but for the smallest numbers. */
-function transformThree(g0: number, g1: number, g2: number, out: Float32Array, at: number, step: number): void {
+function transformThree(
+  g0: number,
+  g1: number,
+  g2: number,
+  out: Float32Array,
+  at: number,
+  step: number,
+): void {
   const ends = fround(g0 + g2);
   out[at] = g0;
   out[at + step] = fround(ends + g1) * 0.5;

@@ -9,9 +9,9 @@ const GROUP_WIDTH = 8;
 /** Transformed inputs of a block are to stay in the second-level cache. */
 const INPUT_BLOCK_BYTES = 1024 * 1024;
 /** Transformed weights pass by once a panel of tiles, so they are to stay there as well. */
-const WEIGHT_BLOCK_BYTES = 256 * 1024;
+const WEIGHT_BLOCK_BYTES = 128 * 1024;
 /** Products of a tile, and a line at the edge of a plane. */
-const PRODUCT_BYTES = PLACES * 128 + 64;
+const PRODUCT_BYTES = 4 * PLACES * 128 + 64;
 
 /** Convolution by winograd.as.ts, blocked over groups of tiles and over rows of weights, for shapes of `isWinograd`. */
 export function winogradSimd(
@@ -40,7 +40,8 @@ export function winogradSimd(
   const groups = images * down * across;
   const groupsPerBlock = 2 * Math.ceil(groups / Math.ceil(groups / blockGroups) / 2);
 
-  const rowBytes = PLACES * inChannels * 4;
+  const weightPlaceBytes = inChannels * 16 + 64;
+  const rowBytes = (PLACES * weightPlaceBytes) / 4;
   const rowsPerBlock = Math.min(outChannels, 4 * Math.max(1, Math.floor(WEIGHT_BLOCK_BYTES / rowBytes / 4)));
   const weightBytes = Math.ceil(rowsPerBlock / 4) * 4 * rowBytes;
   const inputBytes = Math.ceil(groupsPerBlock / 2) * panelBytes;
@@ -88,11 +89,12 @@ export function winogradSimd(
             const rows = Math.min(rowsPerBlock, outChannels - row);
             const at = n * outImageBytes + row * outHeight * outWidth * 4;
             const panels = weights.panels(0, row, rows, decoded);
-            exports.winogradWeights(panels, Math.ceil(rows / 4), inChannels, transformed);
+            exports.winogradWeights(panels, Math.ceil(rows / 4), inChannels, weightPlaceBytes, transformed);
             exports.winogradMultiply(
               transformed,
               rows,
               inChannels,
+              weightPlaceBytes,
               inputs,
               placeBytes,
               first,

@@ -7,19 +7,19 @@
  * U of panels of weights: [channel][9 taps][4 rows] to [16 places][channel][4 rows].
  * @param panels their number
  */
-export function winogradWeights(weights: usize, panels: i32, channels: i32, out: usize): void {
-  const place = (<usize>channels) << 4;
+export function winogradWeights(weights: usize, panels: i32, channels: i32, place: usize, out: usize): void {
+  const placeEnd = (<usize>channels) << 4;
   const half = f32x4.splat(0.5);
   for (let panel = 0; panel < panels; panel++) {
-    for (const end = out + place; out < end; out += 16, weights += 144) {
+    for (let to = out, end = out + placeEnd; to < end; to += 16, weights += 144) {
       const t00 = v128.load(weights);
       const t01 = v128.load(weights, 16);
       const t02 = v128.load(weights, 32);
-      rowOfWeights(t00, t01, t02, half, out, place);
+      rowOfWeights(t00, t01, t02, half, to, place);
       const t30 = v128.load(weights, 96);
       const t31 = v128.load(weights, 112);
       const t32 = v128.load(weights, 128);
-      rowOfWeights(t30, t31, t32, half, out + place * 12, place);
+      rowOfWeights(t30, t31, t32, half, to + place * 12, place);
       const s0 = f32x4.add(t00, t30);
       const s1 = f32x4.add(t01, t31);
       const s2 = f32x4.add(t02, t32);
@@ -28,14 +28,14 @@ export function winogradWeights(weights: usize, panels: i32, channels: i32, out:
       const g2 = v128.load(weights, 80);
       rowOfWeights(
         f32x4.mul(f32x4.add(s0, g0), half), f32x4.mul(f32x4.add(s1, g1), half), f32x4.mul(f32x4.add(s2, g2), half),
-        half, out + place * 4, place,
+        half, to + place * 4, place,
       );
       rowOfWeights(
         f32x4.mul(f32x4.sub(s0, g0), half), f32x4.mul(f32x4.sub(s1, g1), half), f32x4.mul(f32x4.sub(s2, g2), half),
-        half, out + place * 8, place,
+        half, to + place * 8, place,
       );
     }
-    out += place * 15;
+    out += place << 4;
   }
 }
 
@@ -135,23 +135,27 @@ function rowOfInput(v0: v128, v1: v128, v2: v128, v3: v128, out: usize, place: u
  * @param addend lies like y, or 0
  */
 export function winogradMultiply(
-  u: usize, rows: i32, channels: i32, v: usize, placeBytes: usize, first: i32, groups: i32, across: i32, down: i32,
+  u: usize, rows: i32, channels: i32, weightBytes: usize, v: usize, placeBytes: usize, first: i32, groups: i32, across: i32, down: i32,
   products: usize, y: usize, outHeight: i32, outWidth: i32, imageBytes: usize, scale: usize, bias: usize, addend: usize,
   low: f32, high: f32,
 ): void {
-  const weightBytes = (<usize>channels) << 4;
+  const placeEnd = (<usize>channels) << 4;
+  const weightPanel = weightBytes << 4;
   const outBytes = (<usize>outWidth) << 2;
   const planeBytes = <usize>outHeight * outBytes;
   const lows = f32x4.splat(low);
   const highs = f32x4.splat(high);
   for (let g = 0; g < groups; g += 2) {
-    let up = u;
     for (let row = 0; row < rows; row += 4) {
-      let vp = v;
-      for (let to = products, end = products + 2048; to < end; to += 128) {
-        tile(up, up + weightBytes, vp, to);
-        up += weightBytes;
-        vp += placeBytes;
+      if ((row & 15) == 0) {
+        let up = u + <usize>(row >> 2) * weightPanel;
+        const panels = min(16, rows - row);
+        let vp = v;
+        for (let to = products, end = products + 2048; to < end; to += 128) {
+          for (let r = 0, a = up; r < panels; r += 4, a += weightPanel) tile(a, a + placeEnd, vp, to + (<usize>r << 9));
+          up += weightBytes;
+          vp += placeBytes;
+        }
       }
       for (let i = 0; i < min(groups - g, 2); i++) {
         const line = (first + g + i) / across;
@@ -161,8 +165,8 @@ export function winogradMultiply(
         const place = <usize>n * imageBytes + <usize>row * planeBytes + <usize>oy * outBytes + ((<usize>ox) << 2);
         const f = (<usize>row) << 2;
         finish(
-          products + (i << 4), min(4, rows - row), y + place, outBytes, planeBytes, outWidth - ox, oy + 1 < outHeight,
-          scale ? scale + f : 0, bias ? bias + f : 0, addend ? addend + place : 0, products + 2048, lows, highs,
+          products + ((row & 15) << 9) + (i << 4), min(4, rows - row), y + place, outBytes, planeBytes, outWidth - ox, oy + 1 < outHeight,
+          scale ? scale + f : 0, bias ? bias + f : 0, addend ? addend + place : 0, products + 8192, lows, highs,
         );
       }
     }
