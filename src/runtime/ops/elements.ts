@@ -33,12 +33,6 @@ export function copyRun(from: Elements, at: number, to: Elements, start: number,
   else for (let i = 0; i < count; i++) to[start + i] = from[at + i]!;
 }
 
-/** Puts one value in `count` neighbouring elements; long runs at the speed of memory. */
-export function fillRun(to: Elements, start: number, count: number, value: number): void {
-  if (count > 32) to.fill(value, start, start + count);
-  else for (let i = start; i < start + count; i++) to[i] = value;
-}
-
 /**
  * Elements of `from` at `offset + Σ index·strides`, gathered row-major over `dims` into `to`: transposes, slices and
  * everything else that reads along strides.

@@ -2,7 +2,7 @@ import { BnnqError } from '../../errors.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import type { Call, Operator } from '../call.ts';
 import { axisOf, numbersOf, shapeText, stridesOf } from '../shapes.ts';
-import { allocateAny, copyRun, type Elements, elementsOf, fillRun, zeroOf } from './elements.ts';
+import { allocateAny, copyRun, type Elements, elementsOf, zeroOf } from './elements.ts';
 import type { OperatorTable } from './operator-table.ts';
 import { eachIndex } from './window.ts';
 
@@ -65,15 +65,14 @@ function padRows(
   const last = dims.length - 1;
   const shape = dims.map((dim, i) => dim + before[i]! + after[i]!);
   const strides = stridesOf(dims);
+  const sourcesOf = (axis: number): Int32Array => {
+    const sources = new Int32Array(shape[axis]!);
+    for (let at = 0; at < sources.length; at++) sources[at] = sourceOf(at - before[axis]!, dims[axis]!, mode);
+    return sources;
+  };
+  const sources = shape.slice(0, Math.max(last, 0)).map((_, axis) => sourcesOf(axis));
   const row = shape[last] ?? 1;
-  const isConstant = mode === 'constant';
-  const sources = shape.map((length, i) =>
-    // The constant is put around rows without looking at their elements one by one.
-    i === last && isConstant
-      ? []
-      : Array.from({ length }, (_, at) => sourceOf(at - before[i]!, dims[i]!, mode)),
-  );
-  const line = sources[last] ?? [0];
+  const line = mode === 'constant' || last < 0 ? undefined : sourcesOf(last);
   // The part of a row that is a plain copy.
   const start = Math.min(Math.max(before[last] ?? 0, 0), row);
   const skipped = Math.max(-(before[last] ?? 0), 0);
@@ -83,25 +82,21 @@ function padRows(
     for (let axis = 0; axis < last; axis++) {
       const source = sources[axis]![at[axis]!]!;
       if (source < 0) {
-        fillRun(to, index * row, row, fill);
+        to.fill(fill, index * row, (index + 1) * row);
         return;
       }
       base += source * strides[axis]!;
     }
     const begin = index * row;
+    const end = start + copied;
     copyRun(from, base + skipped, to, begin + start, copied);
-    if (isConstant) {
-      fillRun(to, begin, start, fill);
-      fillRun(to, begin + start + copied, row - start - copied, fill);
+    if (line === undefined) {
+      to.fill(fill, begin, begin + start);
+      to.fill(fill, begin + end, begin + row);
       return;
     }
-    for (let i = 0; i < row; i++) {
-      if (i === start && copied > 0) {
-        i += copied - 1;
-        continue;
-      }
-      to[begin + i] = from[base + line[i]!]!;
-    }
+    for (let i = 0; i < start; i++) to[begin + i] = from[base + line[i]!]!;
+    for (let i = end; i < row; i++) to[begin + i] = from[base + line[i]!]!;
   });
 }
 
