@@ -1,6 +1,7 @@
 import type { Graph, Model, Node, Value } from '../ir/graph.ts';
 import { capturedNames, subgraphsOf, usesOf, withSubgraphs } from '../ir/traverse.ts';
 import type { Kernels } from '../kernels/contract.ts';
+import { codeWeights } from '../passes/code-weights.ts';
 import { type Evaluate, foldConstants } from '../passes/fold-constants.ts';
 import { fuseAffine } from '../passes/fuse-affine.ts';
 import { fuseBinary } from '../passes/fuse-binary.ts';
@@ -41,6 +42,7 @@ export function rewriteForExecution(model: Model, kernels: Kernels, keep: readon
     fuseBinary,
     fuseResidual,
     fuseClamp,
+    codeWeights,
     fuseInteger,
   ];
   const rewritten = rewriteGraph({ ...model, graph: { ...model.graph, outputs: watched } }, passes);
