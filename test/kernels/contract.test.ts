@@ -1,7 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { createReferenceKernels } from '../../src/kernels/reference.ts';
 import { createSimdKernels } from '../../src/kernels/simd.ts';
-import { binaryConv2d, packSigns, poolSigns } from './operations/binary.ts';
+import {
+  binaryConv2d,
+  combineSigns,
+  moveChannels,
+  packSigns,
+  padSigns,
+  poolSigns,
+  unpackSigns,
+} from './operations/binary.ts';
 import { conv2d } from './operations/conv2d.ts';
 import { affine, binary, softmax, unary } from './operations/elementwise.ts';
 import { linear, matmul } from './operations/linear.ts';
@@ -24,6 +32,10 @@ const OPERATIONS: readonly Operation[] = [
   packSigns,
   binaryConv2d,
   poolSigns,
+  unpackSigns,
+  combineSigns,
+  moveChannels,
+  padSigns,
 ];
 
 describe('the SIMD kernels', () => {

@@ -2,12 +2,12 @@
 export {
   countDifferences,
   floatsOfSums,
+  gatherBits,
   gatherWords,
-  packSigns,
-  poolSigns,
   signsOfSums,
   toSums,
 } from '../binary/binary.as.ts';
+export { combineSigns, moveChannels, packSigns, padSigns, poolSigns, unpackSigns } from '../binary/maps.as.ts';
 export { decodePanels } from '../decode/decode.as.ts';
 export { depthwise } from '../depthwise/depthwise.as.ts';
 export { affine, binary } from '../elementwise/binary.as.ts';

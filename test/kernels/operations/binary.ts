@@ -1,4 +1,4 @@
-import { mapBytes } from '../../../src/kernels/binary/contract.ts';
+import { mapBytes, SIGN_COMBINATIONS } from '../../../src/kernels/binary/contract.ts';
 import type { Conv2dShape } from '../../../src/kernels/contract.ts';
 import type { Case, Operation } from '../support/operation.ts';
 import { SIZES } from '../support/operation.ts';
@@ -17,19 +17,20 @@ function randomMap(random: Random, pixels: number, channels: number): Uint8Array
 function binaryConvolution(random: Random, shape: Conv2dShape): Case {
   const { batch, inChannels, inHeight, inWidth, outChannels, kernelHeight, kernelWidth } = shape;
   const map = randomMap(random, batch * inHeight * inWidth, inChannels);
-  const columns = inChannels * kernelHeight * kernelWidth;
+  const columns = (inChannels / shape.groups) * kernelHeight * kernelWidth;
   const negative = Uint8Array.from({ length: outChannels * columns }, () => (random.chance(0.5) ? 1 : 0));
   const pixels = batch * shape.outHeight * shape.outWidth;
   const epilogue = { ...anyEpilogue(random, outChannels, 1), addend: undefined };
   const alpha = random.floats(outChannels).map(Math.abs);
-  const thresholds = Int32Array.from({ length: outChannels }, () => random.whole(-columns - 1, columns + 1));
-  const flips = Uint8Array.from({ length: outChannels }, () => random.whole(0, 1));
+  const length = outChannels * random.pick([1, 1, 2, 3]);
+  const thresholds = Int32Array.from({ length }, () => random.whole(-columns - 1, columns + 1));
+  const flips = Uint8Array.from({ length }, () => random.whole(0, 1));
   const isSigns = random.chance(0.5);
   return {
-    what: `${isSigns ? 'signs' : 'floats'}, ${JSON.stringify(shape)}`,
+    what: `${isSigns ? `${length} signs` : 'floats'}, ${JSON.stringify(shape)}`,
     run(kernels) {
       const weights = kernels.prepareBinary(negative, shape);
-      const signs = new Uint8Array(pixels * mapBytes(outChannels)).fill(255);
+      const signs = new Uint8Array(pixels * mapBytes(length)).fill(255);
       const floats = new Float32Array(pixels * outChannels).fill(Number.NaN);
       if (isSigns) kernels.binaryConv2d(map, weights, shape, { kind: 'signs', y: signs, thresholds, flips });
       else kernels.binaryConv2d(map, weights, shape, { kind: 'floats', y: floats, alpha, ...epilogue });
@@ -57,8 +58,18 @@ function* connected(random: Random): Generator<Case> {
     }
 }
 
+/** Channels in and out of a group, and groups. */
+function anyGroups(random: Random): Pick<Conv2dShape, 'inChannels' | 'outChannels' | 'groups'> {
+  const groups = random.pick([2, 3, 4]);
+  return {
+    groups,
+    inChannels: groups * random.pick([1, 5, 16, 33, 64, 70]),
+    outChannels: groups * random.pick([1, 2, 3, 16, 33, 64]),
+  };
+}
+
 /** Any geometry; windows may lie wholly in the padding. */
-function* geometries(random: Random, count: number): Generator<Conv2dShape> {
+function* geometries(random: Random, count: number, isGrouped = false): Generator<Conv2dShape> {
   for (let made = 0; made < count; ) {
     const kernelHeight = random.whole(1, 4);
     const kernelWidth = random.chance(0.6) ? kernelHeight : random.whole(1, 4);
@@ -68,6 +79,7 @@ function* geometries(random: Random, count: number): Generator<Conv2dShape> {
         inChannels: random.pick([1, 2, 31, 63, 64, 65, 130]),
         outChannels: random.pick([1, 2, 3, 5, 63, 64, 65, 70]),
         groups: 1,
+        ...(isGrouped ? anyGroups(random) : {}),
         inHeight: random.whole(1, 9),
         inWidth: random.whole(1, 12),
         kernelHeight,
@@ -90,6 +102,7 @@ export const binaryConv2d: Operation = {
   *cases(random) {
     yield* connected(random);
     for (const shape of geometries(random, 120)) yield binaryConvolution(random, shape);
+    for (const shape of geometries(random, 60, true)) yield binaryConvolution(random, shape);
     // More windows than a block of pixels holds.
     const many = { batch: 1, inChannels: 256, inHeight: 24, inWidth: 23, outChannels: 33, groups: 1 };
     const kernel = { ...PLAIN, kernelHeight: 3, kernelWidth: 3, padTop: 1, padLeft: 1 };
@@ -101,17 +114,22 @@ export const packSigns: Operation = {
   name: 'packSigns',
   *cases(random) {
     for (const channels of SIZES)
-      for (const pixels of [1, 3, 4, 9]) {
+      for (const pixels of [1, 3, 4, 16, 37]) {
         const batch = random.whole(1, 3);
         const length = batch * channels * pixels;
         const hasNone = random.chance(0.5);
         const x = random.floats(length).map((v) => (hasNone || Math.abs(v) > 0 ? v : 1));
         if (random.chance(0.2) && length > 0) x[random.whole(0, length - 1)] = Number.NaN;
+        const slices = random.pick([0, 0, 1, 2, 3]);
+        const thresholds = slices === 0 ? undefined : random.floats(slices * channels);
+        // A value that is at its threshold.
+        if (slices > 0 && hasNone && length > 0) thresholds![0] = x[0]!;
         yield {
-          what: `${batch} × ${channels} channels × ${pixels} pixels`,
+          what: `${batch} × ${channels} channels × ${pixels} pixels, ${slices} slices`,
           run(kernels) {
-            const map = new Uint8Array(batch * pixels * mapBytes(channels)).fill(255);
-            const found = kernels.packSigns(x, map, batch, channels, pixels);
+            const bytes = mapBytes(Math.max(1, slices) * channels);
+            const map = new Uint8Array(batch * pixels * bytes).fill(255);
+            const found = kernels.packSigns(x, map, batch, channels, pixels, thresholds);
             return Float32Array.of(found ? 1 : 0, ...map);
           },
         };
@@ -135,6 +153,105 @@ export const poolSigns: Operation = {
         run(kernels) {
           const y = new Uint8Array(batch * shape.outHeight * shape.outWidth * mapBytes(inChannels)).fill(170);
           kernels.poolSigns(map, y, { ...shape, outChannels: inChannels });
+          return Float32Array.from(y);
+        },
+      };
+    }
+  },
+};
+
+export const unpackSigns: Operation = {
+  name: 'unpackSigns',
+  *cases(random) {
+    for (const channels of SIZES)
+      for (const pixels of [1, 4, 9]) {
+        const batch = random.whole(1, 3);
+        const map = randomMap(random, batch * pixels, channels);
+        yield {
+          what: `${batch} × ${channels} channels × ${pixels} pixels`,
+          run(kernels) {
+            const y = new Float32Array(batch * channels * pixels).fill(Number.NaN);
+            kernels.unpackSigns(map, y, batch, channels, pixels);
+            return y;
+          },
+        };
+      }
+  },
+};
+
+export const combineSigns: Operation = {
+  name: 'combineSigns',
+  *cases(random) {
+    for (const channels of SIZES)
+      for (const how of SIGN_COMBINATIONS) {
+        const [a, b] = [randomMap(random, 5, channels), randomMap(random, 5, channels)];
+        yield {
+          what: `${how} of ${channels} channels`,
+          run(kernels) {
+            const y = new Uint8Array(a.length).fill(170);
+            kernels.combineSigns(how, a, b, y);
+            return Float32Array.from(y);
+          },
+        };
+      }
+  },
+};
+
+/** Runs of random lengths from anywhere that fill the channels of the output but for some gaps. */
+function randomRuns(random: Random, inChannels: readonly number[], outChannels: number): Int32Array[] {
+  const runs = inChannels.map((): number[] => []);
+  for (let to = 0; to < outChannels; ) {
+    const part = random.whole(0, inChannels.length - 1);
+    const most = Math.min(inChannels[part]!, outChannels - to);
+    const length = random.chance(0.5) ? random.whole(0, most) : Math.min(most, 1);
+    runs[part]!.push(random.whole(0, inChannels[part]! - length), to, length);
+    to += Math.max(1, length) + random.whole(0, 1);
+  }
+  return runs.map((own) => Int32Array.from(own));
+}
+
+export const moveChannels: Operation = {
+  name: 'moveChannels',
+  *cases(random) {
+    for (const outChannels of SIZES)
+      for (let i = 0; i < 4; i++) {
+        const channels = Array.from({ length: random.whole(1, 3) }, () => random.whole(1, 200));
+        const pixels = random.whole(1, 5);
+        const runs = randomRuns(random, channels, outChannels);
+        const parts = channels.map((count, part) => ({
+          map: randomMap(random, pixels, count),
+          channels: count,
+          runs: runs[part]!,
+        }));
+        yield {
+          what: `${outChannels} channels from ${channels}: ${runs.map((own) => `[${own}]`)}`,
+          run(kernels) {
+            const y = new Uint8Array(pixels * mapBytes(outChannels)).fill(170);
+            kernels.moveChannels(parts, y, pixels, outChannels);
+            return Float32Array.from(y);
+          },
+        };
+      }
+  },
+};
+
+export const padSigns: Operation = {
+  name: 'padSigns',
+  *cases(random) {
+    for (let i = 0; i < 40; i++) {
+      const channels = random.pick([1, 64, 65, 200]);
+      const [batch, inHeight, inWidth] = [random.whole(1, 2), random.whole(1, 5), random.whole(1, 5)];
+      const [padTop, padLeft] = [random.whole(0, 3), random.whole(0, 3)];
+      const outHeight = inHeight + padTop + random.whole(0, 3);
+      const outWidth = inWidth + padLeft + random.whole(0, 3);
+      const shape = { batch, inHeight, inWidth, outHeight, outWidth, padTop, padLeft };
+      const map = randomMap(random, batch * inHeight * inWidth, channels);
+      const isEdge = random.chance(0.5);
+      yield {
+        what: `${channels} channels, ${isEdge ? 'edge' : '+1'}, ${JSON.stringify(shape)}`,
+        run(kernels) {
+          const y = new Uint8Array(batch * outHeight * outWidth * mapBytes(channels)).fill(170);
+          kernels.padSigns(map, y, mapBytes(channels), shape, isEdge);
           return Float32Array.from(y);
         },
       };
