@@ -8,7 +8,8 @@ import type { Pass } from './pass.ts';
 import { type Carried, carriedBy, carrierNode, channelDims, type SignValue } from './sign-carriers.ts';
 import { composeMoves, moveAttributes } from './sign-moves.ts';
 import { signsOfRows } from './sign-rows.ts';
-import { type ShapeOf, type SignSource, signSource } from './sign-sources.ts';
+import { type ShapeOf, SIGN_OPERATORS, type SignSource, signSource } from './sign-sources.ts';
+import { carriedByTable, ownTable, type SignTable, tableOf } from './sign-tables.ts';
 
 /**
  * Layers whose weights are ±a, a one value a row, and whose inputs are signs: they become layers on sign maps, one bit an
@@ -26,7 +27,7 @@ export const fuseBinary: Pass = {
   run(model: Model): Model {
     const editor = new GraphEditor(model);
     // Shapes take a walk through the graph, which is of no use where there are no signs.
-    if (!editor.nodes().some((node) => signSource(editor, () => undefined, node) !== undefined)) return model;
+    if (!editor.nodes().some(({ opType }) => SIGN_OPERATORS.has(opType))) return model;
     const shapes = inferShapes(model);
     const shapeOf: ShapeOf = (name) => shapes.get(name)?.shape;
     const found = findSigns(editor, shapeOf);
@@ -49,14 +50,19 @@ interface Found extends SignValue {
 /** All values that are signs and no outputs, in the order of the graph. */
 function findSigns(editor: GraphEditor, shapeOf: ShapeOf): Map<string, Found> {
   const found = new Map<string, Found>();
+  const tables = new Map<string, SignTable>();
+  const context = { editor, shapeOf, known: found };
   for (const node of editor.nodes()) {
     const source = signSource(editor, shapeOf, node);
-    const carried = source === undefined ? carriedBy(node, { editor, shapeOf, known: found }) : [];
+    const table = source === undefined ? tableOf(node, tables, context) : undefined;
+    const carried = table === undefined ? carriedBy(node, context) : [carriedByTable(table, context)];
     node.outputs.forEach((name, i) => {
       if (name === '' || editor.isOutput(name)) return;
-      if (source !== undefined) found.set(name, { node, source, isFlat: false });
       const how = carried[i];
-      if (how !== undefined) found.set(name, { node, carried: how, isFlat: how.isFlat });
+      if (source !== undefined) found.set(name, { node, source, isFlat: false });
+      else if (how !== undefined) found.set(name, { node, carried: how, isFlat: how.isFlat });
+      if (found.has(name)) tables.set(name, ownTable(name));
+      else if (table !== undefined) tables.set(name, table);
     });
   }
   return found;
@@ -94,7 +100,7 @@ function mapSigns(
   wanted: ReadonlyMap<string, Found>,
   layers: ReadonlyMap<Node, Node>,
 ): void {
-  const { kept, unpacked } = floatsBeside(editor, shapeOf, wanted, layers);
+  const { kept, unpacked, between } = floatsBeside(editor, shapeOf, wanted, layers);
   const maps = new Map<string, string>();
   for (const [name, { node, source, carried }] of wanted) {
     if (carried !== undefined && carried.operator === undefined)
@@ -110,11 +116,10 @@ function mapSigns(
   }
   for (const [node, layer] of layers)
     editor.replace(node, { ...layer, inputs: layer.inputs.with(0, maps.get(node.inputs[0]!)!) });
-  for (const { node, source } of [...wanted.values()].reverse()) {
-    if (kept.has(node) || !editor.has(node)) continue;
-    editor.remove(node);
-    for (const between of source?.between ?? []) removeUnread(editor, between);
-  }
+  const gone = [...wanted.values()].map(({ node }) => node).filter((node) => !kept.has(node));
+  for (const node of new Set([...gone, ...between])) editor.remove(node);
+  const sources = [...wanted.values()].flatMap(({ source }) => source?.between ?? []);
+  for (const node of sources) removeUnread(editor, node);
 }
 
 function isNeeded(editor: GraphEditor, name: string): boolean {
@@ -126,33 +131,48 @@ function removeUnread(editor: GraphEditor, node: Node): void {
   if (!isRead && editor.has(node)) editor.remove(node);
 }
 
-/**
- * What is still to be there as floats: nodes that stay, for others read what they give; and values that others read and that are
- * made of the map, which spares the floats before them.
- */
+/** What is still to be there as floats. */
+interface Beside {
+  /** Nodes that stay, for others read what they give. */
+  readonly kept: ReadonlySet<Node>;
+  /** Values that others read and that are made of the map, which spares the floats before them. */
+  readonly unpacked: ReadonlySet<string>;
+  /** Nodes between maps that nothing else reads any more. */
+  readonly between: ReadonlySet<Node>;
+}
+
+/** From the end of the graph to its beginning: what reads a value is decided before it. */
 function floatsBeside(
   editor: GraphEditor,
   shapeOf: ShapeOf,
   wanted: ReadonlyMap<string, Found>,
   layers: ReadonlyMap<Node, Node>,
-): { kept: Set<Node>; unpacked: Set<string> } {
+): Beside {
+  const made = new Map([...wanted.values()].map((value) => [value.node, value]));
+  const inBetween = new Set([...wanted.values()].flatMap(({ carried }) => carried?.between ?? []));
   const kept = new Set<Node>();
   const unpacked = new Set<string>();
-  const nodes = new Set([...wanted.values()].filter(({ carried }) => carried).map(({ node }) => node));
-  for (const node of nodes)
-    if (node.outputs.some((name) => !wanted.has(name) && isNeeded(editor, name))) kept.add(node);
-  for (const [name, { node, carried, isFlat }] of [...wanted].reverse()) {
-    const isRead = editor
-      .consumers(name)
-      .some((reader) => !layers.has(reader) && !(nodes.has(reader) && !kept.has(reader)));
-    if (!isRead) continue;
-    const isPacked = carried !== undefined && !isFlat && channelDims(shapeOf(name)) !== undefined;
-    if (isPacked) unpacked.add(name);
-    else kept.add(node);
+  const between = new Set<Node>();
+  const readsMap = (reader: Node): boolean =>
+    layers.has(reader) ||
+    between.has(reader) ||
+    (made.get(reader)?.carried !== undefined && !kept.has(reader));
+  const isRead = (name: string): boolean => editor.isOutput(name) || !editor.consumers(name).every(readsMap);
+  for (const node of editor.nodes().reverse()) {
+    const read = node.outputs.filter((name) => name !== '' && isRead(name));
+    const value = made.get(node);
+    if (value === undefined) {
+      if (inBetween.has(node) && read.length === 0) between.add(node);
+      continue;
+    }
+    const { carried, isFlat } = value;
+    const isPacked = (name: string): boolean =>
+      carried !== undefined && wanted.has(name) && !isFlat && channelDims(shapeOf(name)) !== undefined;
+    // What a node that stays gives need not be made again.
+    if (!read.every(isPacked)) kept.add(node);
+    else for (const name of read) unpacked.add(name);
   }
-  // What a node that stays gives is there already.
-  for (const name of unpacked) if (kept.has(wanted.get(name)!.node)) unpacked.delete(name);
-  return { kept, unpacked };
+  return { kept, unpacked, between };
 }
 
 function signsNode(editor: GraphEditor, node: Node, source: SignSource, map: string): Node {

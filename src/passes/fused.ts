@@ -14,7 +14,7 @@ import type { GraphEditor } from './graph-editor.ts';
  * | Signs    | X, thresholds?                     | the signs of X, or of X − thresholds[c], as a map; what has none keeps all of X float, as −1, 0 and 1. Attribute `zero`: 1 where 0 counts as +1 |
  * | BinaryConv, BinaryLinear | as Conv and Linear, X a map or floats, thresholds? | the same; with `signs` (0 or 1, as `zero`) the signs of that, as Signs gives them |
  * | SignPool | X                                  | MaxPool of a map or floats                                  |
- * | SignCombine | A, B                            | `how`: product (xor), larger (and) or smaller (or) of two signs |
+ * | SignCombine | A, B                            | `how`: product (xor), larger (and) or smaller (or) of two signs; `table`: of floats, see sign-tables.ts |
  * | SignMove | X…                                 | channels of maps; `runs`: [input, first channel, length] in order |
  * | SignPad  | X                                  | pixels around an image (`pads` top, left, bottom, right), those of its edge (`edge` 1) or +1 |
  * | SignFloats | X                                | the signs as floats [N, `dims`, H, W], without H and W where `space` is 0 |

@@ -23,6 +23,8 @@ export interface Carried extends SignValue {
   readonly inputs: readonly string[];
   /** Of the operator on maps; absent where the map of the input is that of the output. */
   readonly operator?: { readonly opType: string; readonly attributes: ReadonlyMap<string, Attribute> };
+  /** Nodes between the inputs and the one that gives the output, which can go where nothing else reads them. */
+  readonly between?: readonly Node[];
 }
 
 /** What carrying works on. */
@@ -89,23 +91,6 @@ const view: Carry = (node, { known, shapeOf }) => {
   const keepsSpace = to.slice(-2).every((dim, i) => typeof dim === 'number' && dim === space[i]);
   return keepsSpace ? [{ inputs: [x], isFlat: false }] : [];
 };
-
-const combine =
-  (how: 'xor' | 'and' | 'or'): Carry =>
-  (node, { known, shapeOf }) => {
-    const [a = '', b = ''] = node.inputs;
-    const values = [known.get(a), known.get(b)];
-    if (node.inputs.length !== 2 || values.some((value) => value?.isFlat !== false)) return [];
-    const [p, q] = [shapeOf(a), shapeOf(b)];
-    const channels = channelDims(p);
-    const isSame = p?.length === q?.length && p?.every((dim, i) => dim !== null && dim === q?.[i]);
-    if (isSame !== true || channels === undefined) return [];
-    const attributes = new Map<string, Attribute>([
-      ['how', { type: 'STRING', value: how }],
-      ['channels', { type: 'INT', value: sizeOf(channels) }],
-    ]);
-    return [{ inputs: [a, b], isFlat: false, operator: { opType: 'SignCombine', attributes } }];
-  };
 
 /** An output made of channels of maps. */
 function moved(inputs: readonly string[], channels: readonly number[], moves: readonly Move[]): Carried {
@@ -251,9 +236,6 @@ const CARRIERS: Readonly<Record<string, Carry>> = {
   Reshape: view,
   Squeeze: view,
   Unsqueeze: view,
-  Mul: combine('xor'),
-  Max: combine('and'),
-  Min: combine('or'),
   Concat: concat,
   Transpose: transpose,
   Slice: slice,

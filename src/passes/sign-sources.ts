@@ -21,6 +21,14 @@ export interface SignSource {
   readonly between: readonly Node[];
 }
 
+/** Operators that may give signs. */
+export const SIGN_OPERATORS: ReadonlySet<string> = new Set([
+  'Sign',
+  'BipolarQuant',
+  'Where',
+  'MultiThreshold',
+]);
+
 /** The shape of a value as far as it is known. */
 export type ShapeOf = (name: string) => readonly Dim[] | undefined;
 

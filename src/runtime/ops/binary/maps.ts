@@ -1,9 +1,4 @@
-import {
-  type ChannelMove,
-  mapBytes,
-  SIGN_COMBINATIONS,
-  type SignCombination,
-} from '../../../kernels/binary/contract.ts';
+import { type ChannelMove, mapBytes, SIGN_COMBINATIONS } from '../../../kernels/binary/contract.ts';
 import { sizeOf, type Tensor } from '../../../tensor/tensor.ts';
 import type { Call, Operator } from '../../call.ts';
 import { floatsOf, isMap } from './signs.ts';
@@ -13,13 +8,7 @@ import { floatsOf, isMap } from './signs.ts';
  * the result is what the operators that these were made of give.
  */
 
-const ON_FLOATS: Readonly<Record<SignCombination, (a: number, b: number) => number>> = {
-  xor: (a, b) => a * b,
-  and: Math.max,
-  or: Math.min,
-};
-
-/** bnnq.SignCombine: product, larger or smaller of two signs. */
+/** bnnq.SignCombine: product, larger or smaller of two signs; of floats what the attribute `table` says of +1, −1 and 0. */
 export const signCombine: Operator = (call) => {
   const how = SIGN_COMBINATIONS.find((name) => name === call.text('how', 'xor'))!;
   const [a, b] = [call.input(0), call.input(1)];
@@ -30,11 +19,18 @@ export const signCombine: Operator = (call) => {
   }
   return onFloats(call, [call.int('channels', 0)], ([p, q]) => {
     const y = call.allocate('FLOAT', p!.shape);
+    const table = call.ints('table') ?? [];
     const [from, other, to] = [p!.data as Float32Array, q!.data as Float32Array, y.data as Float32Array];
-    for (let i = 0; i < to.length; i++) to[i] = ON_FLOATS[how](from[i]!, other[i]!);
+    for (let i = 0; i < to.length; i++)
+      to[i] = table[digitOf(from[i]!) + 3 * digitOf(other[i]!)] ?? Number.NaN;
     return y;
   });
 };
+
+/** The place of a value in a table; of a NaN none. */
+function digitOf(value: number): number {
+  return value > 0 ? 0 : value < 0 ? 1 : value === 0 ? 2 : Number.NaN;
+}
 
 /** bnnq.SignMove: channels of maps, put together anew. */
 export const signMove: Operator = (call) => {
