@@ -73,10 +73,11 @@ export type SignPadShape = Pick<
   'batch' | 'inHeight' | 'inWidth' | 'outHeight' | 'outWidth' | 'padTop' | 'padLeft'
 >;
 
-export type BinaryWeightShape = Pick<
-  Conv2dShape,
-  'inChannels' | 'outChannels' | 'kernelHeight' | 'kernelWidth' | 'groups'
->;
+export interface BinaryWeightShape
+  extends Pick<Conv2dShape, 'inChannels' | 'outChannels' | 'kernelHeight' | 'kernelWidth' | 'groups'> {
+  /** Output pixels that the layer is likely to have at once: few are computed in another way. */
+  readonly pixels?: number;
+}
 
 /**
  * Signs of the sums of a row: −1 where (sum < threshold) ≠ flip. There may be several thresholds a row, a slice for each: channel

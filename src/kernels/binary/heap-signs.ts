@@ -2,10 +2,12 @@ import type { PreparedWeights } from '../contract.ts';
 import { alignedBytes } from '../heap.ts';
 import type { Workspace } from '../wasm/workspace.ts';
 import { type BinaryWeightShape, mapBytes } from './contract.ts';
+import { codeCount, layOutCodes, wantsCodes } from './lookup-codes.ts';
 
 /**
  * Signs of the weights of a layer in the heap: of each group words [rows, taps, words of the channels], laid like the windows of a sign
- * map, one row of zeros more where their number is odd; behind them the sums of the signs under each tap, i32 [taps, lineRows].
+ * map, one row of zeros more where their number is odd; behind them the sums of the signs under each tap, i32 [taps, lineRows]; and, where they
+ * are of use, codes for tables (lookup-codes.ts).
  */
 export class HeapSigns implements PreparedWeights {
   readonly rows: number;
@@ -20,6 +22,7 @@ export class HeapSigns implements PreparedWeights {
   readonly rowBytes: number;
   readonly #workspace: Workspace;
   readonly #offset: number;
+  #codes = 0;
   #released = false;
 
   constructor(workspace: Workspace, negative: Uint8Array, shape: BinaryWeightShape) {
@@ -35,9 +38,15 @@ export class HeapSigns implements PreparedWeights {
     this.lineRows = outChannels + (groupRows % 2);
     this.rowBytes = taps * mapBytes(channels);
     const wordBytes = alignedBytes(groups * this.evenRows * this.rowBytes);
-    this.byteLength = wordBytes + taps * this.lineRows * 4;
+    const sumBytes = alignedBytes(taps * this.lineRows * 4);
+    const codes = wantsCodes(shape) ? codeCount(shape) : 0;
+    this.byteLength = wordBytes + sumBytes + codes * 2;
     this.#offset = workspace.heap.allocate(this.byteLength);
     const { buffer } = workspace.heap;
+    if (codes > 0) {
+      this.#codes = this.#offset + wordBytes + sumBytes;
+      layOutCodes(negative, shape, new Uint16Array(buffer, this.#codes, codes));
+    }
     const words = new Uint8Array(buffer, this.#offset, wordBytes).fill(0);
     const sums = new Int32Array(buffer, this.#offset + wordBytes, taps * this.lineRows).fill(0);
     for (let r = 0, i = 0; r < outChannels; r++) {
@@ -49,6 +58,11 @@ export class HeapSigns implements PreparedWeights {
           sums[tap * this.lineRows + r] += negative[i] === 1 ? -1 : 1;
         }
     }
+  }
+
+  /** Where the codes are, if there are any. */
+  get codes(): number | undefined {
+    return this.#codes === 0 ? undefined : this.#codes;
   }
 
   /** Where the words are. */

@@ -13,6 +13,7 @@ import {
 import { type BinaryKernels, mapBytes, SIGN_COMBINATIONS } from './contract.ts';
 import { convolveByCounting } from './count.ts';
 import { HeapSigns, ownSigns } from './heap-signs.ts';
+import { convolveByTables, suitsTables } from './tables.ts';
 import { layOutWindow, WINDOW_BYTES } from './window.ts';
 
 /** The binary kernels in WebAssembly. */
@@ -55,7 +56,8 @@ export function binarySimd(workspace: Workspace): BinaryKernels {
       const rows = ownSigns(weights);
       checkBinaryConv2d(map, rows.shape, shape, finish);
       if (shape.batch * shape.outHeight * shape.outWidth * shape.outChannels === 0) return;
-      convolveByCounting(workspace, map, rows, shape, finish);
+      const convolve = suitsTables(rows, shape) ? convolveByTables : convolveByCounting;
+      convolve(workspace, map, rows, shape, finish);
     },
     poolSigns(map, y, shape) {
       checkPoolSigns(map, y, shape);

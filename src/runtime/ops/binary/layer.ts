@@ -70,7 +70,12 @@ function onMap(call: Call, shapeOf: ShapeOf, rule: SignRule | undefined): Tensor
     thresholds === undefined
       ? call.allocate('FLOAT', outputShape)
       : call.allocate('UINT8', [batch, outHeight, outWidth, mapBytes(thresholds.thresholds.length)]);
-  const make = (): PreparedWeights => call.kernels.prepareBinary(signs().negative, shape);
+  const pixels = batch * outHeight * outWidth;
+  const make = (): PreparedWeights =>
+    call.kernels.prepareBinary(signs().negative, {
+      ...shape,
+      pixels: outHeight * outWidth === 1 ? 1 : pixels,
+    });
   const tail = tailOf(call);
   const isWhole = tail.addend === undefined;
   withWeights(w, `binary/${shape.kernelHeight}x${shape.kernelWidth}/${shape.groups}`, make, (weights) => {

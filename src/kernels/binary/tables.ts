@@ -1,0 +1,213 @@
+import type { Conv2dShape } from '../contract.ts';
+import { alignedBytes } from '../heap.ts';
+import type { Workspace } from '../wasm/workspace.ts';
+import { type FloatFinish, mapBytes, type SignFinish } from './contract.ts';
+import type { HeapSigns } from './heap-signs.ts';
+import { CODE_INPUTS, TABLE_BYTES, TABLES_AT_ONCE } from './lookup-codes.ts';
+
+/** Pixels that a table holds side by side. */
+const LANES = 32;
+/** Bytes of the inputs of a strip of output rows: with tables and codes they are to stay in the second-level cache. */
+const STRIP_BYTES = 512 * 1024;
+/** Less than this part of the pixels of all blocks is worth no table: then counting is faster. */
+const LEAST_USE = 0.6;
+
+/**
+ * Inputs of a convolution as planes of bytes, pixel by pixel. With strides there is a plane for each place in a step (phase), so that
+ * outputs that are neighbours read neighbours. A line of a plane is as wide as all that the windows of a line of outputs read: then
+ * output (y, x), at y·width + x, finds tap (ky, kx) of its window the same distance away as any other.
+ */
+interface Planes {
+  readonly width: number;
+  /** Lines that a window reaches down beyond its first. */
+  readonly reach: number;
+  readonly phases: number;
+}
+
+function planesOf(shape: Conv2dShape): Planes {
+  const { strideHeight, strideWidth, outWidth } = shape;
+  const across = Math.floor(((shape.kernelWidth - 1) * shape.dilationWidth) / strideWidth);
+  const reach = Math.floor(((shape.kernelHeight - 1) * shape.dilationHeight) / strideHeight);
+  return { width: outWidth + across, reach, phases: strideHeight * strideWidth };
+}
+
+/** Pixels of blocks of a number of lines. */
+function lanesOf({ width }: Planes, lines: number, outWidth: number): number {
+  return Math.ceil(((lines - 1) * width + outWidth) / LANES) * LANES;
+}
+
+/** Whether tables are faster than counting. */
+export function suitsTables(weights: HeapSigns, shape: Conv2dShape): boolean {
+  if (weights.codes === undefined) return false;
+  const lanes = lanesOf(planesOf(shape), shape.outHeight, shape.outWidth);
+  return shape.outHeight * shape.outWidth >= LEAST_USE * lanes;
+}
+
+/** A convolution by looking sums up in tables, see tables.as.ts. @param weights with codes */
+export function convolveByTables(
+  workspace: Workspace,
+  map: Uint8Array,
+  weights: HeapSigns,
+  shape: Conv2dShape,
+  finish: SignFinish | FloatFinish,
+): void {
+  const { batch, inChannels, inHeight, inWidth, outHeight, outWidth, groups } = shape;
+  const { rows } = weights;
+  const pixelBytes = mapBytes(inChannels);
+  const planes = planesOf(shape);
+  const planeBytes = (lines: number): number =>
+    alignedBytes(lanesOf(planes, lines + planes.reach, planes.width) + LANES) + 16;
+  const fits = (lines: number): boolean => planeBytes(lines) * planes.phases * inChannels <= STRIP_BYTES;
+  let lines = outHeight;
+  while (lines > 1 && !fits(lines)) lines = Math.ceil(lines / 2);
+  const plane = planeBytes(lines);
+  const channels = finish.kind === 'signs' ? finish.thresholds.length : rows;
+  const bytes = mapBytes(channels);
+  const groupTables = Math.ceil(weights.columns / CODE_INPUTS);
+  const floats = finish.kind === 'floats' ? [finish.alpha, finish.scale, finish.bias] : [];
+  const lineBytes = Math.ceil(planes.width / 16) * 16 * (pixelBytes + 1);
+  const parts = placed([
+    ...[TABLES_AT_ONCE * TABLE_BYTES, rows * LANES * 2, groups * groupTables * CODE_INPUTS * 4],
+    ...[inChannels * planes.phases * plane + plane, lineBytes, channels * 2, channels, LANES * bytes],
+  ]);
+  const { exports } = workspace;
+  workspace.call(finish.y, [map, ...floats], parts.bytes, (y, scratch, [from, alpha, scale, bias]) => {
+    const { buffer } = workspace.heap;
+    const [tables, sums, offsets, inputs, line, thresholds, flips, signs] = parts.at.map(
+      (at) => scratch + at,
+    );
+    layOutOffsets(buffer, offsets!, weights, shape, planes, plane);
+    // What fills the last table up: inputs of 0.
+    new Uint8Array(buffer, inputs! + inChannels * planes.phases * plane, plane).fill(0);
+    if (finish.kind === 'signs') layOutThresholds(buffer, finish, thresholds!, flips!);
+
+    /** The inputs of lines of outputs from `first` on. */
+    const spread = (image: number, first: number, count: number): void => {
+      for (let a = 0; a < shape.strideHeight; a++)
+        for (let i = 0; i < count + planes.reach; i++) {
+          const h = (first + i) * shape.strideHeight + a - shape.padTop;
+          const row = h >= 0 && h < inHeight ? image + h * inWidth * pixelBytes : 0;
+          for (let b = 0; b < shape.strideWidth; b++) {
+            const to = inputs! + (a * shape.strideWidth + b) * plane + i * planes.width;
+            const [start, step] = [b - shape.padLeft, shape.strideWidth];
+            const stride = planes.phases * plane;
+            const words = pixelBytes / 8;
+            exports.spreadSigns(
+              row,
+              inWidth,
+              words,
+              inChannels,
+              start,
+              step,
+              planes.width,
+              to,
+              stride,
+              line!,
+            );
+          }
+        }
+    };
+
+    const sumUp = (at: number): void => {
+      for (let g = 0; g < groups; g++) {
+        const own = sums! + (g * rows * LANES * 2) / groups;
+        for (let first = 0; first < groupTables; first += TABLES_AT_ONCE) {
+          const count = Math.min(TABLES_AT_ONCE, groupTables - first);
+          const inputOffsets = offsets! + (g * groupTables + first) * CODE_INPUTS * 4;
+          exports.makeTables(inputs! + at, inputOffsets, count, tables!);
+          const codes = weights.codes! + ((g * groupTables + first) * rows * 2) / groups;
+          exports.addLookups(codes, rows / groups, count, tables!, own, first === 0 ? 1 : 0);
+        }
+      }
+    };
+
+    for (let n = 0; n < batch; n++)
+      for (let first = 0; first < outHeight; first += lines) {
+        const count = Math.min(lines, outHeight - first);
+        spread(from! + n * inHeight * inWidth * pixelBytes, first, count);
+        for (let at = 0; at < lanesOf(planes, count, outWidth); at += LANES) {
+          sumUp(at);
+          if (finish.kind === 'signs')
+            exports.signsOfLanes(sums!, rows, channels, thresholds!, flips!, signs!, bytes / 8);
+          eachRun(at, planes.width, outWidth, count, (lane, line, x, length) => {
+            const pixel = (n * outHeight + first + line) * outWidth + x;
+            if (finish.kind === 'signs') {
+              const made = new Uint8Array(buffer, signs! + lane * bytes, length * bytes);
+              new Uint8Array(buffer, y + pixel * bytes, length * bytes).set(made);
+              return;
+            }
+            const { low = Number.NEGATIVE_INFINITY, high = Number.POSITIVE_INFINITY } = finish;
+            const area = outHeight * outWidth;
+            const to = y + 4 * (n * rows * area + pixel - n * area);
+            exports.floatsOfLanes(sums! + lane * 2, rows, length, alpha!, scale!, bias!, low, high, to, area);
+          });
+        }
+      }
+  });
+}
+
+/** The pixels of a block, a run for each line of outputs: first lane, line, first column, length. */
+function eachRun(
+  at: number,
+  width: number,
+  outWidth: number,
+  lines: number,
+  visit: (lane: number, line: number, x: number, length: number) => void,
+): void {
+  for (let line = Math.floor(at / width); line < lines && line * width < at + LANES; line++) {
+    const start = Math.max(at, line * width);
+    const end = Math.min(at + LANES, line * width + outWidth);
+    if (start < end) visit(start - at, line, start - line * width, end - start);
+  }
+}
+
+/** Where the 32 pixels of each input of each table are, in the order of the codes. */
+function layOutOffsets(
+  buffer: ArrayBuffer,
+  at: number,
+  weights: HeapSigns,
+  shape: Conv2dShape,
+  planes: Planes,
+  plane: number,
+): void {
+  const { inChannels, groups, kernelHeight, kernelWidth, strideHeight, strideWidth } = shape;
+  const channels = inChannels / groups;
+  const length = Math.ceil(weights.columns / CODE_INPUTS) * CODE_INPUTS;
+  const offsets = new Int32Array(buffer, at, groups * length).fill(inChannels * planes.phases * plane);
+  for (let g = 0; g < groups; g++)
+    for (let ky = 0, i = g * length; ky < kernelHeight; ky++)
+      for (let kx = 0; kx < kernelWidth; kx++) {
+        const [h, w] = [ky * shape.dilationHeight, kx * shape.dilationWidth];
+        const phase = (h % strideHeight) * strideWidth + (w % strideWidth);
+        const start =
+          phase * plane + Math.floor(h / strideHeight) * planes.width + Math.floor(w / strideWidth);
+        for (let c = 0; c < channels; c++, i++)
+          offsets[i] = (g * channels + c) * planes.phases * plane + start;
+      }
+}
+
+/** Sums have 16 bits, and so have thresholds: those beyond are above or below all sums. */
+function layOutThresholds(
+  buffer: ArrayBuffer,
+  { thresholds, flips }: SignFinish,
+  at: number,
+  flipsAt: number,
+): void {
+  const own = new Int16Array(buffer, at, thresholds.length);
+  const turned = new Int8Array(buffer, flipsAt, flips.length);
+  for (let c = 0; c < thresholds.length; c++) {
+    own[c] = Math.min(Math.max(thresholds[c], -0x8000), 0x7fff);
+    turned[c] = -flips[c];
+  }
+}
+
+/** Blocks of scratch one after the other. */
+function placed(sizes: readonly number[]): { at: number[]; bytes: number } {
+  let bytes = 0;
+  const at = sizes.map((size) => {
+    const start = bytes;
+    bytes += alignedBytes(size);
+    return start;
+  });
+  return { at, bytes };
+}
