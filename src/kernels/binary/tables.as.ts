@@ -4,14 +4,14 @@
  * additions of 16 bytes for 6·32 products. See tables.ts for the loops around.
  */
 
-/** Inputs of a table. Of 256 rows, 6 and 7 take the fewest steps a product: (2⁶ + 256) ÷ 6 and (2⁷ + 256) ÷ 7; fewer rows want fewer. */
+/** Inputs of a table. */
 // @ts-ignore: decorator
 @inline
-const INPUTS: i32 = 6;
-/** Bytes of a table: 64 sums of 32 pixels. */
+const INPUTS: i32 = 5;
+/** Bytes of a table: 32 sums of 32 pixels. */
 // @ts-ignore: decorator
 @inline
-const TABLE_BYTES: usize = 2048;
+const TABLE_BYTES: usize = 1024;
 
 /**
  * One row of pixels as bytes, 1 or −1, 0 in the padding, in a plane for each channel.
@@ -82,11 +82,11 @@ function storeSums(
 }
 
 /**
- * Tables of all sums ±x0 ±x1 … ±x5; bit i of the number of a sum says that xᵢ is subtracted.
+ * Tables of all sums ±x0 ±x1 … ±x4; bit i of the number of a sum says that xᵢ is subtracted.
  *
  * @param x where the offsets count from
- * @param offsets [count, 6] i32, of 32 bytes each
- * @param y [count, 64, 32] i8
+ * @param offsets [count, 5] i32, of 32 bytes each
+ * @param y [count, 32, 32] i8
  */
 export function makeTables(x: usize, offsets: usize, count: i32, y: usize): void {
   for (let i = 0; i < count; i++, offsets += INPUTS << 2, y += TABLE_BYTES) {
@@ -94,32 +94,28 @@ export function makeTables(x: usize, offsets: usize, count: i32, y: usize): void
       const from = x + half;
       const x0 = v128.load(from + load<u32>(offsets)), x1 = v128.load(from + load<u32>(offsets, 4));
       const x2 = v128.load(from + load<u32>(offsets, 8)), x3 = v128.load(from + load<u32>(offsets, 12));
-      const x4 = v128.load(from + load<u32>(offsets, 16)), x5 = v128.load(from + load<u32>(offsets, 20));
+      const x4 = v128.load(from + load<u32>(offsets, 16));
       const sum = i8x16.add(x0, x1);
       const difference = i8x16.sub(x0, x1);
       const l0 = i8x16.add(x2, sum), l3 = i8x16.sub(x2, sum);
       const l2 = i8x16.add(x2, difference), l1 = i8x16.sub(x2, difference);
       const l4 = i8x16.neg(l3), l7 = i8x16.neg(l0);
       const l6 = i8x16.neg(l1), l5 = i8x16.neg(l2);
-      let to = y + half;
-      for (let a = 0; a < 2; a++) {
-        const high = a == 0 ? x5 : i8x16.neg(x5);
-        const plus = i8x16.add(high, x4);
-        const minus = i8x16.sub(high, x4);
-        storeSums(to, i8x16.add(plus, x3), l0, l1, l2, l3, l4, l5, l6, l7);
-        storeSums(to + 256, i8x16.sub(plus, x3), l0, l1, l2, l3, l4, l5, l6, l7);
-        storeSums(to + 512, i8x16.add(minus, x3), l0, l1, l2, l3, l4, l5, l6, l7);
-        storeSums(to + 768, i8x16.sub(minus, x3), l0, l1, l2, l3, l4, l5, l6, l7);
-        to += 1024;
-      }
+      const both = i8x16.add(x4, x3);
+      const other = i8x16.sub(x4, x3);
+      const to = y + half;
+      storeSums(to, both, l0, l1, l2, l3, l4, l5, l6, l7);
+      storeSums(to + 256, other, l0, l1, l2, l3, l4, l5, l6, l7);
+      storeSums(to + 512, i8x16.neg(other), l0, l1, l2, l3, l4, l5, l6, l7);
+      storeSums(to + 768, i8x16.neg(both), l0, l1, l2, l3, l4, l5, l6, l7);
     }
   }
 }
 
 /**
- * What rows look up, added to their sums. |Σ| ≤ 6·21 of bytes, and of all of a row less than 2¹⁵.
+ * What rows look up, added to their sums. |Σ| ≤ 5·25 of bytes, and of all of a row less than 2¹⁵.
  *
- * @param codes [rows, count] u16, offsets into the tables; count ≤ 21
+ * @param codes [rows, count] u16, offsets into the tables; count ≤ 25
  * @param sums [rows, 32] i16
  * @param isFirst whether there are no sums yet
  */

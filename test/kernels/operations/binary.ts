@@ -6,24 +6,30 @@ import type { Random } from '../support/random.ts';
 import { anyEpilogue, anySteps, withOutput } from './conv2d.ts';
 
 /** A map of random signs; spare bits are 0. */
-function randomMap(random: Random, pixels: number, channels: number): Uint8Array {
+function randomMap(random: Random, pixels: number, channels: number, negative = 0.5): Uint8Array {
   const bytes = mapBytes(channels);
   const map = new Uint8Array(pixels * bytes);
   for (let p = 0; p < pixels; p++)
-    for (let c = 0; c < channels; c++) if (random.chance(0.5)) map[p * bytes + (c >> 3)]! |= 1 << (c & 7);
+    for (let c = 0; c < channels; c++)
+      if (random.chance(negative)) map[p * bytes + (c >> 3)]! |= 1 << (c & 7);
   return map;
 }
 
-function binaryConvolution(random: Random, shape: Conv2dShape): Case {
+/** @param agreement how likely a weight and an input have the same sign */
+function binaryConvolution(random: Random, shape: Conv2dShape, agreement = 0.5): Case {
   const { batch, inChannels, inHeight, inWidth, outChannels, kernelHeight, kernelWidth } = shape;
-  const map = randomMap(random, batch * inHeight * inWidth, inChannels);
+  const map = randomMap(random, batch * inHeight * inWidth, inChannels, agreement === 1 ? 0 : 0.5);
   const columns = (inChannels / shape.groups) * kernelHeight * kernelWidth;
-  const negative = Uint8Array.from({ length: outChannels * columns }, () => (random.chance(0.5) ? 1 : 0));
+  const negative = Uint8Array.from({ length: outChannels * columns }, () =>
+    random.chance(agreement) ? 0 : 1,
+  );
   const pixels = batch * shape.outHeight * shape.outWidth;
   const epilogue = { ...anyEpilogue(random, outChannels, 1), addend: undefined };
   const alpha = random.floats(outChannels).map(Math.abs);
   const length = outChannels * random.pick([1, 1, 2, 3]);
-  const thresholds = Int32Array.from({ length }, () => random.whole(-columns - 1, columns + 1));
+  const thresholds = Int32Array.from({ length }, () =>
+    random.pick([random.whole(-columns - 1, columns + 1), columns, columns + 1]),
+  );
   const flips = Uint8Array.from({ length }, () => random.whole(0, 1));
   const isSigns = random.chance(0.5);
   return {
@@ -107,6 +113,26 @@ export const binaryConv2d: Operation = {
     const many = { batch: 1, inChannels: 256, inHeight: 24, inWidth: 23, outChannels: 33, groups: 1 };
     const kernel = { ...PLAIN, kernelHeight: 3, kernelWidth: 3, padTop: 1, padLeft: 1 };
     yield binaryConvolution(random, withOutput({ ...many, ...kernel }, 1, 1)!);
+    // Rows enough for tables of sums: several strips of lines, strides and dilations, groups, images, and terms that 16 bits just hold.
+    const rows = { ...many, outChannels: 48, kernelHeight: 2, kernelWidth: 1 };
+    yield binaryConvolution(random, withOutput({ ...PLAIN, ...rows, inHeight: 70, inWidth: 50 }, 0, 0)!);
+    for (const shape of geometries(random, 40)) {
+      const inChannels = shape.inChannels * random.pick([1, 2]);
+      const groups = random.pick([1, 1, 2]);
+      const outChannels = groups * random.pick([48, 50, 64, 65, 100]);
+      const larger = { inHeight: shape.inHeight + 5, inWidth: shape.inWidth + 6 };
+      const wide = withOutput(
+        { ...shape, ...larger, inChannels: inChannels * groups, outChannels, groups },
+        random.whole(0, 3),
+        random.whole(0, 3),
+      );
+      if (wide !== undefined) yield binaryConvolution(random, wide);
+    }
+    const long = { batch: 1, inChannels: 32766, outChannels: 48, groups: 1, inHeight: 3, inWidth: 8 };
+    yield binaryConvolution(
+      random,
+      withOutput({ ...PLAIN, ...long, kernelHeight: 1, kernelWidth: 1 }, 0, 0)!,
+    );
   },
 };
 
