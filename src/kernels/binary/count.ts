@@ -143,7 +143,8 @@ function layOut(
   const own = new Int32Array(buffer, thresholds, words * WORD).fill(LEAST_INT32);
   own.set(finish.thresholds);
   const bits = new Uint8Array(buffer, flips, words * 8).fill(0);
-  for (const [r, flip] of finish.flips.entries()) bits[r >> 3] |= flip << (r & 7);
+  const { flips: turned } = finish;
+  for (let r = 0; r < turned.length; r++) bits[r >> 3] |= turned[r] << (r & 7);
 }
 
 function isUnpadded({ padTop, padLeft, kernelHeight, kernelWidth, inHeight, inWidth }: Conv2dShape): boolean {

@@ -2,7 +2,7 @@ import type { PreparedWeights } from '../contract.ts';
 import { alignedBytes } from '../heap.ts';
 import type { Workspace } from '../wasm/workspace.ts';
 import { type BinaryWeightShape, mapBytes } from './contract.ts';
-import { codeCount, layOutCodes, wantsCodes } from './lookup-codes.ts';
+import { codeCount, layOutCodes, type TableLayout, wantsCodes } from './lookup-codes.ts';
 
 /**
  * Signs of the weights of a layer in the heap: of each group words [rows, taps, words of the channels], laid like the windows of a sign
@@ -23,6 +23,7 @@ export class HeapSigns implements PreparedWeights {
   readonly #workspace: Workspace;
   readonly #offset: number;
   #codes = 0;
+  #layout = '';
   #released = false;
 
   constructor(workspace: Workspace, negative: Uint8Array, shape: BinaryWeightShape) {
@@ -43,10 +44,7 @@ export class HeapSigns implements PreparedWeights {
     this.byteLength = wordBytes + sumBytes + codes * 2;
     this.#offset = workspace.heap.allocate(this.byteLength);
     const { buffer } = workspace.heap;
-    if (codes > 0) {
-      this.#codes = this.#offset + wordBytes + sumBytes;
-      layOutCodes(negative, shape, new Uint16Array(buffer, this.#codes, codes));
-    }
+    if (codes > 0) this.#codes = this.#offset + wordBytes + sumBytes;
     const words = new Uint8Array(buffer, this.#offset, wordBytes).fill(0);
     const sums = new Int32Array(buffer, this.#offset + wordBytes, taps * this.lineRows).fill(0);
     for (let r = 0, i = 0; r < outChannels; r++) {
@@ -60,9 +58,22 @@ export class HeapSigns implements PreparedWeights {
     }
   }
 
-  /** Where the codes are, if there are any. */
-  get codes(): number | undefined {
-    return this.#codes === 0 ? undefined : this.#codes;
+  /** Whether there is room for codes. */
+  get hasCodes(): boolean {
+    return this.#codes !== 0;
+  }
+
+  /** Where codes for that layout are. They are those of the last call, mostly; else they are made anew. */
+  codesFor(layout: TableLayout): number {
+    const { sumBytes, together, taps } = layout;
+    const key = `${sumBytes} ${together} ${taps}`;
+    if (key === this.#layout) return this.#codes;
+    const { buffer } = this.#workspace.heap;
+    const words = new Uint8Array(buffer, this.#offset, this.shape.groups * this.evenRows * this.rowBytes);
+    const codes = new Uint16Array(buffer, this.#codes, codeCount(this.shape));
+    layOutCodes(words, this.evenRows, this.shape, layout, codes);
+    this.#layout = key;
+    return this.#codes;
   }
 
   /** Where the words are. */

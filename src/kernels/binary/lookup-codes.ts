@@ -1,65 +1,99 @@
-import type { BinaryWeightShape } from './contract.ts';
+import { type BinaryWeightShape, mapBytes } from './contract.ts';
 
-/** Inputs of a table of sums, see tables.as.ts. */
-export const CODE_INPUTS = 5;
-/** 32 sums of 32 pixels. */
-export const TABLE_BYTES = 1024;
-/**
- * Tables that rows look up before their sums leave the registers: bytes hold 25·5 at most, and 24 KiB leave room in the first-level
- * cache.
- */
-export const TABLES_AT_ONCE = 24;
+/** Channels of a table of sums, see tables.as.ts. */
+export const CODE_INPUTS = 6;
+/** Sums of a table. */
+export const TABLE_SUMS = 64;
+/** Sums that a byte surely holds: 6·21 < 128. */
+export const MOST_LOOKUPS = 21;
 
-/** Rows of a group for which tables are worth making: 32 sums are made for each. Measured, 256 channels, 3×3: 32 rows 111 GMAC/s, 48 rows 146; by counting
- * 124 and 135. */
+/** Rows of a group for which tables are worth making. Measured, 256 channels, 3×3: 48 rows 146 GMAC/s, by counting 135; 32 rows 111 and 124. */
 const LEAST_ROWS = 48;
 /** Terms of a sum at most, as it has 16 bits. */
 const MOST_TERMS = 0x7ffe;
 /** Output pixels from which on a layer has any use of tables. */
 const LEAST_PIXELS = 20;
 
-/** Whether a layer may be computed by tables, so that codes are laid out for it. */
+/** Whether a layer may be computed by tables, so that room is made for codes. */
 export function wantsCodes(shape: BinaryWeightShape): boolean {
   const { inChannels, outChannels, groups, kernelHeight, kernelWidth, pixels = LEAST_PIXELS } = shape;
   const terms = (inChannels / groups) * kernelHeight * kernelWidth;
   return outChannels / groups >= LEAST_ROWS && terms <= MOST_TERMS && terms > 0 && pixels >= LEAST_PIXELS;
 }
 
-/** Codes of a layer: of each group and run of tables [rows, tables of the run], u16. */
-export function codeCount({
-  inChannels,
-  outChannels,
-  groups,
-  kernelHeight,
-  kernelWidth,
-}: BinaryWeightShape): number {
-  return Math.ceil(((inChannels / groups) * kernelHeight * kernelWidth) / CODE_INPUTS) * outChannels;
+/** Tables of a group. */
+export function tablesOf({ inChannels, groups }: BinaryWeightShape): number {
+  return Math.ceil(inChannels / groups / CODE_INPUTS);
+}
+
+/** Codes of a layer, each a u16. */
+export function codeCount(shape: BinaryWeightShape): number {
+  return tablesOf(shape) * shape.kernelHeight * shape.kernelWidth * shape.outChannels;
+}
+
+/** How tables lie, which depends on the width of an image. */
+export interface TableLayout {
+  /** Bytes of a sum at all its places. */
+  readonly sumBytes: number;
+  /** Tables that are made at once. */
+  readonly together: number;
+  /** Where the 32 pixels of a tap begin in a sum. */
+  readonly taps: readonly number[];
 }
 
 /**
- * What rows look up: five weights, tap by tap and channel by channel, are the number of a sum in the table of their five inputs, a
- * code its offset from the first table of its run.
- * @param negative as for `prepareBinary`
+ * What rows look up: of tables that are made together all taps, in runs that a byte holds, [rows, run] for each run. Six weights are
+ * the number of a sum, a code where that sum is for the pixels of a tap, counted from the first table.
+ *
+ * @param words signs of the weights, [groups, evenRows, taps, words of the channels] as in HeapSigns
  */
-export function layOutCodes(negative: Uint8Array, shape: BinaryWeightShape, codes: Uint16Array): void {
-  const { inChannels, outChannels, groups, kernelHeight, kernelWidth } = shape;
-  const [channels, taps, groupRows] = [inChannels / groups, kernelHeight * kernelWidth, outChannels / groups];
-  const tables = Math.ceil((channels * taps) / CODE_INPUTS);
-  for (let r = 0; r < outChannels; r++) {
-    const [group, row] = [Math.floor(r / groupRows), r % groupRows];
-    for (let table = 0; table < tables; table++) {
-      const place = table % TABLES_AT_ONCE;
-      const first = table - place;
-      let code = 0;
-      for (let bit = 0; bit < CODE_INPUTS; bit++) {
-        const k = table * CODE_INPUTS + bit;
-        if (k >= channels * taps) break;
-        const [tap, c] = [Math.floor(k / channels), k % channels];
-        code |= negative[(r * channels + c) * taps + tap] << bit;
+export function layOutCodes(
+  words: Uint8Array,
+  evenRows: number,
+  shape: BinaryWeightShape,
+  layout: TableLayout,
+  codes: Uint16Array,
+): void {
+  const { groups } = shape;
+  const channels = shape.inChannels / groups;
+  const groupRows = shape.outChannels / groups;
+  const tapBytes = mapBytes(channels);
+  const { sumBytes, taps } = layout;
+  let at = 0;
+  for (let group = 0; group < groups; group++)
+    for (const run of runsOf(tablesOf(shape), layout))
+      for (let row = 0; row < groupRows; row++) {
+        const own = (group * evenRows + row) * taps.length * tapBytes;
+        for (let i = 0; i < run.count; i++) {
+          const place = Math.floor((run.first + i) / taps.length);
+          const tap = (run.first + i) % taps.length;
+          const c = (run.table + place) * CODE_INPUTS;
+          const byte = own + tap * tapBytes + (c >> 3);
+          // Bits beyond the channels are 0 and what they belong to is an input of 0.
+          const next = (c >> 3) + 1 < tapBytes ? words[byte + 1] : 0;
+          const sum = ((words[byte] | (next << 8)) >> (c & 7)) & (TABLE_SUMS - 1);
+          codes[at++] = (place * TABLE_SUMS + sum) * sumBytes + taps[tap];
+        }
       }
-      const run = Math.min(TABLES_AT_ONCE, tables - first);
-      const at = (group * tables + first) * groupRows + row * run + place;
-      codes[at] = place * TABLE_BYTES + code * (TABLE_BYTES >> CODE_INPUTS);
-    }
+}
+
+/** Lookups whose sums stay in registers. */
+export interface Run {
+  /** First table of those that are made together, and how many these are. */
+  readonly table: number;
+  readonly tables: number;
+  /** First of their lookups, which are counted table by table, and how many. */
+  readonly first: number;
+  readonly count: number;
+}
+
+/** All lookups of a group in their order. */
+export function runsOf(tables: number, { together, taps }: TableLayout): Run[] {
+  const runs: Run[] = [];
+  for (let table = 0; table < tables; table += together) {
+    const made = Math.min(together, tables - table);
+    for (let first = 0; first < made * taps.length; first += MOST_LOOKUPS)
+      runs.push({ table, tables: made, first, count: Math.min(MOST_LOOKUPS, made * taps.length - first) });
   }
+  return runs;
 }

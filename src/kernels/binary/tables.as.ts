@@ -1,17 +1,14 @@
 /*
- * Sums of ±1 products from tables, the method of the four Russians (Arlazarov and others 1970): signs of inputs are bytes, 32 pixels side
- * by side; of six inputs all 64 sums ±x0 ±x1 … ±x5 are made once, and each row of weights looks one of them up: two loads and two
- * additions of 16 bytes for 6·32 products. See tables.ts for the loops around.
+ * Sums of ±1 products from tables, the method of the four Russians (Arlazarov and others 1970): signs of inputs are bytes, pixels side by
+ * side; of six channels all 64 sums ±x0 ±x1 … ±x5 are made once at every place that a window reaches from 32 neighbouring pixels. Each
+ * row of weights then looks up one sum a tap: two loads and two additions of 16 bytes for 6·32 products. See tables.ts for the loops
+ * around.
  */
 
-/** Inputs of a table. */
+/** Channels of a table. */
 // @ts-ignore: decorator
 @inline
-const INPUTS: i32 = 5;
-/** Bytes of a table: 32 sums of 32 pixels. */
-// @ts-ignore: decorator
-@inline
-const TABLE_BYTES: usize = 1024;
+const INPUTS: i32 = 6;
 
 /**
  * One row of pixels as bytes, 1 or −1, 0 in the padding, in a plane for each channel.
@@ -65,57 +62,67 @@ export function spreadSigns(
   }
 }
 
-/** Eight sums, 32 bytes apart. */
+/** Eight sums, `step` bytes apart. */
 // @ts-ignore: decorator
 @inline
 function storeSums(
-  to: usize, high: v128, l0: v128, l1: v128, l2: v128, l3: v128, l4: v128, l5: v128, l6: v128, l7: v128,
+  to: usize, step: usize, high: v128, l0: v128, l1: v128, l2: v128, l3: v128, l4: v128, l5: v128, l6: v128, l7: v128,
 ): void {
   v128.store(to, i8x16.add(high, l0));
-  v128.store(to, i8x16.add(high, l1), 32);
-  v128.store(to, i8x16.add(high, l2), 64);
-  v128.store(to, i8x16.add(high, l3), 96);
-  v128.store(to, i8x16.add(high, l4), 128);
-  v128.store(to, i8x16.add(high, l5), 160);
-  v128.store(to, i8x16.add(high, l6), 192);
-  v128.store(to, i8x16.add(high, l7), 224);
+  v128.store(to += step, i8x16.add(high, l1));
+  v128.store(to += step, i8x16.add(high, l2));
+  v128.store(to += step, i8x16.add(high, l3));
+  v128.store(to += step, i8x16.add(high, l4));
+  v128.store(to += step, i8x16.add(high, l5));
+  v128.store(to += step, i8x16.add(high, l6));
+  v128.store(to += step, i8x16.add(high, l7));
 }
 
 /**
- * Tables of all sums ±x0 ±x1 … ±x4; bit i of the number of a sum says that xᵢ is subtracted.
+ * Tables of all sums ±x0 ±x1 … ±x5; bit i of the number of a sum says that xᵢ is subtracted.
  *
- * @param x where the offsets count from
- * @param offsets [count, 5] i32, of 32 bytes each
- * @param y [count, 32, 32] i8
+ * @param x the first pixel of the block
+ * @param inputs [count, 6] i32: how far from there the channels of each table are
+ * @param columns [columnCount] i32: how far from there each 16 places are
+ * @param y [count, 64, columnCount, 16] i8
  */
-export function makeTables(x: usize, offsets: usize, count: i32, y: usize): void {
-  for (let i = 0; i < count; i++, offsets += INPUTS << 2, y += TABLE_BYTES) {
-    for (let half: usize = 0; half < 32; half += 16) {
-      const from = x + half;
-      const x0 = v128.load(from + load<u32>(offsets)), x1 = v128.load(from + load<u32>(offsets, 4));
-      const x2 = v128.load(from + load<u32>(offsets, 8)), x3 = v128.load(from + load<u32>(offsets, 12));
-      const x4 = v128.load(from + load<u32>(offsets, 16));
+export function makeTables(
+  x: usize, inputs: usize, count: i32, columns: usize, columnCount: i32, y: usize,
+): void {
+  const step = (<usize>columnCount) << 4;
+  const eight = step << 3;
+  for (let i = 0; i < count; i++, inputs += INPUTS << 2) {
+    for (let c = 0; c < columnCount; c++) {
+      const from = x + load<u32>(columns + ((<usize>c) << 2));
+      const x0 = v128.load(from + load<u32>(inputs)), x1 = v128.load(from + load<u32>(inputs, 4));
+      const x2 = v128.load(from + load<u32>(inputs, 8)), x3 = v128.load(from + load<u32>(inputs, 12));
+      const x4 = v128.load(from + load<u32>(inputs, 16)), x5 = v128.load(from + load<u32>(inputs, 20));
       const sum = i8x16.add(x0, x1);
       const difference = i8x16.sub(x0, x1);
       const l0 = i8x16.add(x2, sum), l3 = i8x16.sub(x2, sum);
       const l2 = i8x16.add(x2, difference), l1 = i8x16.sub(x2, difference);
       const l4 = i8x16.neg(l3), l7 = i8x16.neg(l0);
       const l6 = i8x16.neg(l1), l5 = i8x16.neg(l2);
-      const both = i8x16.add(x4, x3);
-      const other = i8x16.sub(x4, x3);
-      const to = y + half;
-      storeSums(to, both, l0, l1, l2, l3, l4, l5, l6, l7);
-      storeSums(to + 256, other, l0, l1, l2, l3, l4, l5, l6, l7);
-      storeSums(to + 512, i8x16.neg(other), l0, l1, l2, l3, l4, l5, l6, l7);
-      storeSums(to + 768, i8x16.neg(both), l0, l1, l2, l3, l4, l5, l6, l7);
+      let to = y + ((<usize>c) << 4);
+      for (let a = 0; a < 2; a++) {
+        const high = a == 0 ? x5 : i8x16.neg(x5);
+        const plus = i8x16.add(high, x4);
+        const minus = i8x16.sub(high, x4);
+        storeSums(to, step, i8x16.add(plus, x3), l0, l1, l2, l3, l4, l5, l6, l7);
+        storeSums(to += eight, step, i8x16.sub(plus, x3), l0, l1, l2, l3, l4, l5, l6, l7);
+        storeSums(to += eight, step, i8x16.add(minus, x3), l0, l1, l2, l3, l4, l5, l6, l7);
+        storeSums(to += eight, step, i8x16.sub(minus, x3), l0, l1, l2, l3, l4, l5, l6, l7);
+        to += eight;
+      }
     }
+    y += step << 6;
   }
 }
 
 /**
- * What rows look up, added to their sums. |Σ| ≤ 5·25 of bytes, and of all of a row less than 2¹⁵.
+ * What rows look up, added to their sums. |Σ| ≤ 6·21 of bytes, and of all of a row less than 2¹⁵.
  *
- * @param codes [rows, count] u16, offsets into the tables; count ≤ 25
+ * @param codes [rows, count] u16, offsets into the tables; count ≤ 21
  * @param sums [rows, 32] i16
  * @param isFirst whether there are no sums yet
  */

@@ -3,10 +3,22 @@ import { alignedBytes } from '../heap.ts';
 import type { Workspace } from '../wasm/workspace.ts';
 import { type FloatFinish, mapBytes, type SignFinish } from './contract.ts';
 import type { HeapSigns } from './heap-signs.ts';
-import { CODE_INPUTS, TABLE_BYTES, TABLES_AT_ONCE } from './lookup-codes.ts';
+import {
+  CODE_INPUTS,
+  MOST_LOOKUPS,
+  type Run,
+  runsOf,
+  TABLE_SUMS,
+  type TableLayout,
+  tablesOf,
+} from './lookup-codes.ts';
 
 /** Pixels that a table holds side by side. */
 const LANES = 32;
+/** Bytes of tables that are made together: with the sums of rows they are to stay in the first-level cache. */
+const TOGETHER_BYTES = 24 * 1024;
+/** Bytes of a sum at all its places at most: 64 of them in the first-level cache, and within what a code reaches. */
+const MOST_SUM_BYTES = 512;
 /** Bytes of the inputs of a strip of output rows: with tables and codes they are to stay in the second-level cache. */
 const STRIP_BYTES = 512 * 1024;
 /** A smaller part of useful pixels in all blocks is worth no table: measured, at 0.5 counting is as fast. */
@@ -49,9 +61,11 @@ function lanesOf({ width }: Planes, lines: number, outWidth: number): number {
 
 /** Whether tables are faster than counting. */
 export function suitsTables(weights: HeapSigns, shape: Conv2dShape): boolean {
-  if (weights.codes === undefined) return false;
-  const lanes = lanesOf(planesOf(shape), shape.outHeight, shape.outWidth);
-  return shape.outHeight * shape.outWidth >= LEAST_USE * lanes;
+  if (!weights.hasCodes) return false;
+  const planes = planesOf(shape);
+  const lanes = lanesOf(planes, shape.outHeight, shape.outWidth);
+  if (shape.outHeight * shape.outWidth < LEAST_USE * lanes) return false;
+  return layoutOf(shape, planes, 2 ** 20).layout.sumBytes <= MOST_SUM_BYTES;
 }
 
 /** A convolution by looking sums up in tables, see tables.as.ts. @param weights with codes */
@@ -74,22 +88,28 @@ export function convolveByTables(
   const plane = planeBytes(lines);
   const channels = finish.kind === 'signs' ? finish.thresholds.length : rows;
   const bytes = mapBytes(channels);
-  const groupTables = Math.ceil(weights.columns / CODE_INPUTS);
+  const groupTables = tablesOf(weights.shape);
+  const { layout, columns } = layoutOf(shape, planes, plane);
+  const runs = runsOf(groupTables, layout);
   const floats = finish.kind === 'floats' ? [finish.alpha, finish.scale, finish.bias] : [];
   const lineBytes = Math.ceil(planes.width / 16) * 16 * (pixelBytes + 1);
   const parts = placed([
-    ...[TABLES_AT_ONCE * TABLE_BYTES, rows * LANES * 2, groups * groupTables * CODE_INPUTS * 4],
-    ...[inChannels * planes.phases * plane + plane, lineBytes, channels * 2, channels, LANES * bytes],
+    ...[layout.together * TABLE_SUMS * layout.sumBytes, rows * LANES * 2, columns.length * 4],
+    ...[groups * groupTables * CODE_INPUTS * 4, (inChannels + 1) * planes.phases * plane, lineBytes],
+    ...[channels * 2, channels, LANES * bytes],
   ]);
   const { exports } = workspace;
   workspace.call(finish.y, [map, ...floats], parts.bytes, (y, scratch, [from, alpha, scale, bias]) => {
     const { buffer } = workspace.heap;
-    const [tables, sums, offsets, inputs, line, thresholds, flips, signs] = parts.at.map(
+    const [tables, sums, columnsAt, offsets, inputs, line, thresholds, flips, signs] = parts.at.map(
       (at) => scratch + at,
     );
-    layOutOffsets(buffer, offsets!, weights, shape, planes, plane);
+    const codes = weights.codesFor(layout);
+    new Int32Array(buffer, columnsAt!, columns.length).set(columns);
+    layOutInputs(buffer, offsets!, shape, planes.phases * plane);
     // What fills the last table up: inputs of 0.
-    new Uint8Array(buffer, inputs! + inChannels * planes.phases * plane, plane).fill(0);
+    const stride = planes.phases * plane;
+    new Uint8Array(buffer, inputs! + inChannels * stride, stride).fill(0);
     if (finish.kind === 'signs') layOutThresholds(buffer, finish, thresholds!, flips!);
 
     /** The inputs of lines of outputs from `first` on. */
@@ -102,7 +122,6 @@ export function convolveByTables(
             if (!planes.isRead[a * shape.strideWidth + b]) continue;
             const to = inputs! + (a * shape.strideWidth + b) * plane + i * planes.width;
             const [start, step] = [b - shape.padLeft, shape.strideWidth];
-            const stride = planes.phases * plane;
             const words = pixelBytes / 8;
             exports.spreadSigns(
               row,
@@ -121,15 +140,16 @@ export function convolveByTables(
     };
 
     const sumUp = (at: number): void => {
+      let code = codes;
       for (let g = 0; g < groups; g++) {
         const own = sums! + (g * rows * LANES * 2) / groups;
-        for (let first = 0; first < groupTables; first += TABLES_AT_ONCE) {
-          const count = Math.min(TABLES_AT_ONCE, groupTables - first);
-          const inputOffsets = offsets! + (g * groupTables + first) * CODE_INPUTS * 4;
-          exports.makeTables(inputs! + at, inputOffsets, count, tables!);
-          const codes = weights.codes! + ((g * groupTables + first) * rows * 2) / groups;
-          exports.addLookups(codes, rows / groups, count, tables!, own, first === 0 ? 1 : 0);
-        }
+        runs.forEach(({ table, tables: count, first, count: lookups }: Run, i) => {
+          const channels = offsets! + (g * groupTables + table) * CODE_INPUTS * 4;
+          if (first === 0)
+            exports.makeTables(inputs! + at, channels, count, columnsAt!, columns.length, tables!);
+          exports.addLookups(code, rows / groups, lookups, tables!, own, i === 0 ? 1 : 0);
+          code += (lookups * rows * 2) / groups;
+        });
       }
     };
 
@@ -173,30 +193,45 @@ function eachRun(
   }
 }
 
-/** Where the 32 pixels of each input of each table are, in the order of the codes. */
-function layOutOffsets(
-  buffer: ArrayBuffer,
-  at: number,
-  weights: HeapSigns,
+/** Where channels are from the first one on, in the order of their tables. */
+function layOutInputs(buffer: ArrayBuffer, at: number, shape: Conv2dShape, stride: number): void {
+  const { inChannels, groups } = shape;
+  const channels = inChannels / groups;
+  const length = Math.ceil(channels / CODE_INPUTS) * CODE_INPUTS;
+  const inputs = new Int32Array(buffer, at, groups * length).fill(inChannels * stride);
+  for (let g = 0; g < groups; g++)
+    for (let c = 0; c < channels; c++) inputs[g * length + c] = (g * channels + c) * stride;
+}
+
+/**
+ * The places that windows reach from a block of pixels, 16 at a time, and where in them the pixels of each tap begin. The lines of a
+ * narrow image overlap, so that they are one stretch.
+ */
+function layoutOf(
   shape: Conv2dShape,
   planes: Planes,
   plane: number,
-): void {
-  const { inChannels, groups, kernelHeight, kernelWidth, strideHeight, strideWidth } = shape;
-  const channels = inChannels / groups;
-  const length = Math.ceil(weights.columns / CODE_INPUTS) * CODE_INPUTS;
-  const offsets = new Int32Array(buffer, at, groups * length).fill(inChannels * planes.phases * plane);
-  for (let g = 0; g < groups; g++)
-    for (let ky = 0, i = g * length; ky < kernelHeight; ky++)
-      for (let kx = 0; kx < kernelWidth; kx++) {
-        const [h, w] = [ky * shape.dilationHeight, kx * shape.dilationWidth];
-        const start =
-          phaseOf(shape, ky, kx) * plane +
-          Math.floor(h / strideHeight) * planes.width +
-          Math.floor(w / strideWidth);
-        for (let c = 0; c < channels; c++, i++)
-          offsets[i] = (g * channels + c) * planes.phases * plane + start;
-      }
+): { layout: TableLayout; columns: readonly number[] } {
+  const { kernelHeight, kernelWidth, strideHeight, strideWidth } = shape;
+  const starts: number[] = [];
+  for (let ky = 0; ky < kernelHeight; ky++)
+    for (let kx = 0; kx < kernelWidth; kx++) {
+      const down = Math.floor((ky * shape.dilationHeight) / strideHeight);
+      const across = Math.floor((kx * shape.dilationWidth) / strideWidth);
+      starts.push(phaseOf(shape, ky, kx) * plane + down * planes.width + across);
+    }
+  const columns: number[] = [];
+  const places = new Map<number, number>();
+  let [first, length, end] = [0, 0, Number.NEGATIVE_INFINITY];
+  for (const start of starts.toSorted((a, b) => a - b)) {
+    if (start > end) [first, length, end] = [start, columns.length, start];
+    for (; end < start + LANES; end += 16) columns.push(end);
+    places.set(start, length * 16 + start - first);
+  }
+  const sumBytes = columns.length * 16;
+  const most = Math.floor(TOGETHER_BYTES / (TABLE_SUMS * sumBytes));
+  const together = Math.max(1, Math.min(most, Math.floor(MOST_LOOKUPS / starts.length)));
+  return { layout: { sumBytes, together, taps: starts.map((start) => places.get(start)!) }, columns };
 }
 
 /** Sums have 16 bits, and so have thresholds: those beyond are above or below all sums. */
