@@ -7,8 +7,8 @@ export const TABLE_SUMS = 64;
 /** Sums that a byte surely holds: 6·21 < 128. */
 export const MOST_LOOKUPS = 21;
 
-/** Rows of a group for which tables are worth making. Measured, 256 channels, 3×3: 48 rows 146 GMAC/s, by counting 135; 32 rows 111 and 124. */
-const LEAST_ROWS = 48;
+/** Rows of a group for which tables may be worth making, see `suitsTables`. */
+const LEAST_ROWS = 24;
 /** Terms of a sum at most, as it has 16 bits. */
 const MOST_TERMS = 0x7ffe;
 /** Output pixels from which on a layer has any use of tables. */

@@ -28,7 +28,10 @@ export function spreadSigns(
     const w = first + j * step;
     const isInside = x != 0 && j < count && <u32>w < <u32>inWidth;
     store<i8>(inside + j, isInside ? -1 : 0);
-    if (isInside) memory.copy(line + <usize>j * bytes, x + <usize>w * bytes, bytes);
+    if (!isInside) continue;
+    const from = x + <usize>w * bytes;
+    const to = line + <usize>j * bytes;
+    for (let i: usize = 0; i < bytes; i += 8) store<u64>(to + i, load<u64>(from + i));
   }
   const one = i8x16.splat(1);
   for (let c = 0; c < channels; c += 8) {

@@ -21,8 +21,11 @@ const TOGETHER_BYTES = 24 * 1024;
 const MOST_SUM_BYTES = 512;
 /** Bytes of the inputs of a strip of output rows: with tables and codes they are to stay in the second-level cache. */
 const STRIP_BYTES = 512 * 1024;
-/** A smaller part of useful pixels in all blocks is worth no table: measured, at 0.5 counting is as fast. */
-const LEAST_USE = 0.6;
+/**
+ * Cycles, measured on one busy core: to make a sum for 16 places, to look one up for 32 pixels, to make six inputs of 32 pixels bytes; to
+ * count what one lookup gives, and to finish 32 sums that were counted.
+ */
+const CYCLES = { make: 1.1, lookUp: 1.4, spread: 120, count: 3, finish: 96 };
 
 /**
  * Inputs of a convolution as planes of bytes, pixel by pixel. With strides there is a plane for each place in a step (phase), so that
@@ -63,9 +66,16 @@ function lanesOf({ width }: Planes, lines: number, outWidth: number): number {
 export function suitsTables(weights: HeapSigns, shape: Conv2dShape): boolean {
   if (!weights.hasCodes) return false;
   const planes = planesOf(shape);
-  const lanes = lanesOf(planes, shape.outHeight, shape.outWidth);
-  if (shape.outHeight * shape.outWidth < LEAST_USE * lanes) return false;
-  return layoutOf(shape, planes, 2 ** 20).layout.sumBytes <= MOST_SUM_BYTES;
+  const { columns, layout } = layoutOf(shape, planes, 2 ** 20);
+  if (layout.sumBytes > MOST_SUM_BYTES) return false;
+  const { outHeight, outWidth, outChannels, groups } = shape;
+  const rows = outChannels / groups;
+  const lookups = rows * layout.taps.length;
+  const byTables = columns.length * TABLE_SUMS * CYCLES.make + CYCLES.spread + lookups * CYCLES.lookUp;
+  // Pixels of blocks that are none of an image cost as much as others.
+  const lanes = lanesOf(planes, outHeight, outWidth);
+  const byCounting = lookups * CYCLES.count + (rows * CYCLES.finish) / tablesOf(weights.shape);
+  return byTables * lanes < byCounting * outHeight * outWidth;
 }
 
 /** A convolution by looking sums up in tables, see tables.as.ts. @param weights with codes */
