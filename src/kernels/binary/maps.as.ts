@@ -117,6 +117,58 @@ export function moveChannels(
   }
 }
 
+/** 64 words of 64 bits, in place: bit c of word p becomes bit p of word c (Warren, Hacker's Delight, section 7-3). */
+function transposeBits(at: usize): void {
+  let mask: u64 = 0x00000000ffffffff;
+  let width = 32;
+  for (; width > 1; width >>= 1, mask ^= mask << width) {
+    const lanes = i64x2.splat(mask);
+    const step = (<usize>width) << 3;
+    for (let k = 0; k < 64; k = (k + width + 2) & ~width) {
+      const upper = at + ((<usize>k) << 3);
+      const a = v128.load(upper);
+      const b = v128.load(upper + step);
+      const t = v128.and(v128.xor(i64x2.shr_u(a, width), b), lanes);
+      v128.store(upper, v128.xor(a, i64x2.shl(t, width)));
+      v128.store(upper + step, v128.xor(b, t));
+    }
+  }
+  for (let upper = at; upper < at + 512; upper += 16) {
+    const a = load<u64>(upper);
+    const b = load<u64>(upper, 8);
+    const t = ((a >> 1) ^ b) & mask;
+    store<u64>(upper, a ^ (t << 1));
+    store<u64>(upper, b ^ t, 8);
+  }
+}
+
+/** Up to 64 pixels [pixels, words] as words of 64 pixels, one for each channel. */
+export function channelsOfPixels(x: usize, pixels: i32, words: i32, y: usize): void {
+  for (let word = 0; word < words; word++, y += 512) {
+    for (let p = 0; p < 64; p++)
+      store<u64>(y + ((<usize>p) << 3), p < pixels ? load<u64>(x + ((<usize>(p * words + word)) << 3)) : 0);
+    transposeBits(y);
+  }
+}
+
+/**
+ * Up to 64 pixels made of words of 64 pixels.
+ *
+ * @param sources [64·words] i32: where the word of each channel is, from x on; −1 for zeros
+ * @param y [pixels, words] @param block scratch of 512 bytes
+ */
+export function pixelsOfChannels(x: usize, sources: usize, pixels: i32, words: i32, y: usize, block: usize): void {
+  for (let word = 0; word < words; word++, sources += 256) {
+    for (let c = 0; c < 64; c++) {
+      const from = load<i32>(sources + ((<usize>c) << 2));
+      store<u64>(block + ((<usize>c) << 3), from < 0 ? 0 : load<u64>(x + ((<usize>from) << 3)));
+    }
+    transposeBits(block);
+    for (let p = 0; p < pixels; p++)
+      store<u64>(y + ((<usize>(p * words + word)) << 3), load<u64>(block + ((<usize>p) << 3)));
+  }
+}
+
 /** One image with pixels around it: those of the nearest edge, or 0. */
 export function padSigns(
   x: usize, inHeight: i32, inWidth: i32, bytes: usize, y: usize, outHeight: i32, outWidth: i32, padTop: i32, padLeft: i32,

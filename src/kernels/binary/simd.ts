@@ -1,4 +1,3 @@
-import { alignedBytes } from '../heap.ts';
 import type { Workspace } from '../wasm/workspace.ts';
 import {
   checkBinaryConv2d,
@@ -13,6 +12,7 @@ import {
 import { type BinaryKernels, mapBytes, SIGN_COMBINATIONS } from './contract.ts';
 import { convolveByCounting } from './count.ts';
 import { HeapSigns, ownSigns } from './heap-signs.ts';
+import { moveChannelsSimd } from './move.ts';
 import { convolveByTables, suitsTables } from './tables.ts';
 import { layOutWindow, WINDOW_BYTES } from './window.ts';
 
@@ -79,17 +79,7 @@ export function binarySimd(workspace: Workspace): BinaryKernels {
     },
     moveChannels(parts, y, pixels, outChannels) {
       checkMoveChannels(parts, y, pixels, outChannels);
-      const runBytes = alignedBytes(Math.max(0, ...parts.map(({ runs }) => runs.length * 4)));
-      const maps = parts.map(({ map }) => map);
-      workspace.call(y, maps, runBytes, (to, at, sources) => {
-        const { buffer } = workspace.heap;
-        new Uint8Array(buffer, to, y.length).fill(0);
-        parts.forEach(({ channels, runs }, i) => {
-          new Int32Array(buffer, at, runs.length).set(runs);
-          const [words, outWords] = [mapBytes(channels) / 8, mapBytes(outChannels) / 8];
-          exports.moveChannels(sources[i]!, pixels, words, to, outWords, at, runs.length / 3);
-        });
-      });
+      moveChannelsSimd(workspace, parts, y, pixels, outChannels);
     },
     padSigns(map, y, pixelBytes, shape, isEdge) {
       checkPadSigns(map, y, pixelBytes, shape);

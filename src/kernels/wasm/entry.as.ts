@@ -7,7 +7,16 @@ export {
   signsOfSums,
   toSums,
 } from '../binary/binary.as.ts';
-export { combineSigns, moveChannels, packSigns, padSigns, poolSigns, unpackSigns } from '../binary/maps.as.ts';
+export {
+  channelsOfPixels,
+  combineSigns,
+  moveChannels,
+  packSigns,
+  padSigns,
+  pixelsOfChannels,
+  poolSigns,
+  unpackSigns,
+} from '../binary/maps.as.ts';
 export { addLookups, floatsOfLanes, makeTables, signsOfLanes, spreadSigns } from '../binary/tables.as.ts';
 export { decodePanels } from '../decode/decode.as.ts';
 export { depthwise } from '../depthwise/depthwise.as.ts';

@@ -37,6 +37,8 @@ type WasmFunction =
   | 'floatsOfLanes'
   | 'combineSigns'
   | 'moveChannels'
+  | 'channelsOfPixels'
+  | 'pixelsOfChannels'
   | 'padSigns'
   | 'gatherWords'
   | 'gatherBits'

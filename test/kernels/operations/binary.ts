@@ -223,15 +223,20 @@ export const combineSigns: Operation = {
   },
 };
 
-/** Runs of random lengths from anywhere that fill the channels of the output but for some gaps. */
-function randomRuns(random: Random, inChannels: readonly number[], outChannels: number): Int32Array[] {
+/** Runs of random lengths, or of one channel each, from anywhere that fill the channels of the output but for some gaps. */
+function randomRuns(
+  random: Random,
+  inChannels: readonly number[],
+  outChannels: number,
+  isShuffle: boolean,
+): Int32Array[] {
   const runs = inChannels.map((): number[] => []);
   for (let to = 0; to < outChannels; ) {
     const part = random.whole(0, inChannels.length - 1);
     const most = Math.min(inChannels[part]!, outChannels - to);
-    const length = random.chance(0.5) ? random.whole(0, most) : Math.min(most, 1);
+    const length = !isShuffle && random.chance(0.5) ? random.whole(0, most) : Math.min(most, 1);
     runs[part]!.push(random.whole(0, inChannels[part]! - length), to, length);
-    to += Math.max(1, length) + random.whole(0, 1);
+    to += Math.max(1, length) + (random.chance(0.2) ? 1 : 0);
   }
   return runs.map((own) => Int32Array.from(own));
 }
@@ -242,8 +247,8 @@ export const moveChannels: Operation = {
     for (const outChannels of SIZES)
       for (let i = 0; i < 4; i++) {
         const channels = Array.from({ length: random.whole(1, 3) }, () => random.whole(1, 200));
-        const pixels = random.whole(1, 5);
-        const runs = randomRuns(random, channels, outChannels);
+        const pixels = random.pick([1, 3, 64, 70, 130]);
+        const runs = randomRuns(random, channels, outChannels, i < 2);
         const parts = channels.map((count, part) => ({
           map: randomMap(random, pixels, count),
           channels: count,
