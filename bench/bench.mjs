@@ -1,34 +1,36 @@
 #!/usr/bin/env node
 /**
- * `npm run bench [-- --only forward,binary,sweep,size,memory,large] [--json file] [--write]`: every speed and memory figure that the documents quote, in
- * one run. `--write` puts the tables under docs/results/bench.md.
+ * `npm run bench [-- --only runtime,sweep,size,memory,large] [--json file] [--write]`: every speed and memory figure that the documents quote, in
+ * one run. `--write` puts the tables under docs/results/bench.md. Of `runtime`: `--threads 1,2`, `--quick` for few repetitions
+ * while something is being written, `--work <part of a name>` for some rows alone.
  */
 import { writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { parseArgs } from 'node:util';
-import { binaryRows } from './binary.mjs';
-import { forwardRows } from './forward.mjs';
 import { largeRows, memoryRows } from './memory.mjs';
+import { runtimeRows } from './runtime.mjs';
 import { sizeRows } from './size.mjs';
 import { sweepRows } from './sweep.mjs';
 
 const { values } = parseArgs({
-  options: { only: { type: 'string' }, json: { type: 'string' }, write: { type: 'boolean', default: false } },
+  options: {
+    only: { type: 'string' },
+    json: { type: 'string' },
+    write: { type: 'boolean', default: false },
+    threads: { type: 'string', default: '1' },
+    quick: { type: 'boolean', default: false },
+    work: { type: 'string' },
+  },
 });
 const SECTIONS = {
-  forward: {
-    title: 'One forward pass, one thread (median of interleaved repetitions, milliseconds)',
-    note: 'Ratios are speeds, ours ÷ theirs: above 1 we are faster.',
-    rows: forwardRows,
-  },
-  binary: {
-    title: 'Binary networks, one forward pass, one thread (median of interleaved repetitions, milliseconds)',
-    note: 'Weights and activations of one bit; onnxruntime computes in float32, the results are the same to the bit. Ratios are speeds, ours ÷ theirs.',
-    rows: binaryRows,
+  runtime: {
+    title:
+      'The runtime beside onnxruntime, one forward pass (median of interleaved repetitions, milliseconds)',
+    rows: runtimeRows,
   },
   sweep: {
     title: 'A sweep: ResNet-20, 3 schemes × 8 bit widths × 1,000 CIFAR-10 images, two threads',
-    note: 'Wall time of the whole command, reports included.',
+    note: 'Wall time of the whole command, reports included. Activations of 8 bits as `--act-bits 8` rounds them, their ranges found on 64 images; the images a second count the float network, which is scored once, too.',
     rows: sweepRows,
   },
   size: {
@@ -57,6 +59,19 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 
+const threads = values.threads.split(',').map(Number);
+if (!threads.every((count) => Number.isInteger(count) && count > 0)) {
+  console.error(`bench: --threads: expected numbers from 1 on with commas, got ${values.threads}`);
+  process.exit(2);
+}
+
+if (values.write && (values.quick || values.work !== undefined)) {
+  console.error(
+    'bench: --write is for the figures of the documents, not for --quick ones or those of some --work',
+  );
+  process.exit(2);
+}
+
 const machine = {
   cpu: os.cpus()[0]?.model.trim() ?? 'unknown',
   cores: os.cpus().length,
@@ -69,9 +84,11 @@ let text = `Machine: ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB
 console.log(text);
 for (const name of wanted) {
   const { title, note, rows } = SECTIONS[name];
-  const data = await rows();
+  const found = await rows({ threads, quick: values.quick, only: values.work });
+  // Most sections print what they measured; a table that has several figures in a row keeps them apart in the data.
+  const { table, data, notes } = Array.isArray(found) ? { table: found, data: found, notes: [note] } : found;
   report.sections[name] = data;
-  const section = `\n## ${title}\n\n${markdown(data)}\n\n${note}\n`;
+  const section = `\n## ${title}\n\n${markdown(table)}\n\n${notes.join('\n')}\n`;
   console.log(section);
   text += section;
 }

@@ -1,5 +1,5 @@
 /**
- * The runtimes that we measure ourselves against, each behind the same three calls. All get one thread.
+ * The runtimes that we measure ourselves against, each behind the same calls, with the same number of threads.
  * A session is `{ run(), close() }`: `run` does one forward pass and resolves to the output's floats.
  */
 import { readFileSync } from 'node:fs';
@@ -19,7 +19,7 @@ export async function ortNode(path, inputName, data, shape, threads) {
   };
 }
 
-/** onnxruntime's WebAssembly build, which runs on Node as well as in a browser. */
+/** onnxruntime's WebAssembly build, which runs on Node as well as in a browser. The first session of a process decides its threads. */
 export async function ortWeb(path, inputName, data, shape, threads) {
   const { default: ort } = await import('onnxruntime-web');
   ort.env.wasm.numThreads = threads;

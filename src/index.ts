@@ -69,6 +69,15 @@ export {
 export { holdOut } from './eval/calibration/hold-out.ts';
 export { LayerSolver } from './eval/calibration/layer-solver.ts';
 export { LayerStore } from './eval/calibration/layer-store.ts';
+export { checkPreprocess } from './eval/check-preprocess.ts';
+export {
+  type Classification,
+  type Classifier,
+  type ClassifierOptions,
+  type ClassifyOptions,
+  type ClassScore,
+  createClassifier,
+} from './eval/classify.ts';
 export {
   type DiscretizedModel,
   type DiscretizeSettings,
@@ -83,8 +92,9 @@ export {
   type ModelInspection,
 } from './eval/inspect.ts';
 export { type PointRange, type Points, pointsOf } from './eval/points.ts';
+export { type PreprocessImageOptions, preprocessImage } from './eval/preprocess-image.ts';
 export { PRESETS } from './eval/presets.ts';
-export { checkPreprocess, readPreprocess } from './eval/read-preprocess.ts';
+export { readPreprocess } from './eval/read-preprocess.ts';
 export { encodePacked, type PackOptions, packedSize, recordedOptions, writePacked } from './eval/save.ts';
 export { type ScoreOptions, type ScoreResult, score } from './eval/score.ts';
 export type { CalibrationSource, EvaluateOptions } from './eval/setup.ts';
@@ -110,6 +120,7 @@ export type {
 } from './eval/types.ts';
 export { openDataset } from './formats/datasets/open-dataset.ts';
 export { checkWritable, type WriteOptions, writeFileAtomically } from './formats/file.ts';
+export { decodeImage } from './formats/images/decode-image.ts';
 export { notConverted } from './formats/keras/not-converted.ts';
 export { readNpy, writeNpy } from './formats/npy/npy.ts';
 export { CodeSpool } from './formats/packed/code-spool.ts';
@@ -155,9 +166,16 @@ export { reportFiles } from './report/report-files.ts';
 export { SENSITIVITY_FILES } from './report/sensitivity-files.ts';
 export { candidateName, lossText, measureName } from './report/sensitivity-format.ts';
 export type { Feeds, ValueFeeds } from './runtime/feeds.ts';
-export { createSession, type RunOptions, type Session, type SessionOptions } from './runtime/session.ts';
+export {
+  createSession,
+  type LayerArithmetic,
+  type RunOptions,
+  type Session,
+  type SessionOptions,
+} from './runtime/session.ts';
 export { EmptyOptional, type RuntimeValue, TensorSequence } from './runtime/values.ts';
 export { type Verification, type VerifyOptions, verifyModel } from './runtime/verify.ts';
+export { checksum } from './tensor/checksum.ts';
 export type { DataType } from './tensor/dtype.ts';
 export { ndarrayOf } from './tensor/ndarray-view.ts';
 export { floats, type NumericArray, type Tensor } from './tensor/tensor.ts';

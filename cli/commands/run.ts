@@ -2,9 +2,14 @@ import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import {
   BnnqError,
+  checksum,
   checkWritable,
   createSession,
+  decodeImage,
+  type Model,
+  preprocessImage,
   readNpy,
+  readPreprocess,
   type Tensor,
   writeFileAtomically,
   writeNpy,
@@ -19,6 +24,7 @@ import { table } from '../terminal/table.ts';
 interface RunCommandOptions extends CommonOptions, ModelOptions {
   readonly input?: string[];
   readonly output?: string[];
+  readonly preprocess?: string;
   readonly kernels: 'reference' | 'simd' | 'auto';
   readonly force?: boolean;
 }
@@ -28,13 +34,17 @@ const SHOWN_VALUES = 8;
 
 export function runCommand(): Command {
   const command = new Command('run')
-    .summary('run a model on NumPy arrays')
+    .summary('run a model on NumPy arrays or an image')
     .description(
-      'Runs a model once. Inputs and outputs are .npy files; a model with several of them takes name=file for each. Without -o the outputs are summed up on stdout.',
+      'Runs a model once. Inputs are .npy files or images, outputs .npy files; a model with several of them takes name=file for each. Without -o the outputs are summed up on stdout. The SHA-256 of an output is that of its elements in memory: equal bits, equal checksums, here and in a browser.',
     )
     .argument('<model>', MODEL_KINDS)
-    .option('-i, --input <[name=]file.npy>', 'an input; repeatable', collect)
+    .option('-i, --input <[name=]file>', 'an input, .npy, .png or .jpg; repeatable', collect)
     .option('-o, --output <[name=]file.npy>', 'where to write an output; repeatable', collect)
+    .option(
+      '--preprocess <preset|file.json>',
+      'of images: torch, tf, caffe, unit, raw or a JSON file (default: torch for three channels, unit for one)',
+    )
     .addOption(
       new Option('--kernels <set>', 'auto takes simd where there is WebAssembly SIMD; all give the same bits')
         .choices(['reference', 'simd', 'auto'])
@@ -48,6 +58,7 @@ export function runCommand(): Command {
 Examples:
   $ bnn-quantize run model.bnnq --input x.npy -o y.npy
   $ bnn-quantize run model.bnnq --input x.npy
+  $ bnn-quantize run model.bnnq --input cat.png --preprocess torch
   $ bnn-quantize run model.onnx -i image=x.npy -i size=s.npy -o boxes=b.npy`,
     )
     .action(runModel);
@@ -65,15 +76,37 @@ async function runModel(path: string, options: RunCommandOptions): Promise<void>
     throw usageError(
       `no array for the input ${missing.map((name) => `"${name}"`).join(', ')}: give --input ${missing[0]}=file.npy`,
     );
-  const feeds = new Map([...inputs].map(([name, file]) => [name, readNpy(readBytes(file), file)]));
+  const feeds = new Map<string, Tensor>();
+  for (const [name, file] of inputs) feeds.set(name, await readInput(model, name, file, options.preprocess));
   const session = createSession(model, { kernels: options.kernels });
   const results = session.run(feeds);
   session.dispose();
   for (const [name, file] of outputs) writeFileAtomically(file, [writeNpy(results.get(name)!)], { force });
   const summaries = [...results].map(([name, tensor]) => summaryOf(name, tensor, outputs.get(name)));
   if (options.json) printJson({ model: path, outputs: summaries });
-  else if (outputs.size === 0) printText(summaryTable(summaries));
+  else if (outputs.size === 0) printText(`${summaryTable(summaries)}\n${checksumLines(summaries)}`);
 }
+
+/** An array, or an image made ready for the input of that name; told by content. */
+async function readInput(
+  model: Model,
+  name: string,
+  file: string,
+  preprocess: string | undefined,
+): Promise<Tensor> {
+  const bytes = readBytes(file);
+  const isImage = IMAGE_STARTS.some((start) => start.every((byte, i) => bytes[i] === byte));
+  if (!isImage) return readNpy(bytes, file);
+  const input = model.graph.inputs.find((value) => value.name === name)!;
+  const steps = preprocess === undefined ? {} : { preprocess: readPreprocess(preprocess) };
+  return preprocessImage(await decodeImage(bytes, file), input, { ...steps, name: file });
+}
+
+/** First bytes of PNG and JPEG files. */
+const IMAGE_STARTS: readonly (readonly number[])[] = [
+  [0x89, 0x50, 0x4e, 0x47],
+  [0xff, 0xd8, 0xff],
+];
 
 /** Files by the name of their value: from `name=file`, or from `file` alone where there is one value only. */
 function filesByName(
@@ -122,6 +155,8 @@ interface Summary {
   readonly mean: number | null;
   /** Index of the largest value, flat. */
   readonly argmax: number | null;
+  /** See `checksum`. */
+  readonly sha256: string;
   /** The first few. */
   readonly values: readonly (number | string)[];
 }
@@ -144,8 +179,13 @@ function summaryOf(name: string, tensor: Tensor, file: string | undefined): Summ
     max: known ? max : null,
     mean: known ? numbers.reduce((sum, value) => sum + value, 0) / numbers.length : null,
     argmax: known && !Number.isNaN(max) ? numbers.indexOf(max) : null,
+    sha256: checksum(tensor),
     values: values.slice(0, SHOWN_VALUES),
   };
+}
+
+function checksumLines(summaries: readonly Summary[]): string {
+  return summaries.map(({ name, sha256 }) => `${name}: SHA-256 ${sha256}`).join('\n');
 }
 
 function summaryTable(summaries: readonly Summary[]): string {

@@ -6,13 +6,14 @@ import type { Model } from '../ir/graph.ts';
 import type { Kernels } from '../kernels/contract.ts';
 import { createKernels } from '../kernels/select.ts';
 import { type CalibrationBatches, openBatches } from './calibration/batches.ts';
+import { feederFor } from './feeder.ts';
 import type { ImageScores, OutputKind } from './metrics.ts';
 import { type Network, openNetwork } from './network.ts';
 import { PackedSamples } from './packed-samples.ts';
 import { type DiscretizedPoint, discretize, type WeightOptions } from './point.ts';
 import { type OutputTable, runImages } from './run-images.ts';
 import { recordedOptions, writePacked } from './save.ts';
-import { feederFor, type Setup } from './setup.ts';
+import type { Setup } from './setup.ts';
 import type { PointSettings } from './types.ts';
 
 /** A network over a range of images, rounded first where settings are given that need no images. */

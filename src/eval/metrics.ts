@@ -76,6 +76,14 @@ function logFloored(value: number): number {
   return log(Math.max(value, PROBABILITY_FLOOR));
 }
 
+/** Softmax in float64: exp(v − max) ÷ Σ exp(v − max), with an exp of our own, so that it is the same number everywhere. */
+export function softmax(values: Float32Array): Float64Array {
+  const max = values.reduce((a, b) => Math.max(a, b), -Infinity);
+  const powers = Float64Array.from(values, (value) => exp(value - max));
+  const sum = powers.reduce((a, b) => a + b, 0);
+  return powers.map((power) => power / sum);
+}
+
 /** The largest value m, and ln Σ exp(v − m). */
 function logSumExp(values: Float32Array): [number, number] {
   let max = -Infinity;

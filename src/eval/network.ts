@@ -1,7 +1,7 @@
 import { BnnqError } from '../errors.ts';
 import type { Graph, Model, Value } from '../ir/graph.ts';
 import type { Kernels } from '../kernels/contract.ts';
-import { createSession } from '../runtime/session.ts';
+import { createSession, type MemoryUse } from '../runtime/session.ts';
 import { float16ToNumber } from '../tensor/float16.ts';
 import { sizeOf, type Tensor } from '../tensor/tensor.ts';
 import type { OutputKind } from './metrics.ts';
@@ -12,6 +12,7 @@ export interface Network {
   readonly output: string;
   /** Batch size that the input's shape fixes, if it does. */
   readonly fixedBatch: number | undefined;
+  readonly memory: MemoryUse;
   /** What a batch gives: valid until the next run. */
   run(feed: Tensor): Outputs;
   dispose(): void;
@@ -23,6 +24,8 @@ export interface Outputs {
   /** Values an image; undefined for class indices, which do not say how many classes there are. */
   readonly classes: number | undefined;
   readonly batch: number;
+  /** The output as the session gave it. */
+  readonly tensor: Tensor;
   valuesOf(index: number): Float32Array;
 }
 
@@ -62,6 +65,9 @@ export function openNetwork(model: Model, kernels: Kernels, output?: string): Ne
   const session = createSession(model, { kernels });
   return {
     ...ends,
+    get memory() {
+      return session.memory;
+    },
     run: (feed) => readOutputs(name, session.run(new Map([[input.name, feed]])).get(name)!, softmax),
     dispose: () => session.dispose(),
   };
@@ -95,7 +101,13 @@ function readOutputs(name: string, tensor: Tensor, softmax: boolean): Outputs {
   if (dtype === 'INT64' || dtype === 'INT32') {
     if (size !== 1) throw wrong('class indices are expected as [N] or [N,1]');
     const indices = data as BigInt64Array | Int32Array;
-    return { kind: 'index', classes: undefined, batch, valuesOf: (i) => Float32Array.of(Number(indices[i])) };
+    return {
+      kind: 'index',
+      classes: undefined,
+      batch,
+      tensor,
+      valuesOf: (i) => Float32Array.of(Number(indices[i])),
+    };
   }
   if (shape.length < 2 || rest.filter((dim) => dim !== 1).length > 1)
     throw wrong('one value a class is expected, [N, classes]');
@@ -103,7 +115,7 @@ function readOutputs(name: string, tensor: Tensor, softmax: boolean): Outputs {
   const at = (i: number): [number, number] => [i * size, (i + 1) * size];
   if (dtype === 'FLOAT') {
     const values = data as Float32Array;
-    return { kind, classes: size, batch, valuesOf: (i) => values.subarray(...at(i)) };
+    return { kind, classes: size, batch, tensor, valuesOf: (i) => values.subarray(...at(i)) };
   }
   if (dtype === 'FLOAT16') {
     const bits = data as Uint16Array;
@@ -111,12 +123,19 @@ function readOutputs(name: string, tensor: Tensor, softmax: boolean): Outputs {
       kind,
       classes: size,
       batch,
+      tensor,
       valuesOf: (i) => Float32Array.from(bits.subarray(...at(i)), float16ToNumber),
     };
   }
   if (dtype === 'DOUBLE') {
     const values = data as Float64Array;
-    return { kind, classes: size, batch, valuesOf: (i) => Float32Array.from(values.subarray(...at(i))) };
+    return {
+      kind,
+      classes: size,
+      batch,
+      tensor,
+      valuesOf: (i) => Float32Array.from(values.subarray(...at(i))),
+    };
   }
   throw wrong('FLOAT, FLOAT16 or DOUBLE values, or INT64 class indices, are scored');
 }

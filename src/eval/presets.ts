@@ -20,6 +20,11 @@ export const PRESETS: Readonly<Record<string, Preprocess>> = {
   raw: { ...PLAIN, preset: 'raw', scale: 1 },
 };
 
+/** The preset of that name, if there is one. */
+export function presetOf(name: string): Preprocess | undefined {
+  return Object.hasOwn(PRESETS, name) ? PRESETS[name] : undefined;
+}
+
 /** What is done when nothing is said: `torch` for three channels, `unit` for one. */
 export function defaultPreprocess(channels: number): Preprocess {
   return channels === 3 ? PRESETS.torch! : PRESETS.unit!;

@@ -1,5 +1,6 @@
 import { BnnqError } from '../errors.ts';
-import { type NumericArray, type Tensor, zeros } from '../tensor/tensor.ts';
+import type { NumericArray, Tensor } from '../tensor/tensor.ts';
+import { feedOf } from './feeder.ts';
 import { emptyScores, type ImageScores, type OutputKind, scoreImage } from './metrics.ts';
 import type { Network, Outputs } from './network.ts';
 import type { PackedSamples } from './packed-samples.ts';
@@ -110,13 +111,6 @@ function checkWidth(classes: number | undefined, reference: OutputTable | undefi
       'mismatch',
       `the network has ${classes} classes, the one that it is compared with ${reference.width}`,
     );
-}
-
-/** An input of zeros for that many images. */
-export function feedOf(network: Pick<Network, 'input'>, feeder: Feeder, batch: number): Tensor {
-  const declared = network.input.shape ?? [];
-  const shape = declared.length === 0 ? [batch, feeder.elements] : [batch, ...feeder.dims];
-  return zeros(feeder.dtype, shape);
 }
 
 function rowOf(table: OutputTable, image: number): Float32Array {

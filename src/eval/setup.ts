@@ -1,14 +1,14 @@
 import { BnnqError, throwIfAny } from '../errors.ts';
 import type { Dataset } from '../formats/datasets/dataset.ts';
 import type { KernelChoice } from '../kernels/select.ts';
-import { feedTypeOf, imageInputOf, valueDimsOf } from './input.ts';
+import { feederFor, feedOf } from './feeder.ts';
+import { imageInputOf } from './input.ts';
 import type { OutputKind } from './metrics.ts';
 import type { Network } from './network.ts';
 import { createSampleCache, DEFAULT_CACHE_BYTES, type SampleCache } from './packed-samples.ts';
-import { type Feeder, pictureFeeder, valueFeeder } from './preprocess.ts';
+import type { Feeder } from './preprocess.ts';
 import { defaultPreprocess } from './presets.ts';
 import { readPreprocess } from './read-preprocess.ts';
-import { feedOf } from './run-images.ts';
 import type { Preprocess } from './types.ts';
 
 /** What score and sweep can be asked for alike. */
@@ -66,18 +66,6 @@ export interface Setup {
   readonly table: SharedArrayBuffer | undefined;
   /** Two int32: not zero when the work shall stop; images done so far. */
   readonly control: SharedArrayBuffer;
-}
-
-/** The way from samples like `first` to the network's input. */
-export function feederFor(
-  network: Pick<Network, 'input'>,
-  first: Awaited<ReturnType<Dataset['sample']>>,
-  preprocess: Preprocess | undefined,
-): Feeder {
-  const dtype = feedTypeOf(network.input);
-  if (first.kind === 'values') return valueFeeder(valueDimsOf(network.input, first.values.length), dtype);
-  const input = imageInputOf(network.input, preprocess ?? {}, first);
-  return pictureFeeder(preprocess ?? defaultPreprocess(input.channels), input, dtype);
 }
 
 /**

@@ -7,6 +7,12 @@ export interface ByteSource {
   read(offset: number, length: number): Uint8Array;
 }
 
+/** The bytes of a file that has a hash. */
+export interface HashedSource extends ByteSource {
+  /** SHA-256 of the whole, hex. */
+  sha256(): string;
+}
+
 /** Bytes in memory; parts are views of them. */
 export function memorySource(bytes: Uint8Array): ByteSource {
   return { length: bytes.length, read: (offset, length) => bytes.subarray(offset, offset + length) };

@@ -1,10 +1,12 @@
 import { dirname } from 'node:path';
-import { BnnqError, messageOf } from '../errors.ts';
 import type { Model } from '../ir/graph.ts';
-import { type Detected, detect, PREFIX_BYTES } from './detect.ts';
+import { PREFIX_BYTES } from './detect.ts';
 import { FileSource, readFileBytes } from './file.ts';
+import { companionFiles } from './keras/files/companion-files.ts';
 import { MAX_MODEL_BYTES, MAX_RESIDENT_BYTES } from './limits.ts';
-import { type FormatOptions, MODEL_FORMATS, type ModelFormat } from './registry.ts';
+import { externalFiles } from './onnx/external-files.ts';
+import { asSentence, formatOf, readBytes } from './read-bytes.ts';
+import type { FormatOptions } from './registry.ts';
 
 export interface ReadModelOptions {
   /** Check hashes where the format has them; default true. */
@@ -23,7 +25,7 @@ export interface ReadModelOptions {
  */
 export async function readModel(path: string, options: ReadModelOptions = {}): Promise<Model> {
   const { maxResidentBytes = MAX_RESIDENT_BYTES, ...rest } = options;
-  const named: FormatOptions = { ...rest, file: path, directory: dirname(path) };
+  const named = { ...rest, file: path, directory: dirname(path) };
   const source = new FileSource(path);
   if (source.isRegular && source.length > maxResidentBytes) {
     const { readFile, maxFileBytes = MAX_MODEL_BYTES } = formatOf(
@@ -31,48 +33,34 @@ export async function readModel(path: string, options: ReadModelOptions = {}): P
       named,
     );
     if (readFile !== undefined && source.length <= maxFileBytes)
-      return sentence(() => readFile(source, named), named);
+      return asSentence(() => readFile(source, withFilesAround(named)), named);
   }
   return readModelBytes(readFileBytes(path, MAX_MODEL_BYTES), named);
+}
+
+export interface ReadBytesOptions {
+  /** Name for messages and provenance, and the path that other files of the model are found by. */
+  readonly file?: string;
+  /** Folder of data that the file refers to. */
+  readonly directory?: string;
+  /** Check hashes where the format has them; default true. */
+  readonly verify?: boolean;
+  /** Path of the architecture in JSON that a file of Keras weights belongs to. */
+  readonly architecture?: string;
 }
 
 /**
  * Reads a model from memory; the bytes must not be changed afterwards.
  * @param options `file` names it in messages, `directory` is the folder of external data
  */
-export async function readModelBytes(bytes: Uint8Array, options: FormatOptions = {}): Promise<Model> {
-  const format = formatOf(bytes, options);
-  return sentence(() => format.read(bytes, options), options);
+export async function readModelBytes(bytes: Uint8Array, options: ReadBytesOptions = {}): Promise<Model> {
+  return readBytes(bytes, withFilesAround(options));
 }
 
-/** The format of a file that begins with these bytes. */
-function formatOf(bytes: Uint8Array, options: FormatOptions): ModelFormat {
-  const { what, at } = namesOf(options);
-  if (bytes.length === 0) throw new BnnqError('malformed', `${what} is empty`, at);
-  const detected = detect(bytes);
-  const format = MODEL_FORMATS.find(({ kind }) => kind === detected.kind);
-  if (format === undefined) throw new BnnqError('unsupported', `${what} ${refusal(detected)}`, at);
-  if (options.architecture !== undefined && !format.takesArchitecture)
-    throw new BnnqError('option', `architecture: ${what} is no file of Keras weights (HDF5)`, at);
-  return format;
-}
-
-/** Runs a reader; whatever it throws comes out as one error that names the file. */
-async function sentence(read: () => Model | Promise<Model>, options: FormatOptions): Promise<Model> {
-  const { what, at } = namesOf(options);
-  try {
-    return await read();
-  } catch (thrown) {
-    if (thrown instanceof BnnqError)
-      throw new BnnqError(thrown.code, thrown.message, { ...at, ...thrown.at }, thrown.cause);
-    throw new BnnqError('internal', `${what} cannot be read: ${messageOf(thrown)}`, at, thrown);
-  }
-}
-
-function namesOf({ file }: FormatOptions): { what: string; at: { file?: string } } {
-  return file === undefined ? { what: 'the model', at: {} } : { what: `"${file}"`, at: { file } };
-}
-
-function refusal({ what }: Detected): string {
-  return `is ${what ?? 'not a model that is known here'}; expected an ONNX model, a Keras model (.h5, .keras, TensorFlow.js) or a packed model (.bnnq)`;
+function withFilesAround({ directory, ...options }: ReadBytesOptions): FormatOptions {
+  return {
+    ...options,
+    companions: companionFiles({ ...options, ...(directory !== undefined && { directory }) }),
+    ...(directory !== undefined && { external: externalFiles(directory) }),
+  };
 }

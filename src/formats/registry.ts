@@ -1,20 +1,23 @@
 import type { Model } from '../ir/graph.ts';
-import { type ByteSource, memorySource } from './byte-source.ts';
+import { type ByteSource, type HashedSource, memorySource } from './byte-source.ts';
 import type { FileKind } from './detect.ts';
-import type { FileSource } from './file.ts';
+import type { Companions } from './keras/files/companions.ts';
 import { MAX_ELEMENTS } from './limits.ts';
+import type { ExternalReader } from './onnx/external-data.ts';
 import { readOnnx, readOnnxFile } from './onnx/read.ts';
 import { readPacked } from './packed/read.ts';
 
 export interface FormatOptions {
   /** Name for messages and provenance. */
   readonly file?: string;
-  /** Folder of data that the file refers to. */
-  readonly directory?: string;
   /** Check hashes where the format has them; default true. */
   readonly verify?: boolean;
   /** Path of the architecture in JSON that a file of Keras weights belongs to. */
   readonly architecture?: string;
+  /** Where other files of a Keras model are. */
+  readonly companions?: Companions;
+  /** Where the external data of an ONNX model is. */
+  readonly external?: ExternalReader;
 }
 
 /** A model format: what it looks like and how it is read. A new one is a file and a line here. */
@@ -23,7 +26,7 @@ export interface ModelFormat {
   readonly name: string;
   read(bytes: Uint8Array, options: FormatOptions): Model | Promise<Model>;
   /** Reads a file that is too large to be held in memory; absent where a format is always read whole. */
-  readFile?(source: FileSource, options: FormatOptions): Model | Promise<Model>;
+  readFile?(source: HashedSource, options: FormatOptions): Model | Promise<Model>;
   /** Longest file that `readFile` takes; that of ONNX where absent. */
   readonly maxFileBytes?: number;
   /** Whether a file may be weights alone, which belong to an architecture in another file. */

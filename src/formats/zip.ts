@@ -1,6 +1,6 @@
-import { crc32 } from 'node:zlib';
 import { BnnqError } from '../errors.ts';
 import { type ByteSource, memorySource, partOfSource, wholeSource } from './byte-source.ts';
+import { crc32 } from './crc32.ts';
 import { inflate } from './inflate.ts';
 import { FREE_EXPANSION_BYTES, MAX_EXPANSION, MAX_ZIP_MEMBERS } from './limits.ts';
 

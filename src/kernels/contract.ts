@@ -1,4 +1,5 @@
 import type { BinaryKernels } from './binary/contract.ts';
+import type { IntegerKernels } from './integer/contract.ts';
 
 /**
  * What a set of kernels offers. Typed arrays in, typed arrays out; this layer knows no graph and no tensor.
@@ -122,7 +123,7 @@ export type UnaryName =
 
 export type BinaryName = 'add' | 'sub' | 'mul' | 'div' | 'max' | 'min' | 'pow' | 'prelu';
 
-export interface Kernels extends BinaryKernels {
+export interface Kernels extends BinaryKernels, IntegerKernels {
   readonly name: 'reference' | 'simd';
   readonly heap: Heap;
 

@@ -5,6 +5,7 @@ import { affineReference } from './elementwise/affine-reference.ts';
 import { binaryReference } from './elementwise/binary-reference.ts';
 import { unaryReference } from './elementwise/unary-reference.ts';
 import { createMemory, LinearHeap } from './heap.ts';
+import { INTEGER_REFERENCE } from './integer/reference.ts';
 import { checkBroadcast, checkConv2d, checkLinear, checkMatmul, checkPool, checkUnary } from './lengths.ts';
 import { linearReference } from './linear/reference.ts';
 import { matmulReference } from './matmul/reference.ts';
@@ -17,6 +18,7 @@ export function createReferenceKernels(): Kernels {
   const heap = new LinearHeap(createMemory(1 << 20));
   return {
     ...BINARY_REFERENCE,
+    ...INTEGER_REFERENCE,
     name: 'reference',
     heap,
     prepareConv2d(rows, shape) {

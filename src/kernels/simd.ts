@@ -5,6 +5,7 @@ import { depthwiseSimd, isDepthwise } from './depthwise/simd.ts';
 import { affineSimd, binarySimd } from './elementwise/binary-simd.ts';
 import { unarySimd } from './elementwise/unary-simd.ts';
 import { PanelWeights } from './gemm/panels.ts';
+import { integerSimd } from './integer/simd.ts';
 import { checkBroadcast, checkConv2d, checkLinear, checkMatmul, checkPool, checkUnary } from './lengths.ts';
 import { linearSimd } from './linear/simd.ts';
 import { matmulSimd } from './matmul/simd.ts';
@@ -17,6 +18,7 @@ export function createSimdKernels(): Kernels {
   const workspace = new Workspace();
   return {
     ...binaryKernels(workspace),
+    ...integerSimd(workspace),
     name: 'simd',
     heap: workspace.heap,
     prepareConv2d(rows, shape) {

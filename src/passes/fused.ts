@@ -18,9 +18,13 @@ import type { GraphEditor } from './graph-editor.ts';
  * | SignMove | X…                                 | channels of maps; `runs`: [input, first channel, length] in order |
  * | SignPad  | X                                  | pixels around an image (`pads` top, left, bottom, right), those of its edge (`edge` 1) or +1 |
  * | SignFloats | X                                | the signs as floats [N, `dims`, H, W], without H and W where `space` is 0 |
+ * | Codes    | X                                  | codes of X as a map: round(clamp(X / scale + zero, 0, high)), attributes `scale`, `zero`, `high` |
+ * | IntegerConv, IntegerLinear | as Conv and Linear, X codes of `x_scale`, `x_zero`, `x_high` | the same; with `y_scale`, `y_zero`, `y_high` the codes of that, as Codes gives them |
+ * | CodePool | X, codes                           | MaxPool of codes                                            |
  *
- * A *map* is a UINT8 tensor [N, H, W, bytes of the channels] (kernels/binary/contract.ts); H·W is 1 for a matrix. Thresholds are
- * [slices·C] or one for all; with several slices the map has slices·C channels. What is made of floats instead of maps is [N, C, H, W].
+ * A *map* of signs is a UINT8 tensor [N, H, W, bytes of the channels] (kernels/binary/contract.ts), one of codes a
+ * UINT8 tensor [N, H, W, C] (kernels/integer/contract.ts); H·W is 1 for a matrix. Thresholds of signs are [slices·C] or one for
+ * all; with several slices the map has slices·C channels. What is made of floats instead of a map of signs is [N, C, H, W].
  *
  * Attributes: those of the ONNX operator (for Linear `transB`: W is [N,K] with 1, [K,N] with 0), and `low` and `high`
  * of the clamp. Every step is rounded to float32, in this order: what the fused operator gives is the definition. The

@@ -5,6 +5,7 @@ import { type Evaluate, foldConstants } from '../passes/fold-constants.ts';
 import { fuseAffine } from '../passes/fuse-affine.ts';
 import { fuseBinary } from '../passes/fuse-binary.ts';
 import { fuseClamp } from '../passes/fuse-clamp.ts';
+import { fuseInteger } from '../passes/fuse-integer.ts';
 import { fusePad } from '../passes/fuse-pad.ts';
 import { fuseResidual } from '../passes/fuse-residual.ts';
 import { inferShapes } from '../passes/infer-shapes.ts';
@@ -42,6 +43,7 @@ export function rewriteForExecution(model: Model, kernels: Kernels, keep: readon
     fuseBinary,
     fuseResidual,
     fuseClamp,
+    fuseInteger,
   ];
   const rewritten = rewriteGraph({ ...model, graph: { ...model.graph, outputs: watched } }, passes);
   return { ...rewritten, graph: { ...rewritten.graph, outputs } };

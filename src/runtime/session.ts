@@ -2,9 +2,10 @@ import { BnnqError, messageOf } from '../errors.ts';
 import type { Model, Value } from '../ir/graph.ts';
 import type { Kernels } from '../kernels/contract.ts';
 import { createKernels, type KernelChoice } from '../kernels/select.ts';
+import { FUSED_DOMAIN } from '../passes/fused.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { Activations } from './activations.ts';
-import { Constants } from './constants.ts';
+import { Constants, ConstantTensor } from './constants.ts';
 import { executeStep, type Values } from './execute.ts';
 import { checkFeeds, type Feeds, type ValueFeeds } from './feeds.ts';
 import { expectSupported, withMissingFunctions } from './operator-support.ts';
@@ -36,6 +37,15 @@ export interface MemoryUse {
   readonly peakBytes: number;
 }
 
+/** Layers (convolutions and matrix products with constant weights) by what they compute with after fusing. */
+export interface LayerArithmetic {
+  /** Bits of sign maps. */
+  readonly signs: number;
+  /** Codes of at most 8 bits and 32-bit sums. */
+  readonly integers: number;
+  readonly floats: number;
+}
+
 /** A model ready to be run, any number of times. FLOAT16 and BFLOAT16 values are computed, and returned, as FLOAT. */
 export interface Session {
   readonly inputs: readonly Value[];
@@ -43,6 +53,7 @@ export interface Session {
   /** Names that `run` can fetch: the outputs and the inner values that fusing has left. */
   readonly valueNames: readonly string[];
   readonly memory: MemoryUse;
+  readonly layers: LayerArithmetic;
   /**
    * Runs the network on one set of inputs.
    * @returns outputs by name, copies that belong to the caller
@@ -64,6 +75,8 @@ export function createSession(model: Model, options: SessionOptions = {}): Sessi
   expectSupported(expanded);
   return new GraphSession(expanded, options);
 }
+
+const LAYERS = /^(?:Binary|Integer)?(?:Conv|Linear)$|^(?:Gemm|MatMul|ConvTranspose)$/;
 
 class GraphSession implements Session {
   readonly inputs: readonly Value[];
@@ -109,6 +122,17 @@ class GraphSession implements Session {
       aliveBytes: this.#activations.aliveBytes,
       peakBytes: this.#kernels.heap.peakBytes,
     };
+  }
+
+  get layers(): LayerArithmetic {
+    const counts = { signs: 0, integers: 0, floats: 0 };
+    for (const { call, inputs } of this.#plan.steps) {
+      const { domain, opType } = call.node;
+      const isLayer = LAYERS.test(opType) && (domain === '' || domain === FUSED_DOMAIN);
+      if (!isLayer || !(this.#plan.initial[inputs[1] ?? -1] instanceof ConstantTensor)) continue;
+      counts[opType.startsWith('Binary') ? 'signs' : opType.startsWith('Integer') ? 'integers' : 'floats']++;
+    }
+    return counts;
   }
 
   run(feeds: Feeds, options: RunOptions = {}): Map<string, Tensor> {

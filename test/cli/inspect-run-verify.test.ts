@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto';
 import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { encode } from 'fast-png';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readNpy, writeNpy } from '../../src/formats/npy/npy.ts';
 import { floats } from '../../src/tensor/tensor.ts';
@@ -74,6 +76,37 @@ describe('bnn-quantize run', () => {
     });
     const text = (await bnnq(['run', 'model.onnx', '-i', 'x.npy'], { cwd })).stdout;
     expect(text).toMatch(/^output +type +shape +min +max +mean +argmax +values\ny +FLOAT +\[2,4\] /);
+  });
+
+  it('prints the SHA-256 of an output, which is that of its elements in memory', async () => {
+    const { stdout } = await bnnq(['run', 'model.onnx', '-i', 'x.npy', '-o', 'hashed.npy', '--json'], {
+      cwd,
+    });
+    const { data } = readNpy(readFileSync(join(cwd, 'hashed.npy')), 'hashed.npy');
+    const sha256 = createHash('sha256')
+      .update(data as Float32Array)
+      .digest('hex');
+    expect(JSON.parse(stdout).outputs[0].sha256).toBe(sha256);
+    const text = (await bnnq(['run', 'model.onnx', '-i', 'x.npy'], { cwd })).stdout;
+    expect(text).toContain(`\ny: SHA-256 ${sha256}\n`);
+  });
+
+  it('takes an image, preprocessed as score does it', async () => {
+    const pixels = Uint8Array.from({ length: 64 }, (_, i) => i * 4);
+    writeFileSync(
+      join(cwd, 'image.png'),
+      encode({ width: 8, height: 8, channels: 1, depth: 8, data: pixels }),
+    );
+    const unit = Float32Array.from(pixels, (pixel) => Math.fround(Math.fround(pixel * (1 / 255))));
+    writeFileSync(join(cwd, 'unit.npy'), writeNpy(floats([1, 1, 8, 8], unit)));
+    const outputsOf = async (...args: string[]) =>
+      JSON.parse((await bnnq(['run', 'model.onnx', '--json', ...args], { cwd })).stdout).outputs;
+    const wanted = await outputsOf('-i', 'unit.npy');
+    expect(await outputsOf('-i', 'image.png')).toEqual(wanted);
+    expect(await outputsOf('-i', 'image.png', '--preprocess', 'unit')).toEqual(wanted);
+    expect(await outputsOf('-i', 'image.png', '--preprocess', 'raw')).not.toEqual(wanted);
+    const unknown = await bnnq(['run', 'model.onnx', '-i', 'image.png', '--preprocess', 'nothing'], { cwd });
+    expect([unknown.code, unknown.stderr]).toEqual([2, expect.stringContaining('preprocessing "nothing"')]);
   });
 
   it('gives the same bits with either set of kernels', async () => {

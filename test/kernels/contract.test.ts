@@ -12,6 +12,7 @@ import {
 } from './operations/binary.ts';
 import { conv2d } from './operations/conv2d.ts';
 import { affine, binary, softmax, unary } from './operations/elementwise.ts';
+import { integerConv2d, poolCodes, quantizeCodes } from './operations/integer.ts';
 import { linear, matmul } from './operations/linear.ts';
 import { averagePool2d, maxPool2d } from './operations/pool.ts';
 import { expectSameBits } from './support/bits.ts';
@@ -36,11 +37,14 @@ const OPERATIONS: readonly Operation[] = [
   combineSigns,
   moveChannels,
   padSigns,
+  quantizeCodes,
+  integerConv2d,
+  poolCodes,
 ];
 
 describe('the SIMD kernels', () => {
   it('are all in this suite', () => {
-    const others = ['prepareConv2d', 'prepareLinear', 'prepareBinary', 'dispose'];
+    const others = ['prepareConv2d', 'prepareLinear', 'prepareBinary', 'prepareInteger', 'dispose'];
     const kernels = Object.entries(createReferenceKernels())
       .filter(([name, value]) => typeof value === 'function' && !others.includes(name))
       .map(([name]) => name);

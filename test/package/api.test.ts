@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import * as browserApi from '../../src/browser.ts';
 import * as api from '../../src/index.ts';
 
 describe('the public API', () => {
@@ -29,8 +30,11 @@ describe('the public API', () => {
       'candidatesOf',
       'checkPreprocess',
       'checkWritable',
+      'checksum',
       'confirmAllocation',
+      'createClassifier',
       'createSession',
+      'decodeImage',
       'dequantize',
       'discretize',
       'dropMeter',
@@ -49,6 +53,7 @@ describe('the public API', () => {
       'parseSize',
       'planWeights',
       'pointsOf',
+      'preprocessImage',
       'quantize',
       'quantizeActivations',
       'readModel',
@@ -71,6 +76,20 @@ describe('the public API', () => {
       'writeFileAtomically',
       'writeNpy',
       'writePacked',
+    ]);
+  });
+
+  it('is these names and no others for browsers', () => {
+    expect(Object.keys(browserApi).toSorted()).toEqual([
+      'BnnqError',
+      'PRESETS',
+      'checkPreprocess',
+      'checksum',
+      'createClassifier',
+      'createSession',
+      'decodeImage',
+      'preprocessImage',
+      'readModel',
     ]);
   });
 

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { dirname, join, normalize, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
 import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
 
@@ -14,12 +15,13 @@ const { dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'ut
 const LAW: Readonly<Record<string, readonly string[]>> = {
   errors: [],
   version: [],
-  tensor: ['errors'],
+  'node-builtin': [],
+  tensor: ['errors', 'node-builtin'],
   kernels: [],
   ir: ['tensor', 'errors'],
   passes: ['ir', 'tensor', 'errors'],
   quantizers: ['ir', 'tensor', 'passes', 'kernels', 'errors'],
-  formats: ['ir', 'tensor', 'errors'],
+  formats: ['ir', 'tensor', 'errors', 'node-builtin'],
   runtime: ['ir', 'tensor', 'kernels', 'passes', 'errors'],
   eval: ['errors', 'version', 'tensor', 'kernels', 'ir', 'passes', 'quantizers', 'formats', 'runtime'],
   report: ['eval/types', 'errors'],
@@ -36,6 +38,7 @@ const LAW: Readonly<Record<string, readonly string[]>> = {
     'eval',
     'report',
   ],
+  browser: ['errors', 'node-builtin', 'tensor', 'kernels', 'ir', 'passes', 'formats', 'runtime', 'eval'],
   cli: ['index'],
 };
 
@@ -128,4 +131,35 @@ describe('the dependency law', () => {
   ])('lets %s import %s', (file, specifier) => {
     expect(violation(file, specifier)).toBeUndefined();
   });
+
+  it('keeps Node out of everything that src/browser.ts leads to', async () => {
+    const reached = await graphOf('src/browser.ts');
+    for (const file of ['src/formats/packed/read.ts', 'src/formats/keras/import.ts', 'src/eval/classify.ts'])
+      expect([...reached.keys()]).toContain(file);
+    const builtins = [...reached].flatMap(([file, imports]) =>
+      imports
+        .filter((name) => name.startsWith('node:') || builtinModules.includes(name))
+        .map((name) => `${file} imports ${name}`),
+    );
+    expect(builtins).toEqual([]);
+    // And the same walk finds them where they are.
+    expect([...(await graphOf('src/index.ts')).values()].flat()).toContain('node:fs');
+  });
 });
+
+/** The sources that one leads to by imports that are left when types are erased, with what each imports. */
+async function graphOf(entry: string): Promise<Map<string, string[]>> {
+  const { metafile } = await build({
+    entryPoints: [entry],
+    absWorkingDir: ROOT,
+    bundle: true,
+    packages: 'external',
+    platform: 'node',
+    format: 'esm',
+    write: false,
+    metafile: true,
+  });
+  return new Map(
+    Object.entries(metafile.inputs).map(([file, { imports }]) => [file, imports.map(({ path }) => path)]),
+  );
+}

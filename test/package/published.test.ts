@@ -28,31 +28,53 @@ describe('the published package', () => {
       'dist/src/index.d.ts',
       'dist/src/eval/worker.js',
       'dist/src/kernels/wasm/module.js',
+      'dist/src/browser.d.ts',
+      'dist/browser/bnn-quantize.js',
+      'dist/browser/licenses.txt',
       'dist/cli/main.js',
       'docs/packed-format.md',
       'examples/demo/digits.onnx',
+      'examples/browser/index.html',
     ])
       expect(paths).toContain(path);
     const strangers = paths.filter(
       (path) =>
-        !/^(dist\/(src|cli)\/.*\.(js|d\.ts)|docs\/packed-format\.md|examples\/demo\/.*|package\.json|README\.md|LICENSE)$/.test(
+        !/^(dist\/(src|cli)\/.*\.(js|d\.ts)|dist\/browser\/(bnn-quantize\.js|licenses\.txt)|docs\/packed-format\.md|examples\/(demo|browser)\/.*|package\.json|README\.md|LICENSE)$/.test(
           path,
         ),
     );
     expect(strangers).toEqual([]);
   });
 
-  it('stays small: under 2.75 MB unpacked', () => {
+  it('stays small: under 4 MB unpacked, of which one is the module for browsers', () => {
     const bytes = packed().reduce((sum, { size }) => sum + size, 0);
-    expect(bytes).toBeLessThan(2.75e6);
+    expect(bytes).toBeLessThan(4e6);
   });
 
-  it('has an entry point and a command that exist', () => {
-    expect(existsSync(`${ROOT}${manifest.exports['.'].default}`)).toBe(true);
-    expect(existsSync(`${ROOT}${manifest.exports['.'].types}`)).toBe(true);
+  it('has entry points and a command that exist', () => {
+    for (const entry of ['.', './browser'])
+      for (const file of ['types', 'default'])
+        expect(existsSync(`${ROOT}${manifest.exports[entry][file]}`), `${entry} ${file}`).toBe(true);
     const command = `${ROOT}${manifest.bin['bnn-quantize']}`;
     expect(readFileSync(command, 'utf8').startsWith('#!/usr/bin/env node\n')).toBe(true);
     expect(statSync(command).isFile()).toBe(true);
+  });
+
+  it('has a module for browsers that is one file, of less than 1.2 MB, and names the terms of what is in it', () => {
+    const text = readFileSync(`${ROOT}dist/browser/bnn-quantize.js`, 'utf8');
+    expect(text.length).toBeLessThan(1.2e6);
+    expect(text).not.toMatch(/\b(from|import)\s*["']|\bimport\(/);
+    expect(text).not.toMatch(/new URL\([^()]*import\.meta\.url/);
+    const terms = readFileSync(`${ROOT}dist/browser/licenses.txt`, 'utf8');
+    for (const name of [
+      'protobufjs',
+      'onnx-proto',
+      'fflate',
+      'fast-png',
+      '@jsquash/jpeg',
+      'Independent JPEG Group',
+    ])
+      expect(terms).toContain(name);
   });
 
   it('pins every dependency to one version', () => {

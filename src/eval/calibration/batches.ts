@@ -6,11 +6,12 @@ import type { Model } from '../../ir/graph.ts';
 import { createKernels } from '../../kernels/select.ts';
 import { createSession } from '../../runtime/session.ts';
 import type { NumericArray, Tensor } from '../../tensor/tensor.ts';
+import { feederFor, feedOf } from '../feeder.ts';
 import { type Ends, endsOf } from '../network.ts';
 import { createSampleCache, DEFAULT_CACHE_BYTES, PackedSamples } from '../packed-samples.ts';
 import type { Feeder } from '../preprocess.ts';
-import { batchSizeFor, feedOf } from '../run-images.ts';
-import { feederFor, resolvePreprocess } from '../setup.ts';
+import { batchSizeFor } from '../run-images.ts';
+import { resolvePreprocess } from '../setup.ts';
 import type { Preprocess } from '../types.ts';
 
 export interface BatchOptions {

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { BnnqError, throwIfAny } from '../../errors.ts';
 import { fileError } from '../file.ts';
-import { decodeImageFile } from '../images/decode-image.ts';
+import { decodeImageFile } from '../images/decode-image-file.ts';
 import type { Dataset } from './dataset.ts';
 import { hashOf } from './source.ts';
 

@@ -1,28 +1,17 @@
-import { readFile } from 'node:fs/promises';
 import { BnnqError, messageOf } from '../../errors.ts';
 import type { Pixels } from '../datasets/dataset.ts';
-import { fileError } from '../file.ts';
 import { decodeJpeg } from './jpeg.ts';
 import { MAX_IMAGE_BYTES } from './limits.ts';
 import { decodePng } from './png.ts';
 
 /**
- * Decodes a JPEG or PNG file, told apart by content, to 8 bits a channel, grey or RGB. The pixels equal those of
+ * Decodes a JPEG or PNG image, told apart by content, to 8 bits a channel, grey or RGB. The pixels equal those of
  * libjpeg-turbo and Pillow. Alpha is dropped (the colours stay as stored, nothing is blended), 16-bit samples keep their
  * high byte, embedded profiles and the EXIF orientation are not applied: as Pillow's convert('RGB') and TensorFlow's decoders do.
- * @throws malformed (naming the file), unsupported (CMYK, other formats), limit, not-found
+ * @param bytes the whole file
+ * @param name what messages call it
+ * @throws malformed (naming the file), unsupported (CMYK, other formats), limit
  */
-export async function decodeImageFile(path: string): Promise<Pixels> {
-  let bytes: Uint8Array;
-  try {
-    bytes = await readFile(path);
-  } catch (thrown) {
-    throw fileError('read', path, thrown);
-  }
-  return decodeImage(bytes, path);
-}
-
-/** The same for bytes at hand; `name` is what messages call them. */
 export async function decodeImage(bytes: Uint8Array, name: string): Promise<Pixels> {
   if (bytes.length > MAX_IMAGE_BYTES)
     throw new BnnqError(

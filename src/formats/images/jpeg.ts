@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { BnnqError } from '../../errors.ts';
 import type { Pixels } from '../datasets/dataset.ts';
+import { jpegModule } from './jpeg-module.ts';
 import { checkImageSize } from './limits.ts';
 
 /*
@@ -76,8 +75,7 @@ function readFrame(bytes: Uint8Array): { width: number; height: number; componen
 }
 
 async function load(): Promise<LoadedCodec> {
-  const require = createRequire(import.meta.url);
-  wasm ??= new WebAssembly.Module(readFileSync(require.resolve('@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm')));
+  wasm ??= new WebAssembly.Module(jpegModule());
   const module = wasm;
   const { default: create } = (await import('@jsquash/jpeg/codec/dec/mozjpeg_dec.js')) as unknown as {
     default(options: object): Promise<Codec>;

@@ -1,7 +1,7 @@
-import { inflateSync } from 'node:zlib';
 import { decode } from 'fast-png';
-import { BnnqError, messageOf } from '../../errors.ts';
+import { BnnqError } from '../../errors.ts';
 import type { Pixels } from '../datasets/dataset.ts';
+import { inflate } from '../inflate.ts';
 import { checkImageSize } from './limits.ts';
 
 /*
@@ -75,13 +75,14 @@ function readChunks(bytes: Uint8Array): { header: Header; kept: Uint8Array; comp
 /** Inflates once with the length that the header calls for as the bound: neither a bomb nor a truncated stream gets further. */
 function checkLength(compressed: Uint8Array, header: Header): void {
   const needed = rawLength(header);
-  let got: number;
-  try {
-    // Some encoders leave a few bytes behind the last row.
-    got = inflateSync(compressed, { maxOutputLength: needed + 65_536 }).length;
-  } catch (thrown) {
-    throw new BnnqError('malformed', `its pixels cannot be unpacked: ${messageOf(thrown)}`, {}, thrown);
-  }
+  // Some encoders leave a few bytes behind the last row.
+  const most = needed + 65_536;
+  const got = inflate('zlib', compressed, most, 'its pixels')?.length;
+  if (got === undefined)
+    throw new BnnqError(
+      'malformed',
+      `its pixels unpack to more than ${most} bytes, its size needs ${needed}`,
+    );
   if (got < needed)
     throw new BnnqError('malformed', `its pixels unpack to ${got} bytes, its size needs ${needed}`);
 }

@@ -251,7 +251,7 @@ class Names {
 /** Text that tells the elements of two tensors of one type apart: their bytes, which takes no time. */
 function elementsText({ data }: Tensor): string {
   if (!ArrayBuffer.isView(data)) return JSON.stringify(data);
-  return Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('latin1');
+  return new TextDecoder('latin1').decode(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
 }
 
 /** The same constant under another name. */

@@ -1,8 +1,5 @@
-import { statSync } from 'node:fs';
 import onnxProto from 'onnx-proto';
 import { BnnqError } from '../../errors.ts';
-import { readFileRange } from '../file.ts';
-import { pathInside } from '../path-inside.ts';
 import { decodeLeaf, type Span } from './wire.ts';
 
 /** Where a tensor says that its elements are, outside the file. */
@@ -46,38 +43,43 @@ function wholeNumber(pairs: ReadonlyMap<string, string>, key: string, where: str
   return value;
 }
 
-/**
- * Reads external data from files below the model's folder, by ranges. A location may not leave the folder, neither by
- * its text nor by a symbolic link: a model is data from a stranger, and may not choose which files are read.
- * @param directory the model's folder, absent for a model that did not come from a file
- */
-export function externalFiles(directory: string | undefined): ExternalReader {
-  return ({ location, offset, length }, needed, where) => {
-    if (directory === undefined)
+/** For a model that nobody knows the surroundings of. @throws not-found */
+export const noExternalData: ExternalReader = ({ location }, _needed, where) => {
+  throw new BnnqError(
+    'not-found',
+    `${where}: its data is in the file "${location}", and the model's folder is not known`,
+  );
+};
+
+/** Throws where a tensor declares another length than its shape needs, or `available` bytes are not enough for it. */
+export function checkExternalRange(
+  { location, offset, length }: ExternalData,
+  needed: number,
+  available: number,
+  where: string,
+): void {
+  if (length !== undefined && length !== needed)
+    throw new BnnqError(
+      'malformed',
+      `${where}: its external data has ${length} bytes, its shape needs ${needed}`,
+    );
+  if (offset + needed > available)
+    throw new BnnqError(
+      'malformed',
+      `${where}: external data file "${location}" has ${available} bytes, bytes ${offset} to ${offset + needed} are needed`,
+    );
+}
+
+/** External data out of files that are in memory, by their location. @throws not-found, malformed */
+export function externalBytes(files: ReadonlyMap<string, Uint8Array>): ExternalReader {
+  return (data, needed, where) => {
+    const bytes = files.get(data.location);
+    if (bytes === undefined)
       throw new BnnqError(
         'not-found',
-        `${where}: its data is in the file "${location}", and the model's folder is not known`,
+        `${where}: its data is in the file "${data.location}", which was not given`,
       );
-    const path = pathInside(directory, location, `${where}: external data`);
-    if (length !== undefined && length !== needed)
-      throw new BnnqError(
-        'malformed',
-        `${where}: its external data has ${length} bytes, its shape needs ${needed}`,
-      );
-    const { size } = statSync(path);
-    if (offset + needed > size)
-      throw new BnnqError(
-        'malformed',
-        `${where}: external data file "${location}" has ${size} bytes, bytes ${offset} to ${offset + needed} are needed`,
-      );
-    return () => {
-      const bytes = readFileRange(path, offset, needed);
-      if (bytes.length !== needed)
-        throw new BnnqError(
-          'malformed',
-          `${where}: external data file "${location}" became shorter while it was read`,
-        );
-      return bytes;
-    };
+    checkExternalRange(data, needed, bytes.length, where);
+    return () => bytes.subarray(data.offset, data.offset + needed);
   };
 }

@@ -1,12 +1,12 @@
-import { createHash } from 'node:crypto';
 import onnxProto from 'onnx-proto';
 import { BnnqError, throwIfAny } from '../../errors.ts';
 import type { Attribute, FunctionBody, Model } from '../../ir/graph.ts';
 import { validateModel } from '../../ir/validate.ts';
-import type { FileSource } from '../file.ts';
+import { sha256Hex } from '../../tensor/sha256.ts';
+import type { HashedSource } from '../byte-source.ts';
 import { readAttribute } from './attribute.ts';
 import type { OnnxContainer } from './container.ts';
-import { type ExternalReader, externalFiles } from './external-data.ts';
+import { type ExternalReader, noExternalData } from './external-data.ts';
 import { domainName, readGraph, readNode, sortedNodes } from './graph.ts';
 import { outlineOnnx } from './outline.ts';
 import { FUNCTION, MODEL } from './schema.ts';
@@ -19,9 +19,7 @@ const IR_VERSION_WITH_OPSETS = 3;
 export interface OnnxOptions {
   /** Name for messages and provenance. */
   readonly file?: string;
-  /** Folder of external data. */
-  readonly directory?: string;
-  /** Where external data is instead of files of that folder. */
+  /** Where external data is; absent where that is not known. */
   readonly external?: ExternalReader;
   /** Payloads that were left out of the bytes. */
   readonly cuts?: ReadonlyMap<number, Cut>;
@@ -35,7 +33,7 @@ export interface OnnxOptions {
  */
 export function readOnnx(bytes: Uint8Array, options: OnnxOptions = {}): Model {
   const what = options.file === undefined ? 'the model' : `"${options.file}"`;
-  const external = options.external ?? externalFiles(options.directory);
+  const external = options.external ?? noExternalData;
   const tensors: StoredTensor[] = [];
   const context: TensorContext = { problems: [], external, tensors, cuts: options.cuts ?? new Map() };
   const read = new FieldReader(bytes, what);
@@ -83,7 +81,7 @@ export function readOnnx(bytes: Uint8Array, options: OnnxOptions = {}): Model {
       format: 'onnx',
       ...(options.file === undefined ? {} : { file: options.file }),
       ...(options.whole ?? {
-        sha256: createHash('sha256').update(bytes).digest('hex'),
+        sha256: sha256Hex(bytes),
         byteLength: bytes.length,
       }),
       container,
@@ -94,7 +92,7 @@ export function readOnnx(bytes: Uint8Array, options: OnnxOptions = {}): Model {
 }
 
 /** Reads an ONNX model whose large tensors stay in the file until they are read. The file must not be changed meanwhile. */
-export function readOnnxFile(source: FileSource, options: OnnxOptions = {}): Model {
+export function readOnnxFile(source: HashedSource, options: OnnxOptions = {}): Model {
   const what = options.file === undefined ? 'the model' : `"${options.file}"`;
   const { bytes, cuts } = outlineOnnx(source, what);
   return readOnnx(bytes, { ...options, cuts, whole: { byteLength: source.length, sha256: source.sha256() } });

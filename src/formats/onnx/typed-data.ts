@@ -1,6 +1,6 @@
 import { byteLengthOf, DATA_TYPES, type DataType } from '../../tensor/dtype.ts';
 import { TENSOR } from './schema.ts';
-import { type Cut, type Field, readerOf } from './wire.ts';
+import { type Cut, concat, type Field, readerOf } from './wire.ts';
 
 /** A typed field of TensorProto: how its values are encoded and which element types it may hold. */
 export interface TypedField {
@@ -71,7 +71,7 @@ export function typedBytes(
 ): Uint8Array {
   if (form.width !== 0) {
     const runs = list.map((payload) => payloadBytes(bytes, payload));
-    return runs.length === 1 ? runs[0]! : new Uint8Array(Buffer.concat(runs));
+    return runs.length === 1 ? runs[0]! : concat(runs);
   }
   const words = new Int32Array(2 * countValues(bytes, form, list));
   let at = 0;

@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
 import { BnnqError } from '../../errors.ts';
 import { type Initializer, type Model, type ModelSource, withInitializers } from '../../ir/graph.ts';
 import { quantizedInitializer } from '../../ir/quantized-initializer.ts';
 import type { QuantizedTensor } from '../../ir/quantized-tensor.ts';
 import { viewOf } from '../../tensor/decode.ts';
+import { base64Of, createSha256, hexOf } from '../../tensor/sha256.ts';
 import { checkJsonDepth } from '../json-depth.ts';
 import { onnxContainerOf } from '../onnx/container.ts';
 import type { ExternalReader } from '../onnx/external-data.ts';
@@ -109,11 +109,11 @@ function isRecord(value: unknown): boolean {
 /** The hash of the graph is in the header; those of the other tensors are in the index, and so under the graph's. */
 function verify(file: Safetensors, index: PackedIndex, where: string): void {
   for (const [name, entry] of file.tensors) {
-    const hash = createHash('sha256').update(tensorBytes(file, entry));
+    const hash = createSha256().update(tensorBytes(file, entry)).digest();
     const [expected, got] =
       name === GRAPH_TENSOR
-        ? [file.metadata.get(META.graphSha256), hash.digest('hex')]
-        : [Object.hasOwn(index.sha256, name) ? index.sha256[name] : undefined, hash.digest('base64')];
+        ? [file.metadata.get(META.graphSha256), hexOf(hash)]
+        : [Object.hasOwn(index.sha256, name) ? index.sha256[name] : undefined, base64Of(hash)];
     if (got !== expected)
       throw new BnnqError(
         'malformed',

@@ -46,7 +46,25 @@ type WasmFunction =
   | 'toSums'
   | 'signsOfSums'
   | 'floatsOfSums'
-  | 'poolSigns';
+  | 'poolSigns'
+  | 'codesOfSums'
+  | 'planesOfSums'
+  | 'rowsOfSums'
+  | 'decodeShorts'
+  | 'depthwiseShorts'
+  | 'multiplyShorts'
+  | 'packShorts'
+  | 'padCodes'
+  | 'poolCodes'
+  | 'quantizeCodes'
+  | 'multiplyBytes'
+  | 'multiplyNibbles'
+  | 'multiplyPlanes'
+  | 'multiplySteps'
+  | 'tablesOfCodes'
+  | 'multiplyTiles'
+  | 'transformInput'
+  | 'transformWeights';
 
 let bytes: Uint8Array | undefined;
 let compiled: object | undefined;

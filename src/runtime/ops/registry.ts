@@ -19,6 +19,7 @@ import { MICROSOFT_CONVOLUTIONS } from './fused-convolution.ts';
 import { GATHERS } from './gather.ts';
 import { GENERATORS } from './generation.ts';
 import { GRID_SAMPLING } from './grid-sample.ts';
+import { FUSED_INTEGER } from './integer/table.ts';
 import { FUSED_LINEAR, LINEAR } from './linear.ts';
 import { LOSSES } from './loss.ts';
 import { MACHINE_LEARNING } from './machine-learning.ts';
@@ -125,7 +126,7 @@ const TABLES: Readonly<Record<string, readonly OperatorTable[]>> = {
     PRODUCTS_TO_FLOAT,
     TRANSFORMER_FUSIONS,
   ],
-  bnnq: [FUSED_AFFINE, FUSED_CONVOLUTIONS, FUSED_LINEAR, FUSED_BINARY],
+  bnnq: [FUSED_AFFINE, FUSED_CONVOLUTIONS, FUSED_LINEAR, FUSED_BINARY, FUSED_INTEGER],
 };
 
 /** Names of all operators of a domain that can be executed. */

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { encode } from 'fast-png';
 import { describe, expect, it } from 'vitest';
-import { decodeImage, decodeImageFile } from '../../../src/formats/images/decode-image.ts';
+import { decodeImage } from '../../../src/formats/images/decode-image.ts';
+import { decodeImageFile } from '../../../src/formats/images/decode-image-file.ts';
 import { sharedData } from '../../shared-data.ts';
 
 const FOLDER = new URL('../../fixtures/images/', import.meta.url);

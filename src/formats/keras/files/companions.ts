@@ -1,62 +1,29 @@
-import { statSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
 import { BnnqError } from '../../../errors.ts';
-import { pathInside } from '../../path-inside.ts';
+import { type ByteSource, memorySource } from '../../byte-source.ts';
 
-/** Names under which an architecture is kept beside its weights. */
-const ARCHITECTURES = ['model.json', 'config.json', 'architecture.json'];
-
-/**
- * The first of these names that is there, in the folder of the file that was asked for: nobody chose it by name, so that
- * a symbolic link may not lead out of the folder.
- */
-function beside(file: string, names: readonly string[]): string | undefined {
-  const folder = dirname(file);
-  const name = names.find((one) => statSync(join(folder, one), { throwIfNoEntry: false })?.isFile());
-  if (name === undefined) return undefined;
-  pathInside(folder, name, `keras: "${file}": the`);
-  return join(folder, name);
+/** Bytes that have a name: a path, or what stands for it. */
+export interface NamedSource extends ByteSource {
+  readonly path: string;
 }
 
-/** The file names that begin like this one: `a.weights.h5` is of `a.weights` and of `a`. */
-function stemsOf(path: string): string[] {
-  const name = basename(path).replace(/\.[^.]+$/, '');
-  const stems = [name, name.replace(/[._-](weights|model|architecture|config)$/i, '')];
-  return [...new Set(stems)];
+/** What belongs to a model and is in other files. Each is absent where nothing is known of what surrounds the model. */
+export interface Companions {
+  /** A shard of a TensorFlow.js model. @param where begins messages */
+  shard?(name: string, where: string): NamedSource;
+  /** The architecture in JSON that a file of weights belongs to. */
+  architecture?(): NamedSource;
+  /** The file of weights that belongs to an architecture. */
+  weights?(): NamedSource;
 }
 
-/**
- * The JSON file of the architecture beside a file of weights.
- * @throws not-found with the names that were tried; malformed where it lies elsewhere
- */
-export function findArchitecture(weights: string): string {
-  const names = [...stemsOf(weights).map((stem) => `${stem}.json`), ...ARCHITECTURES];
-  const found = beside(weights, names);
-  if (found !== undefined) return found;
-  throw new BnnqError(
-    'not-found',
-    `keras: "${weights}" holds weights and no architecture; expected ${names.join(' or ')} beside it, or --architecture (architecture: …)`,
-    { file: weights },
-  );
-}
-
-/**
- * The file of weights beside an architecture.
- * @throws not-found with the names that were tried; malformed where it lies elsewhere
- */
-export function findWeights(architecture: string): string {
-  const stems = [...new Set([...stemsOf(architecture), 'model', 'weights'])];
-  const names = stems.flatMap((stem) => [
-    `${stem}.weights.h5`,
-    `${stem}_weights.h5`,
-    `${stem}.h5`,
-    `${stem}.hdf5`,
-  ]);
-  const found = beside(architecture, names);
-  if (found !== undefined) return found;
-  throw new BnnqError(
-    'not-found',
-    `keras: "${architecture}" holds an architecture and no weights; expected ${names.slice(0, 3).join(' or ')} beside it`,
-    { file: architecture },
-  );
+/** Shards that are in memory, by their names. @throws not-found */
+export function shardsInMemory(files: ReadonlyMap<string, Uint8Array>): Companions {
+  return {
+    shard(path, where) {
+      const bytes = files.get(path);
+      if (bytes === undefined)
+        throw new BnnqError('not-found', `${where} "${path}" is needed, and was not given`);
+      return { path, ...memorySource(bytes) };
+    },
+  };
 }

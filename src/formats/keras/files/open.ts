@@ -1,25 +1,22 @@
-import { dirname } from 'node:path';
 import { BnnqError } from '../../../errors.ts';
 import { type ByteSource, wholeSource } from '../../byte-source.ts';
-import { FileSource } from '../../file.ts';
 import { openHdf5 } from '../../hdf5/file.ts';
 import { MAX_JSON_BYTES } from '../../limits.ts';
-import { pathInside } from '../../path-inside.ts';
 import { isObject } from '../config.ts';
 import type { JsonObject, KerasSource } from '../contract.ts';
 import { readKerasArchive } from './archive.ts';
-import { findArchitecture, findWeights } from './companions.ts';
-import { readHdf5Model } from './hdf5-weights.ts';
+import type { Companions, NamedSource } from './companions.ts';
+import { type Hdf5Model, readHdf5Model } from './hdf5-weights.ts';
 import { field, parseJsonObject, textField } from './json.ts';
 import { isTfjs, readTfjs } from './tfjs.ts';
 
 export interface KerasFileOptions {
-  /** Path of the file, for messages, provenance, and to look beside it. */
+  /** Path of the file, for messages and provenance. */
   readonly file?: string;
-  /** Folder of the shards of a TensorFlow.js model. */
-  readonly directory?: string;
-  /** Path of the architecture in JSON that a file of weights belongs to. */
+  /** Path of the architecture in JSON that a file of weights belongs to; replaces the one that the file may have. */
   readonly architecture?: string;
+  /** Where other files of the model are. */
+  readonly companions?: Companions;
   /** Compare checksums where the format has them; default true. */
   readonly verify?: boolean;
 }
@@ -40,9 +37,12 @@ export function openKerasJson(source: ByteSource, options: KerasFileOptions): Op
   const what = nameOf(options);
   const json = readJsonFile(source, what);
   if (isTfjs(json)) {
-    const shards = new Map<string, FileSource>();
+    const shards = new Map<string, NamedSource>();
     const openShard = (path: string): ByteSource => {
-      const shard = openBeside(path, options);
+      const where = `tfjs: ${what}: shard`;
+      const shard = options.companions?.shard?.(path, where);
+      if (shard === undefined)
+        throw new BnnqError('not-found', `${where} "${path}" is needed, and the model's folder is not known`);
       // Else a line of text could have a large file read a million times.
       if (shards.has(shard.path))
         throw new BnnqError('malformed', `tfjs: ${what}: the shard "${path}" is listed twice`);
@@ -52,13 +52,13 @@ export function openKerasJson(source: ByteSource, options: KerasFileOptions): Op
     const keras = readTfjs(json, openShard, what);
     return { keras, files: [source, ...shards.values()] };
   }
-  architectureOf(json, what);
-  if (options.file === undefined)
+  const config = architectureOf(json, what);
+  const weights = options.companions?.weights?.();
+  if (weights === undefined)
     throw new BnnqError('not-found', `keras: ${what} holds an architecture, and its folder is not known`);
-  const path = findWeights(options.file);
-  const weights = new FileSource(path);
-  const { keras } = openKerasHdf5(weights, { ...options, file: path, architecture: options.file });
-  return { keras, files: [source, weights] };
+  const named = `"${weights.path}"`;
+  const stored = readHdf5Model(openHdf5(weights, named), named);
+  return { keras: withArchitecture(stored, json, config), files: [source, weights] };
 }
 
 /** Opens a Keras HDF5 file: a model of Keras 1, 2 or 3, or weights whose architecture is beside them. */
@@ -73,21 +73,25 @@ export function openKerasHdf5(source: ByteSource, options: KerasFileOptions): Op
       files: [source],
     };
   }
-  if (options.architecture === undefined && options.file === undefined)
+  const file = options.companions?.architecture?.();
+  if (file === undefined)
     throw new BnnqError('not-found', `keras: ${what} holds weights and no architecture`);
-  const path = options.architecture ?? findArchitecture(options.file!);
-  const file = new FileSource(path);
-  const json = readJsonFile(file, `"${path}"`);
-  const config = architectureOf(json, `"${path}"`);
-  const version =
-    textField(json, 'keras_version') || stored.kerasVersion || (field(config, 'module') ? '3' : '');
-  const keras = {
+  const json = readJsonFile(file, `"${file.path}"`);
+  return {
+    keras: withArchitecture(stored, json, architectureOf(json, `"${file.path}"`)),
+    files: [source, file],
+  };
+}
+
+/** Weights with the architecture out of another file. @param json that file */
+function withArchitecture(stored: Hdf5Model, json: JsonObject, config: JsonObject): KerasSource {
+  return {
     container: '.weights.h5',
     config,
-    kerasVersion: version,
+    kerasVersion:
+      textField(json, 'keras_version') || stored.kerasVersion || (field(config, 'module') ? '3' : ''),
     weights: stored.weights(config, false),
   };
-  return { keras, files: [source, file] };
 }
 
 /** The model in a JSON file: what `model.to_json()` gives, or a whole file's `model_config`. */
@@ -104,14 +108,6 @@ function architectureOf(json: JsonObject, what: string): JsonObject {
 function readJsonFile(source: ByteSource, what: string): JsonObject {
   const bytes = wholeSource(source, MAX_JSON_BYTES, what);
   return parseJsonObject(new TextDecoder().decode(bytes), what);
-}
-
-function openBeside(path: string, options: KerasFileOptions): FileSource {
-  const directory = options.directory ?? (options.file === undefined ? undefined : dirname(options.file));
-  const where = `tfjs: ${nameOf(options)}: shard`;
-  if (directory === undefined)
-    throw new BnnqError('not-found', `${where} "${path}" is needed, and the model's folder is not known`);
-  return new FileSource(pathInside(directory, path, where));
 }
 
 function nameOf({ file }: KerasFileOptions): string {

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import type { Model } from '../../../ir/graph.ts';
+import { createSha256, hexOf } from '../../../tensor/sha256.ts';
 import type { ByteSource } from '../../byte-source.ts';
 import { importKeras } from '../import.ts';
 import {
@@ -29,12 +29,12 @@ export function readKerasJson(source: ByteSource, options: KerasFileOptions): Mo
 
 /** Hash and length of the source are those of all its files, one after the other. */
 function modelOf({ keras, files }: OpenedKeras, { file }: KerasFileOptions): Model {
-  const hash = createHash('sha256');
+  const hash = createSha256();
   for (const part of files)
     for (let at = 0; at < part.length; at += HASH_BYTES)
       hash.update(part.read(at, Math.min(HASH_BYTES, part.length - at)));
   const byteLength = files.reduce((sum, { length }) => sum + length, 0);
   return importKeras(keras, {
-    source: { ...(file === undefined ? {} : { file }), sha256: hash.digest('hex'), byteLength },
+    source: { ...(file === undefined ? {} : { file }), sha256: hexOf(hash.digest()), byteLength },
   });
 }

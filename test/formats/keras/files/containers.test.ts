@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { memorySource } from '../../../../src/formats/byte-source.ts';
 import { FileSource } from '../../../../src/formats/file.ts';
+import { companionFiles } from '../../../../src/formats/keras/files/companion-files.ts';
 import {
   type OpenedKeras,
   openKerasHdf5,
@@ -11,6 +12,12 @@ import {
 import { readModel } from '../../../../src/formats/read-model.ts';
 import { sharedData } from '../../../shared-data.ts';
 import { fixture, folderOf, numbersFound, VARIABLES } from './fixture.ts';
+
+/** A file with what lies around it. */
+const placed = <Place extends Parameters<typeof companionFiles>[0]>(place: Place) => ({
+  ...place,
+  companions: companionFiles(place),
+});
 
 const inOrder = VARIABLES.map((_, k) => k);
 const fromMemory = (open: typeof openKerasZip, name: string): OpenedKeras =>
@@ -42,7 +49,7 @@ describe('the variables of one network with nested, shared and wrapped layers', 
   ])('are found in %s with the architecture beside them', (_, weights, json, version) => {
     const folder = folderOf({ [weights]: fixture(weights), 'model.json': fixture(json) });
     const file = join(folder, weights);
-    const { keras, files } = openKerasHdf5(new FileSource(file), { file });
+    const { keras, files } = openKerasHdf5(new FileSource(file), placed({ file }));
     expect(numbersFound(keras)).toEqual(inOrder);
     expect(keras.weights.unused()).toEqual([]);
     expect(keras.kerasVersion).toBe(version);
@@ -52,10 +59,10 @@ describe('the variables of one network with nested, shared and wrapped layers', 
   it('are found with the architecture named by an option, which counts more than that of the file', () => {
     const folder = folderOf({ 'net.h5': fixture('v2.h5'), 'other-name.json': fixture('v2.json') });
     const file = join(folder, 'net.h5');
-    const { keras } = openKerasHdf5(new FileSource(file), {
-      file,
-      architecture: join(folder, 'other-name.json'),
-    });
+    const { keras } = openKerasHdf5(
+      new FileSource(file),
+      placed({ file, architecture: join(folder, 'other-name.json') }),
+    );
     expect(keras.container).toBe('.weights.h5');
     expect(numbersFound(keras)).toEqual(inOrder);
   });
@@ -63,7 +70,7 @@ describe('the variables of one network with nested, shared and wrapped layers', 
   it('are found beside an architecture that is opened itself', () => {
     const folder = folderOf({ 'net.json': fixture('v3.json'), 'net.weights.h5': fixture('v3.weights.h5') });
     const file = join(folder, 'net.json');
-    expect(numbersFound(openKerasJson(new FileSource(file), { file }).keras)).toEqual(inOrder);
+    expect(numbersFound(openKerasJson(new FileSource(file), placed({ file })).keras)).toEqual(inOrder);
   });
 
   it('are found by place where the architecture gives other names to the layers', () => {
@@ -73,7 +80,7 @@ describe('the variables of one network with nested, shared and wrapped layers', 
     for (const weights of ['v3.weights.h5', 'v2-old.h5']) {
       const folder = folderOf({ 'model.json': renamed, [weights]: fixture(weights) });
       const file = join(folder, weights);
-      const { keras } = openKerasHdf5(new FileSource(file), { file });
+      const { keras } = openKerasHdf5(new FileSource(file), placed({ file }));
       const named = VARIABLES.map((one) => ({
         ...one,
         layer: one.layer.map((name) => name.replace(/^(c1|steps|end|both|shared|block|bn)$/, '$1_7')),

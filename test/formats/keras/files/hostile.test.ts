@@ -3,11 +3,18 @@ import { join } from 'node:path';
 import { deflateRawSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { memorySource } from '../../../../src/formats/byte-source.ts';
+import { companionFiles } from '../../../../src/formats/keras/files/companion-files.ts';
 import { parseJson } from '../../../../src/formats/keras/files/json.ts';
 import { openKerasHdf5, openKerasJson, openKerasZip } from '../../../../src/formats/keras/files/open.ts';
 import { readModel } from '../../../../src/formats/read-model.ts';
 import { type Member, zipOf } from '../../zip-file.ts';
 import { fixture, folderOf, numbersFound, VARIABLES } from './fixture.ts';
+
+/** A file with what lies around it. */
+const placed = <Place extends Parameters<typeof companionFiles>[0]>(place: Place) => ({
+  ...place,
+  companions: companionFiles(place),
+});
 
 const sound = zipOf([
   { name: 'metadata.json', bytes: '{"keras_version": "3.15.1"}' },
@@ -139,7 +146,7 @@ describe('a TensorFlow.js layers model', () => {
   const openIn = (folder: string) => {
     const file = join(folder, 'model.json');
     const bytes = memorySource(new Uint8Array(readFileSync(file)));
-    return openKerasJson(bytes, { file, directory: folder });
+    return openKerasJson(bytes, placed({ file, directory: folder }));
   };
 
   it('has its weights in shards that are one stretch, in any of its quantizations', () => {
@@ -238,13 +245,13 @@ describe('weights and architectures in files of their own', () => {
   it('are asked for by their names where one of them is missing', () => {
     const folder = folderOf({ 'net.weights.h5': fixture('v3.weights.h5'), 'net.json': '' });
     const alone = folderOf({ 'net.weights.h5': fixture('v3.weights.h5'), 'other.json': fixture('v3.json') });
-    const open = (file: string) => openKerasHdf5(memorySource(fixture('v3.weights.h5')), { file });
+    const open = (file: string) => openKerasHdf5(memorySource(fixture('v3.weights.h5')), placed({ file }));
     expect(() => open(join(alone, 'net.weights.h5'))).toThrow(
       /holds weights and no architecture; expected net\.weights\.json or net\.json or model\.json/,
     );
     expect(() => open(join(folder, 'net.weights.h5'))).toThrow(/net\.json" is not JSON/);
     expect(() =>
-      openKerasJson(memorySource(fixture('v3.json')), { file: join(alone, 'other.json') }),
+      openKerasJson(memorySource(fixture('v3.json')), placed({ file: join(alone, 'other.json') })),
     ).toThrow(/holds an architecture and no weights; expected other\.weights\.h5/);
     expect(() => openKerasJson(memorySource(fixture('v3.json')), {})).toThrow(/its folder is not known/);
     expect(() => openKerasHdf5(memorySource(fixture('v3.weights.h5')), {})).toThrow(/no architecture/);
@@ -255,20 +262,23 @@ describe('weights and architectures in files of their own', () => {
     const folder = folderOf({ 'net.weights.h5': fixture('v3.weights.h5'), 'other.json': fixture('v3.json') });
     symlinkSync(join(outside, 'v3.json'), join(folder, 'net.json'));
     symlinkSync(join(outside, 'v3.weights.h5'), join(folder, 'other.weights.h5'));
-    const weights = { file: join(folder, 'net.weights.h5') };
+    const weights = placed({ file: join(folder, 'net.weights.h5') });
     expect(() => openKerasHdf5(memorySource(fixture('v3.weights.h5')), weights)).toThrow(
       /the location "net\.json" leaves the model's folder by a symbolic link/,
     );
     expect(() =>
-      openKerasJson(memorySource(fixture('v3.json')), { file: join(folder, 'other.json') }),
+      openKerasJson(memorySource(fixture('v3.json')), placed({ file: join(folder, 'other.json') })),
     ).toThrow(/the location "other\.weights\.h5" leaves the model's folder by a symbolic link/);
     // Whoever names the file may have it anywhere.
-    const named = { ...weights, architecture: join(outside, 'v3.json') };
+    const named = placed({ file: weights.file, architecture: join(outside, 'v3.json') });
     expect(openKerasHdf5(memorySource(fixture('v3.weights.h5')), named).files).toHaveLength(2);
     const devices = folderOf({ 'net.weights.h5': fixture('v3.weights.h5') });
     symlinkSync('/dev/zero', join(devices, 'net.json'));
     expect(() =>
-      openKerasHdf5(memorySource(fixture('v3.weights.h5')), { file: join(devices, 'net.weights.h5') }),
+      openKerasHdf5(
+        memorySource(fixture('v3.weights.h5')),
+        placed({ file: join(devices, 'net.weights.h5') }),
+      ),
     ).toThrow(/holds weights and no architecture/);
   });
 

@@ -1,0 +1,90 @@
+import type { Conv2dShape } from '../contract.ts';
+import { alignedBytes } from '../heap.ts';
+import type { Workspace } from '../wasm/workspace.ts';
+import { roundedRows, type SumPlan } from './conv2d.ts';
+import type { HeapLevels } from './heap-levels.ts';
+import { padding } from './padding.ts';
+
+/** Decoded panels that are in scratch at a time. */
+const DECODED_BYTES = 1024 * 1024;
+/** Values of a block of pixels, and its sums, are to stay in the second-level cache. */
+const BLOCK_BYTES = 128 * 1024;
+
+/** Sums as a product of panels of weights and the values under each window, laid out pixel by pixel. */
+export function planDirect(
+  workspace: Workspace,
+  weights: HeapLevels,
+  shape: Conv2dShape,
+  zero: number,
+): SumPlan & { readonly line: number } {
+  const { inChannels, outHeight, outWidth, kernelHeight, kernelWidth, dilationHeight, dilationWidth } = shape;
+  const { exports } = workspace;
+  const padded = padding(shape);
+  const pixels = outHeight * outWidth;
+  const pixelBytes = weights.pairs * 4;
+  const blockRows = Math.max(8, Math.floor(DECODED_BYTES / weights.panelBytes / 2) * 8);
+  const rowsOf = (row: number): number => Math.min(blockRows, weights.rows - row);
+  const line = roundedRows(rowsOf(0)) * 4;
+  const most = Math.max(4, Math.floor(BLOCK_BYTES / Math.max(pixelBytes, line) / 4) * 4);
+  const blockPixels = Math.min(pixels, most);
+
+  // Taps side by side in a row of the image are one run of codes.
+  const isRun = dilationWidth === 1;
+  const runs = isRun ? kernelHeight : kernelHeight * kernelWidth;
+  const run = isRun ? kernelWidth * inChannels : inChannels;
+  const offsetsBytes = alignedBytes(runs * 4);
+  const valueBytes = alignedBytes(blockPixels * pixelBytes + 16);
+  const decodedBytes = alignedBytes(weights.scratchBytes(rowsOf(0)));
+  return {
+    line,
+    blockPixels,
+    scratchBytes: offsetsBytes + valueBytes + decodedBytes + padded.scratchBytes,
+    prepare(scratch) {
+      const offsets = new Int32Array(workspace.heap.buffer, scratch, runs);
+      for (let i = 0; i < runs; i++) {
+        const ky = isRun ? i : Math.floor(i / kernelWidth);
+        const kx = isRun ? 0 : i % kernelWidth;
+        offsets[i] = ky * dilationHeight * padded.rowBytes + kx * dilationWidth * inChannels;
+      }
+      if (blockRows >= weights.rows) weights.decode(0, weights.rows, scratch + offsetsBytes + valueBytes);
+    },
+    run(image, scratch, sums, done) {
+      const values = scratch + offsetsBytes;
+      const decoded = values + valueBytes;
+      const source = padded.of(workspace, image, zero, decoded + decodedBytes);
+      for (let row = 0; row < weights.rows; row += blockRows) {
+        const rows = rowsOf(row);
+        if (blockRows < weights.rows) weights.decode(row, rows, decoded);
+        for (let first = 0; first < pixels; first += blockPixels) {
+          const count = Math.min(blockPixels, pixels - first);
+          exports.packShorts(
+            source,
+            scratch,
+            runs,
+            run,
+            zero,
+            first,
+            count,
+            outWidth,
+            shape.strideHeight * padded.rowBytes,
+            shape.strideWidth * inChannels,
+            values,
+            pixelBytes,
+          );
+          exports.multiplyShorts(
+            decoded,
+            weights.panelBytes,
+            roundedRows(rows),
+            weights.pairs,
+            values,
+            pixelBytes,
+            count,
+            sums,
+            line,
+          );
+          done(row, rows, first, count);
+        }
+      }
+    },
+  };
+}

@@ -1,0 +1,100 @@
+import { alignedBytes } from '../heap.ts';
+import type { Workspace } from '../wasm/workspace.ts';
+import type { CodeFinish, PlaneFinish } from './contract.ts';
+
+/** What becomes of the sums of a layer. */
+export interface Finisher {
+  /** Inputs besides the codes. */
+  readonly arrays: readonly (Float32Array | undefined)[];
+  readonly scratchBytes: number;
+  /** Lays out in scratch what `run` reads. */
+  prepare(scratch: number): void;
+  /** Finishes rows from `row` on of pixels of image n, whose sums start at `sums`. */
+  run(
+    sums: number,
+    row: number,
+    rows: number,
+    n: number,
+    first: number,
+    count: number,
+    y: number,
+    scratch: number,
+    arrays: number[],
+  ): void;
+}
+
+/**
+ * @param line bytes from the sums of a pixel to those of the next
+ * @param plane pixels of an image of y [batch, rows, plane]; 1 where pixels are the images
+ */
+export function finisher(
+  workspace: Workspace,
+  finish: CodeFinish | PlaneFinish,
+  rows: number,
+  line: number,
+  plane: number,
+): Finisher {
+  return finish.kind === 'codes'
+    ? toCodes(workspace, finish, rows, line, plane)
+    : toFloats(workspace, finish, rows, line, plane);
+}
+
+function toCodes(
+  workspace: Workspace,
+  { multipliers, offsets, low, high }: CodeFinish,
+  allRows: number,
+  line: number,
+  plane: number,
+): Finisher {
+  const offsetsAt = alignedBytes(allRows * 4 + 32);
+  return {
+    arrays: [],
+    scratchBytes: offsetsAt + alignedBytes(allRows * 8 + 64),
+    prepare(scratch) {
+      const { buffer } = workspace.heap;
+      new Int32Array(buffer, scratch, allRows).set(multipliers);
+      new BigInt64Array(buffer, scratch + offsetsAt, allRows).set(offsets);
+    },
+    run(sums, row, rows, n, first, count, y, scratch) {
+      workspace.exports.codesOfSums(
+        sums,
+        line,
+        rows,
+        count,
+        scratch + row * 4,
+        scratch + offsetsAt + row * 8,
+        low,
+        high,
+        y + (n * plane + first) * allRows + row,
+        allRows,
+      );
+    },
+  };
+}
+
+function toFloats(
+  workspace: Workspace,
+  finish: PlaneFinish,
+  allRows: number,
+  line: number,
+  plane: number,
+): Finisher {
+  const { alpha, scale, bias, addend } = finish;
+  const low = finish.low ?? Number.NEGATIVE_INFINITY;
+  const high = finish.high ?? Number.POSITIVE_INFINITY;
+  const { exports } = workspace;
+  return {
+    arrays: [alpha, scale, bias, addend],
+    scratchBytes: 0,
+    prepare() {},
+    run(sums, row, rows, n, first, count, y, _scratch, arrays) {
+      const [a, s, b] = arrays.slice(0, 3).map((at) => at && at + row * 4) as [number, number, number];
+      const place =
+        plane === 1 ? 4 * ((n + first) * allRows + row) : 4 * ((n * allRows + row) * plane + first);
+      const add = arrays[3]! && arrays[3]! + place;
+      if (plane === 1)
+        exports.rowsOfSums(sums, line, rows, count, a, s, b, add, low, high, y + place, allRows * 4);
+      else exports.planesOfSums(sums, line, rows, count, a, s, b, add, low, high, y + place, plane);
+    },
+  };
+}

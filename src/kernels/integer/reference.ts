@@ -1,0 +1,146 @@
+import type { Conv2dShape, PreparedWeights } from '../contract.ts';
+import { applyEpilogue } from '../epilogue.ts';
+import { checkIntegerConv2d, checkIntegerRows, checkPoolCodes, checkQuantizeCodes } from './check.ts';
+import type { CodeFinish, IntegerKernels, IntegerRows, IntegerWeightShape, PlaneFinish } from './contract.ts';
+
+/** The definitions of the integer kernels. */
+export const INTEGER_REFERENCE: IntegerKernels = {
+  quantizeCodes(x, codes, batch, channels, pixels, grid) {
+    checkQuantizeCodes(x, codes, batch, channels, pixels, grid);
+    const { scale, zero, high } = grid;
+    for (let n = 0, i = 0; n < batch; n++)
+      for (let c = 0; c < channels; c++)
+        for (let p = 0; p < pixels; p++, i++) {
+          const q = Math.fround(Math.fround(x[i] / Math.fround(scale)) + zero);
+          codes[(n * pixels + p) * channels + c] = roundHalfEven(q > 0 ? Math.min(q, high) : 0);
+        }
+  },
+
+  prepareInteger(rows, shape) {
+    checkIntegerRows(rows, shape);
+    return new ReferenceLevels(rows, shape);
+  },
+
+  integerConv2d(codes, zero, weights, shape, finish) {
+    const own = ownLevels(weights);
+    checkIntegerConv2d(codes, zero, own.weightShape, shape, finish);
+    const { batch, outChannels, outHeight, outWidth } = shape;
+    for (let n = 0; n < batch; n++)
+      for (let r = 0; r < outChannels; r++)
+        for (let oy = 0; oy < outHeight; oy++)
+          for (let ox = 0; ox < outWidth; ox++)
+            store(finish, shape, n, r, oy, ox, sumAt(codes, zero, own, shape, n, r, oy, ox));
+  },
+
+  poolCodes(codes, y, shape) {
+    checkPoolCodes(codes, y, shape);
+    const { batch, inChannels, outHeight, outWidth } = shape;
+    for (let n = 0; n < batch; n++)
+      for (let oy = 0; oy < outHeight; oy++)
+        for (let ox = 0; ox < outWidth; ox++)
+          for (let c = 0; c < inChannels; c++) {
+            let most = 0;
+            eachTap(shape, n, oy, ox, (pixel) => {
+              most = Math.max(most, codes[pixel * inChannels + c]);
+            });
+            y[((n * outHeight + oy) * outWidth + ox) * inChannels + c] = most;
+          }
+  },
+};
+
+/** Σ level · (code − zero) over what lies inside the image. */
+function sumAt(
+  codes: Uint8Array,
+  zero: number,
+  weights: ReferenceLevels,
+  shape: Conv2dShape,
+  n: number,
+  r: number,
+  oy: number,
+  ox: number,
+): number {
+  const { inChannels, outChannels, groups, kernelHeight, kernelWidth } = shape;
+  const groupIn = inChannels / groups;
+  const firstIn = Math.floor(r / (outChannels / groups)) * groupIn;
+  let sum = 0;
+  eachTap(shape, n, oy, ox, (pixel, tap) => {
+    for (let c = 0; c < groupIn; c++)
+      sum +=
+        weights.level(r, c * kernelHeight * kernelWidth + tap) *
+        (codes[pixel * inChannels + firstIn + c] - zero);
+  });
+  return sum;
+}
+
+function store(
+  finish: CodeFinish | PlaneFinish,
+  { outChannels, outHeight, outWidth }: Conv2dShape,
+  n: number,
+  r: number,
+  oy: number,
+  ox: number,
+  sum: number,
+): void {
+  if (finish.kind === 'codes') {
+    const wide = BigInt(sum) * BigInt(finish.multipliers[r]) + finish.offsets[r];
+    const code = Math.min(finish.high, Math.max(finish.low, Number(wide >> 32n)));
+    finish.y[((n * outHeight + oy) * outWidth + ox) * outChannels + r] = code;
+    return;
+  }
+  const at = ((n * outChannels + r) * outHeight + oy) * outWidth + ox;
+  finish.y[at] = applyEpilogue(Math.fround(finish.alpha[r] * Math.fround(sum)), finish, r, at);
+}
+
+/** Every tap of a window that lies inside the image, and the pixel under it. */
+function eachTap(
+  shape: Conv2dShape,
+  n: number,
+  oy: number,
+  ox: number,
+  visit: (pixel: number, tap: number) => void,
+): void {
+  const { inHeight, inWidth, kernelHeight, kernelWidth, padTop, padLeft } = shape;
+  for (let ky = 0; ky < kernelHeight; ky++)
+    for (let kx = 0; kx < kernelWidth; kx++) {
+      const h = oy * shape.strideHeight - padTop + ky * shape.dilationHeight;
+      const w = ox * shape.strideWidth - padLeft + kx * shape.dilationWidth;
+      if (h >= 0 && h < inHeight && w >= 0 && w < inWidth)
+        visit((n * inHeight + h) * inWidth + w, ky * kernelWidth + kx);
+    }
+}
+
+/** Of a number from 0 to 255: adding 2²³ leaves no room for a fraction, and float32 rounds ties to even. */
+function roundHalfEven(q: number): number {
+  return Math.fround(q + 2 ** 23) - 2 ** 23;
+}
+
+class ReferenceLevels implements PreparedWeights {
+  readonly rows: number;
+  readonly columns: number;
+  readonly byteLength: number;
+  readonly weightShape: IntegerWeightShape;
+  readonly #rows: IntegerRows;
+
+  constructor(rows: IntegerRows, shape: IntegerWeightShape) {
+    this.rows = shape.outChannels;
+    this.columns = (shape.inChannels / shape.groups) * shape.kernelHeight * shape.kernelWidth;
+    this.byteLength = rows.planes.length + rows.levels.byteLength;
+    this.weightShape = shape;
+    this.#rows = { ...rows, planes: rows.planes.slice(), levels: rows.levels.slice() };
+  }
+
+  level(row: number, column: number): number {
+    const { bits, planes, rowBytes, levels, tableStride } = this.#rows;
+    let code = 0;
+    for (let b = 0; b < bits; b++)
+      code |= ((planes[(b * this.rows + row) * rowBytes + (column >> 3)] >> (column & 7)) & 1) << b;
+    return levels[((row * tableStride) << bits) + code];
+  }
+
+  release(): void {}
+}
+
+function ownLevels(weights: PreparedWeights): ReferenceLevels {
+  if (weights instanceof ReferenceLevels) return weights;
+  throw new TypeError('kernels: these weights were prepared by another set of kernels');
+}

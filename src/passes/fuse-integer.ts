@@ -1,0 +1,199 @@
+import type { Attribute, Initializer, Model, Node } from '../ir/graph.ts';
+import { isInRowOrder } from '../ir/quantized-tensor.ts';
+import { numberAttribute, scalarValue, textAttribute, withAttributes } from './constant-values.ts';
+import { ADDEND, asFused, BIAS, FUSED_DOMAIN, SCALE } from './fused.ts';
+import { GraphEditor } from './graph-editor.ts';
+import { crops, isFlatten, isMapPool } from './map-readers.ts';
+import type { Pass } from './pass.ts';
+import { isQuantDomain } from './quant-domains.ts';
+
+/**
+ * Layers whose weights are codes and whose inputs a `Quant` rounds to at most 8 bits: they become layers on *codes*, integers from
+ * end to end, as do the poolings and concatenations between. Where what such a layer gives is wanted as codes alone, it gives
+ * these and no float is ever stored. Who else reads a rounded value goes on to read floats. See `fused.ts` for the operators.
+ *
+ * Sums of integers are exact. What differs from the float graph by rounding: levels of weights are whole multiples of a 2,047th of
+ * the largest of their row (exactly the levels for equal steps), and codes of outputs come by a fixed-point multiplication.
+ */
+export const fuseInteger: Pass = {
+  name: 'fuse-integer',
+  agreement: 'rounding',
+  run(model: Model): Model {
+    const editor = new GraphEditor(model);
+    for (const node of editor.nodes()) {
+      const grid = gridOf(editor, node);
+      if (grid !== undefined) mapCodes(editor, node, grid);
+    }
+    for (const node of editor.nodes()) if (isCodes(node)) raise(editor, node);
+    for (const node of editor.nodes()) if (isCodes(node)) intoLayer(editor, node);
+    return editor.result();
+  },
+};
+
+type Grid = Readonly<Record<'scale' | 'zero' | 'high', Attribute>>;
+
+const WHOLE_BITS = 8;
+
+/** What the codes of a Quant stand for: one scale, one zero, at most 8 bits, ties to even. Signed integers count from the lowest. */
+function gridOf(editor: GraphEditor, node: Node): Grid | undefined {
+  if (!isQuantDomain(node.domain) || (node.opType !== 'Quant' && node.opType !== 'IntQuant'))
+    return undefined;
+  const [scale, zero, bits] = [1, 2, 3].map((place) => scalarConstant(editor, node.inputs[place]));
+  if (scale === undefined || zero === undefined || bits === undefined) return undefined;
+  const isPlain = ['ROUND', 'HALF_EVEN'].includes(
+    textAttribute(node, 'rounding_mode', 'ROUND').toUpperCase(),
+  );
+  const isSigned = numberAttribute(node, 'signed', 1) !== 0;
+  const narrow = numberAttribute(node, 'narrow', 0) !== 0 ? 1 : 0;
+  if (!isPlain || !Number.isInteger(bits) || bits < (isSigned ? 2 : 1) || bits > WHOLE_BITS) return undefined;
+  const lowest = isSigned ? narrow - 2 ** (bits - 1) : 0;
+  const high = 2 ** bits - 1 - narrow;
+  const own = zero - lowest;
+  if (!(scale > 0 && Number.isFinite(scale)) || !Number.isInteger(own) || own < 0 || own > high)
+    return undefined;
+  return {
+    scale: { type: 'FLOAT', value: scale },
+    zero: { type: 'INT', value: own },
+    high: { type: 'INT', value: high },
+  };
+}
+
+/** The one value of a constant without axes, which leaves the shape of what it scales. */
+function scalarConstant(editor: GraphEditor, name: string | undefined): number | undefined {
+  const constant = editor.constant(name);
+  return constant?.shape.length === 0 ? scalarValue(constant) : undefined;
+}
+
+/** Gives the readers of a rounded value that can work with codes these. */
+function mapCodes(editor: GraphEditor, quant: Node, grid: Grid): void {
+  const [output] = quant.outputs as [string];
+  const map = `${output}/codes`;
+  if (!rewire(editor, output, map, grid)) return;
+  const node: Node = {
+    ...quant,
+    domain: FUSED_DOMAIN,
+    opType: 'Codes',
+    inputs: [quant.inputs[0]!],
+    outputs: [map],
+    attributes: new Map(Object.entries(grid)),
+  };
+  if (editor.consumers(output).length > 0) editor.insertBefore(quant, node);
+  else editor.replace(quant, node);
+}
+
+/** Makes every reader of a value that can read codes do so, unless the value is an output. @returns whether there is one */
+function rewire(editor: GraphEditor, value: string, map: string, grid: Grid): boolean {
+  if (editor.isOutput(value)) return false;
+  let isRead = false;
+  for (const reader of editor.consumers(value)) {
+    const layer = integerLayer(editor, reader, value);
+    if (layer !== undefined) {
+      const own = { x_scale: grid.scale, x_zero: grid.zero, x_high: grid.high };
+      const attributes = withAttributes(layer.attributes, own);
+      editor.replace(reader, { ...layer, attributes, inputs: layer.inputs.with(0, map) });
+      isRead = true;
+      continue;
+    }
+    const [output] = reader.outputs as [string];
+    const isPool = isMapPool(reader);
+    if (!isPool && !isFlatten(reader)) continue;
+    // Flattened codes are the codes themselves: the layer behind sees a whole image in one window.
+    const next = isPool ? `${output}/codes` : map;
+    if (!rewire(editor, output, next, grid)) continue;
+    isRead = true;
+    const isBare = editor.consumers(output).length === 0;
+    if (isPool && isBare) editor.replace(reader, poolOf(reader, map, next));
+    else if (isPool) editor.insertBefore(reader, poolOf(reader, map, next));
+    else if (isBare) editor.remove(reader);
+  }
+  return isRead;
+}
+
+function poolOf(pool: Node, input: string, output: string): Node {
+  return { ...pool, domain: FUSED_DOMAIN, opType: 'CodePool', inputs: [input], outputs: [output] };
+}
+
+/** The layer as one on codes, reading the value as its data; undefined where it is none. */
+function integerLayer(editor: GraphEditor, node: Node, value: string): Node | undefined {
+  const layer = asFused(editor, node);
+  if (layer?.inputs[0] !== value) return undefined;
+  const weight = editor.constant(layer.inputs[1]);
+  if (weight === undefined || !isConstantTail(editor, layer)) return undefined;
+  if (layer.opType === 'Conv') {
+    const isFlat = weight.shape.length === 4 && !crops(layer);
+    const groups = numberAttribute(layer, 'group', 1);
+    const isDepthwise = groups === weight.shape[0] && weight.shape[1] === 1;
+    if (!isFlat || !(groups === 1 || isDepthwise) || !hasCodeRows(weight, true)) return undefined;
+    return { ...layer, opType: 'IntegerConv' };
+  }
+  // Of a MatMul it is not known here whether it has a matrix for input.
+  if (layer.opType !== 'Linear' || !layer.attributes.has('transB')) return undefined;
+  if ((layer.inputs[ADDEND] ?? '') !== '' || !hasCodeRows(weight, numberAttribute(layer, 'transB', 0) !== 0))
+    return undefined;
+  return { ...layer, opType: 'IntegerLinear' };
+}
+
+function isConstantTail(editor: GraphEditor, layer: Node): boolean {
+  return [SCALE, BIAS].every((place) => {
+    const name = layer.inputs[place] ?? '';
+    return name === '' || editor.constant(name)?.dtype === 'FLOAT';
+  });
+}
+
+/** Whether the rows of the codes are the output channels, with one table of levels each or one for all. */
+function hasCodeRows({ quantized, shape }: Initializer, isRows: boolean): boolean {
+  if (quantized === undefined || quantized.bits > WHOLE_BITS) return false;
+  if (quantized.granularity !== 'tensor' && quantized.granularity !== 'channel') return false;
+  if (isRows) return isInRowOrder(quantized.layout) && quantized.rows === shape[0];
+  const { perm } = quantized.layout;
+  return shape.length === 2 && quantized.rows === shape[1] && perm.length === 2 && perm[0] === 1;
+}
+
+function isCodes(node: Node): boolean {
+  return node.domain === FUSED_DOMAIN && node.opType === 'Codes';
+}
+
+/**
+ * Codes of the largest of values are the largest of codes, and those of values side by side are codes side by side: they are taken
+ * before a pooling or a concatenation of channels that nothing else reads.
+ */
+function raise(editor: GraphEditor, codes: Node): void {
+  if (!editor.has(codes)) return;
+  const before = editor.soleProducer(codes.inputs[0], codes);
+  if (before === undefined || before.domain !== '') return;
+  const [map] = codes.outputs as [string];
+  if (isMapPool(before)) {
+    const [input] = before.inputs as [string];
+    const inner: Node = { ...codes, inputs: [input], outputs: [`${input}/codes of ${map}`] };
+    editor.replace(before, inner);
+    editor.replace(codes, poolOf(before, inner.outputs[0]!, map));
+    raise(editor, inner);
+  } else if (before.opType === 'Concat' && numberAttribute(before, 'axis', 0) === 1) {
+    const isMade = before.inputs.every((name, i) => {
+      const isOnce = before.inputs.indexOf(name) === i && editor.constant(name) === undefined;
+      return isOnce && editor.soleProducer(name, before) !== undefined;
+    });
+    if (!isMade) return;
+    const parts = before.inputs.map(
+      (input): Node => ({ ...codes, inputs: [input], outputs: [`${input}/codes of ${map}`] }),
+    );
+    for (const part of parts) editor.insertBefore(before, part);
+    // Channels are the last axis of codes.
+    const attributes = withAttributes(before.attributes, { axis: { type: 'INT', value: 3 } });
+    editor.remove(before);
+    const inputs = parts.map(({ outputs }) => outputs[0]!);
+    editor.replace(codes, { ...before, attributes, inputs, outputs: [map] });
+    for (const part of parts) raise(editor, part);
+  }
+}
+
+/** Codes of what an integer layer gives for nothing else: the layer gives them itself. */
+function intoLayer(editor: GraphEditor, codes: Node): void {
+  const layer = editor.soleProducer(codes.inputs[0], codes);
+  if (layer?.domain !== FUSED_DOMAIN || !layer.opType.startsWith('Integer')) return;
+  if ((layer.inputs[ADDEND] ?? '') !== '') return;
+  const { scale, zero, high } = Object.fromEntries(codes.attributes) as Grid;
+  const attributes = withAttributes(layer.attributes, { y_scale: scale, y_zero: zero, y_high: high });
+  editor.remove(layer);
+  editor.replace(codes, { ...layer, attributes, outputs: codes.outputs });
+}

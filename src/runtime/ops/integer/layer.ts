@@ -1,0 +1,160 @@
+import { BnnqError } from '../../../errors.ts';
+import type { CodedRows, Conv2dShape, PreparedWeights } from '../../../kernels/contract.ts';
+import type { CodeFinish, CodeGrid } from '../../../kernels/integer/contract.ts';
+import type { Tensor } from '../../../tensor/tensor.ts';
+import type { Call, Operator } from '../../call.ts';
+import { shapeText } from '../../shapes.ts';
+import { rowsOfColumns, rowsOfFirstAxis, withWeights } from '../../weight-rows.ts';
+import { addAndClamp, epilogueOf, isWholeTail, tailOf } from '../epilogue.ts';
+import { conv2dShape, POINTWISE, windowOf } from '../window.ts';
+import { codesOf, gridOf } from './codes.ts';
+import { type IntegerLevels, integerLevels } from './levels.ts';
+import { fixedPoint } from './requantize.ts';
+
+/** What follows from the shapes and the constants of a layer. */
+interface LayerPlan {
+  readonly shape: Conv2dShape;
+  /** Of the outputs as floats. */
+  readonly outputShape: readonly number[];
+  /** What a sum of 1 stands for, a row. */
+  readonly alpha: Float32Array;
+  readonly zero: number;
+  /** Absent where outputs are floats, or codes that fixed-point numbers cannot say. */
+  readonly fixed: Omit<CodeFinish, 'kind' | 'y'> | undefined;
+}
+
+/** The convolution that the layer is, over codes of this shape. */
+type ShapeOf = (
+  call: Call,
+  map: readonly number[],
+  w: readonly number[],
+) => Pick<LayerPlan, 'shape' | 'outputShape'>;
+
+/** So many vectors are faster one by one, from packed codes, than together from decoded panels; measured on 4096 × 4096. */
+const MOST_VECTORS = 3;
+
+function integerLayer(shapeOf: ShapeOf): Operator {
+  return (call) => {
+    const x = call.input(0);
+    const w = call.input(1);
+    const given = gridOf(call, 'x_');
+    const reach = Math.max(given.zero, given.high - given.zero);
+    // Plan and weights are first made in one call: the weight is read once for both.
+    let levels: IntegerLevels | undefined;
+    const levelsFor = (shape: Conv2dShape): IntegerLevels => {
+      levels ??= integerLevels(codedRowsOf(call), shape.outChannels, columnsOf(shape), reach);
+      return levels;
+    };
+    const plan = call.memo(
+      () => {
+        const geometry = shapeOf(call, x.shape, w.shape);
+        return planOf(call, levelsFor(geometry.shape).units, geometry, given);
+      },
+      x.shape,
+      w.shape,
+    );
+    const { shape, fixed } = plan;
+    const use = shapeOf === overAll && shape.batch <= MOST_VECTORS ? 'vector' : 'images';
+    const make = (): PreparedWeights => call.kernels.prepareInteger(levelsFor(shape).rows, shape, use);
+    let y: Tensor | undefined;
+    const key = `integer/${shape.kernelHeight}x${shape.kernelWidth}/${reach}/${use}`;
+    withWeights(w, key, make, (weights) => {
+      y = fixed === undefined ? toFloats(call, plan, weights) : toCodes(call, plan, weights, fixed);
+    });
+    return y!;
+  };
+}
+
+function toCodes(
+  call: Call,
+  { shape, zero }: LayerPlan,
+  weights: PreparedWeights,
+  fixed: Omit<CodeFinish, 'kind' | 'y'>,
+): Tensor {
+  const { batch, outHeight, outWidth, outChannels } = shape;
+  const y = call.allocate('UINT8', [batch, outHeight, outWidth, outChannels]);
+  const codes = call.input(0).data as Uint8Array;
+  const finish: CodeFinish = { kind: 'codes', y: y.data as Uint8Array, ...fixed };
+  call.kernels.integerConv2d(codes, zero, weights, shape, finish);
+  return y;
+}
+
+/** Floats, and codes of these where such are wanted after all. */
+function toFloats(call: Call, plan: LayerPlan, weights: PreparedWeights): Tensor {
+  const { shape, outputShape, alpha, zero } = plan;
+  const tail = tailOf(call);
+  const isWhole = isWholeTail(tail, outputShape);
+  const y = call.allocate('FLOAT', outputShape);
+  const epilogue = epilogueOf(tail, shape.outChannels, isWhole);
+  const codes = call.input(0).data as Uint8Array;
+  const finish = { kind: 'floats', y: y.data as Float32Array, alpha, ...epilogue } as const;
+  call.kernels.integerConv2d(codes, zero, weights, shape, finish);
+  const floats = isWhole ? y : addAndClamp(call, y, tail);
+  if (!call.hasAttribute('y_scale')) return floats;
+  const coded = codesOf(call, floats, gridOf(call, 'y_'));
+  call.release(floats);
+  return coded;
+}
+
+function planOf(
+  call: Call,
+  units: Float64Array,
+  geometry: Pick<LayerPlan, 'shape' | 'outputShape'>,
+  given: CodeGrid,
+): LayerPlan {
+  const alpha = units.map((unit) => unit * given.scale);
+  const tail = epilogueOf(tailOf(call), geometry.shape.outChannels, true);
+  const fixed = call.hasAttribute('y_scale') ? fixedPoint({ ...tail, alpha }, gridOf(call, 'y_')) : undefined;
+  return { ...geometry, alpha: Float32Array.from(alpha), zero: given.zero, fixed };
+}
+
+function codedRowsOf(call: Call): CodedRows {
+  const w = call.input(1);
+  const isRows = w.shape.length !== 2 || call.int('transB', 0) !== 0;
+  const rows = isRows ? rowsOfFirstAxis(w) : rowsOfColumns(w);
+  if (rows.kind !== 'coded')
+    throw new BnnqError('internal', `a weight of shape ${shapeText(w.shape)} has no codes in rows`);
+  return rows;
+}
+
+function columnsOf({ inChannels, groups, kernelHeight, kernelWidth }: Conv2dShape): number {
+  return (inChannels / groups) * kernelHeight * kernelWidth;
+}
+
+const overImage: ShapeOf = (call, map, w) => {
+  const [batch = 0, height = 0, width = 0, channels = 0] = map;
+  const [outChannels = 0, groupChannels = 0, ...kernel] = w;
+  const groups = call.int('group', 1);
+  const window = windowOf(call, [height, width], kernel);
+  const shape = conv2dShape(window, batch, channels, outChannels, groups);
+  if (shape === undefined || groupChannels * groups !== channels)
+    throw new BnnqError(
+      'mismatch',
+      `a weight of shape ${shapeText(w)} in ${groups} groups does not fit codes of shape ${shapeText(map)}`,
+    );
+  return { shape, outputShape: [batch, outChannels, ...window.output] };
+};
+
+/** A matrix sees all of an image in one window. */
+const overAll: ShapeOf = (call, map, w) => {
+  const [batch = 0, height = 0, width = 0, channels = 0] = map;
+  const isRows = call.int('transB', 0) !== 0;
+  const [rows = 0, columns = 0] = isRows ? w : w.toReversed();
+  if (channels * height * width !== columns)
+    throw new BnnqError(
+      'mismatch',
+      `a matrix of ${columns} columns does not fit codes of shape ${shapeText(map)}`,
+    );
+  const shape = {
+    ...{ ...POINTWISE, batch, inChannels: channels, outChannels: rows, groups: 1 },
+    ...{ inHeight: height, inWidth: width, outHeight: 1, outWidth: 1 },
+    ...{ kernelHeight: height, kernelWidth: width },
+  };
+  return { shape, outputShape: [batch, rows] };
+};
+
+/** bnnq.IntegerConv */
+export const integerConv: Operator = integerLayer(overImage);
+
+/** bnnq.IntegerLinear */
+export const integerLinear: Operator = integerLayer(overAll);

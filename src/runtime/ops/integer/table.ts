@@ -1,0 +1,12 @@
+import type { OperatorTable } from '../operator-table.ts';
+import { codes } from './codes.ts';
+import { integerConv, integerLinear } from './layer.ts';
+import { codePool } from './pool.ts';
+
+/** What `fuseInteger` makes of layers on rounded values, domain bnnq. */
+export const FUSED_INTEGER: OperatorTable = {
+  Codes: { 1: codes },
+  IntegerConv: { 1: integerConv },
+  IntegerLinear: { 1: integerLinear },
+  CodePool: { 1: codePool },
+};
