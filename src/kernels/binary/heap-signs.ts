@@ -24,6 +24,7 @@ export class HeapSigns implements PreparedWeights {
   readonly #offset: number;
   #codes = 0;
   #layout = '';
+  #last: TableLayout | undefined;
   #released = false;
 
   constructor(workspace: Workspace, negative: Uint8Array, shape: BinaryWeightShape) {
@@ -65,6 +66,8 @@ export class HeapSigns implements PreparedWeights {
 
   /** Where codes for that layout are. They are those of the last call, mostly; else they are made anew. */
   codesFor(layout: TableLayout): number {
+    if (layout === this.#last) return this.#codes;
+    this.#last = layout;
     const { sumBytes, together, taps } = layout;
     const key = `${sumBytes} ${together} ${taps}`;
     if (key === this.#layout) return this.#codes;

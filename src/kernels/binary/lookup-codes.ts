@@ -7,7 +7,7 @@ export const TABLE_SUMS = 64;
 /** Sums that a byte surely holds: 6·21 < 128. */
 export const MOST_LOOKUPS = 21;
 
-/** Rows of a group for which tables may be worth making, see `suitsTables`. */
+/** Rows of a group for which tables may be worth making, see table-plan.ts. */
 const LEAST_ROWS = 24;
 /** Terms of a sum at most, as it has 16 bits. */
 const MOST_TERMS = 0x7ffe;

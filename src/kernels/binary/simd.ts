@@ -13,7 +13,8 @@ import { type BinaryKernels, mapBytes, SIGN_COMBINATIONS } from './contract.ts';
 import { convolveByCounting } from './count.ts';
 import { HeapSigns, ownSigns } from './heap-signs.ts';
 import { moveChannelsSimd } from './move.ts';
-import { convolveByTables, suitsTables } from './tables.ts';
+import { tablePlan } from './table-plan.ts';
+import { convolveByTables } from './tables.ts';
 import { layOutWindow, WINDOW_BYTES } from './window.ts';
 
 /** The binary kernels in WebAssembly. */
@@ -56,7 +57,7 @@ export function binarySimd(workspace: Workspace): BinaryKernels {
       const rows = ownSigns(weights);
       checkBinaryConv2d(map, rows.shape, shape, finish);
       if (shape.batch * shape.outHeight * shape.outWidth * shape.outChannels === 0) return;
-      const convolve = suitsTables(rows, shape) ? convolveByTables : convolveByCounting;
+      const convolve = rows.hasCodes && tablePlan(shape).isFaster ? convolveByTables : convolveByCounting;
       convolve(workspace, map, rows, shape, finish);
     },
     poolSigns(map, y, shape) {
