@@ -193,6 +193,31 @@ describe('binary layers', () => {
     session.dispose();
   });
 
+  it('compute in float what reads signs with a 0 among them, and on maps what reads the signs behind', () => {
+    const model = buildModel({
+      inputs: IMAGE,
+      outputs: ['y'],
+      constants: {
+        w: signWeights([8, 5, 3, 3]),
+        bias: floats([8], new Float32Array(8).fill(0.5)),
+        v: signWeights([8, 8, 3, 3], [1], 2),
+      },
+      nodes: [
+        sign('x', 's'),
+        node('Conv', ['s', 'w', 'bias'], 'c', PADDED),
+        sign('c', 't'),
+        node('Conv', ['t', 'v'], 'y', PADDED),
+      ],
+    });
+    const x = image(1);
+    (x.data as Float32Array)[3] = 0;
+    const session = createSession(model);
+    const values = session.run({ x }, { fetch: ['s/signs', 't/signs'] });
+    session.dispose();
+    expect(['s/signs', 't/signs'].map((name) => values.get(name)!.dtype)).toEqual(['FLOAT', 'UINT8']);
+    expectSame(model, x);
+  });
+
   it('of weights ±a differ by rounding alone, and of an a that is a power of two not at all', () => {
     const model = (sizes: readonly number[]): Model =>
       buildModel({
