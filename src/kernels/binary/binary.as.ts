@@ -228,3 +228,10 @@ export function floatsOfSums(
     }
   }
 }
+
+/** Sums [pixels, lineRows] as [pixels, times·rows]. */
+export function repeatRows(sums: usize, lineRows: i32, rows: i32, pixels: i32, times: i32, y: usize): void {
+  const bytes = (<usize>rows) << 2;
+  for (let p = 0; p < pixels; p++, sums += (<usize>lineRows) << 2)
+    for (let i = 0; i < times; i++, y += bytes) memory.copy(y, sums, bytes);
+}

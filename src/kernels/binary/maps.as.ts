@@ -1,18 +1,18 @@
 /* Sign maps: made of floats, turned into floats, joined, rearranged, padded; the definitions are in reference.ts and contract.ts. */
 
 /**
- * Signs of one image: bit 1 where a value is below its threshold. Returns whether a value is neither above nor below. Measured on
+ * Signs of pixels of one image: bit 1 where a value is below its threshold. Returns whether a value is neither above nor below. Measured on
  * 256 channels of 784 pixels: 16 pixels at a time, comparisons narrowed to bytes, a channel a bit of them, take half the time of 4
  * at a time in lanes of 64 bits.
  *
- * @param x [channels, pixels] float32
+ * @param x [channels, plane] float32 from the first of `pixels` pixels on
  * @param thresholds [outChannels] of channel c mod `channels`; 0 for none, which are zeros
  * @param y [pixels, words] u64; spare bits of the last word are 0
  */
 export function packSigns(
-  x: usize, channels: i32, pixels: i32, thresholds: usize, outChannels: i32, y: usize, words: i32,
+  x: usize, channels: i32, pixels: i32, plane: i32, thresholds: usize, outChannels: i32, y: usize, words: i32,
 ): bool {
-  const row = (<usize>pixels) << 2;
+  const row = (<usize>plane) << 2;
   const pixelBytes = (<usize>words) << 3;
   const limit = i8x16.splat(-1);
   let all = limit;

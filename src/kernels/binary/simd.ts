@@ -1,3 +1,5 @@
+import { type Block, blocksOf } from '../threads/blocks.ts';
+import type { KernelCall } from '../threads/team.ts';
 import type { Workspace } from '../wasm/workspace.ts';
 import {
   checkBinaryConv2d,
@@ -17,6 +19,12 @@ import { tablePlan } from './table-plan.ts';
 import { convolveByTables } from './tables.ts';
 import { layOutWindow, WINDOW_BYTES } from './window.ts';
 
+/** What a float takes to be packed, and a word to be pooled. */
+const PACK_NS = 0.3;
+const POOL_NS = 1;
+/** Parts of what is packed begin at multiples of this many pixels, a cache line of floats. */
+const LINE = 16;
+
 /** The binary kernels in WebAssembly. */
 export function binarySimd(workspace: Workspace): BinaryKernels {
   const { exports } = workspace;
@@ -25,13 +33,21 @@ export function binarySimd(workspace: Workspace): BinaryKernels {
       checkPackSigns(x, map, batch, channels, pixels, thresholds);
       const outChannels = thresholds?.length ?? channels;
       const bytes = mapBytes(outChannels);
+      const work = { nanoseconds: batch * pixels * outChannels * PACK_NS, step: LINE };
       let hasNone = false;
       workspace.call(map, [x, thresholds], 0, (to, _, [from, bounds]) => {
-        for (let n = 0; n < batch; n++) {
-          const [source, target] = [from! + n * channels * pixels * 4, to + n * pixels * bytes];
-          const found = exports.packSigns(source, channels, pixels, bounds!, outChannels, target, bytes / 8);
-          if (found !== 0) hasNone = true;
-        }
+        // Pixels are divided, within an image and from image to image.
+        const callOf = ({ outer, count, channel: pixel, channels: some }: Block): KernelCall[] =>
+          Array.from({ length: count }, (_image, i) => {
+            const source = from! + ((outer + i) * channels * pixels + pixel) * 4;
+            const target = to + ((outer + i) * pixels + pixel) * bytes;
+            return ['packSigns', source, channels, some, pixels, bounds!, outChannels, target, bytes / 8];
+          });
+        hasNone = workspace.run(
+          workspace
+            .ranges(batch * pixels, work)
+            .map((range) => blocksOf(range.from, range.to, pixels).flatMap(callOf)),
+        );
       });
       return hasNone;
     },
@@ -65,11 +81,17 @@ export function binarySimd(workspace: Workspace): BinaryKernels {
       const bytes = mapBytes(shape.inChannels);
       workspace.call(y, [map], WINDOW_BYTES, (to, window, [from]) => {
         layOutWindow(workspace, window, shape, bytes);
-        for (let n = 0; n < shape.batch; n++) {
-          const source = from! + n * shape.inHeight * shape.inWidth * bytes;
-          const target = to + n * shape.outHeight * shape.outWidth * bytes;
-          exports.poolSigns(source, window, target);
-        }
+        const taps = shape.kernelHeight * shape.kernelWidth;
+        const nanoseconds = ((shape.batch * shape.outHeight * shape.outWidth * taps * bytes) / 8) * POOL_NS;
+        workspace.run(
+          workspace.ranges(shape.batch, { nanoseconds }).map((images) =>
+            Array.from({ length: images.to - images.from }, (_, i) => {
+              const source = from! + (images.from + i) * shape.inHeight * shape.inWidth * bytes;
+              const target = to + (images.from + i) * shape.outHeight * shape.outWidth * bytes;
+              return ['poolSigns', source, window, target];
+            }),
+          ),
+        );
       });
     },
     combineSigns(how, a, b, y) {

@@ -43,7 +43,9 @@ function planesOf(shape: Conv2dShape): Planes {
   const isRead = new Array<boolean>(phases).fill(false);
   for (let ky = 0; ky < shape.kernelHeight; ky++)
     for (let kx = 0; kx < shape.kernelWidth; kx++) isRead[phaseOf(shape, ky, kx)] = true;
-  return { width: outWidth + across, reach, phases, isRead };
+  // Even, as offsets in scratch of threads' own are.
+  const width = 2 * Math.ceil((outWidth + across) / 2);
+  return { width, reach, phases, isRead };
 }
 
 function phaseOf(shape: Conv2dShape, ky: number, kx: number): number {

@@ -89,7 +89,7 @@ function storeSums(
  * @param columns [columnCount] i32: how far from there each 16 places are
  * @param y [count, 64, columnCount, 16] i8
  */
-export function makeTables(
+function makeTables(
   x: usize, inputs: usize, count: i32, columns: usize, columnCount: i32, y: usize,
 ): void {
   const step = (<usize>columnCount) << 4;
@@ -129,7 +129,7 @@ export function makeTables(
  * @param sums [rows, 32] i16
  * @param isFirst whether there are no sums yet
  */
-export function addLookups(
+function addLookups(
   codes: usize, rows: i32, count: i32, tables: usize, sums: usize, isFirst: bool,
 ): void {
   for (let r = 0; r < rows; r++, sums += 64) {
@@ -165,6 +165,41 @@ export function addLookups(
       v128.store(sums, i16x8.add(v128.load(sums, 48), i16x8.extend_high_i8x16_s(b)), 48);
     }
   }
+}
+
+/**
+ * Sums of successive blocks of 32 pixels, of the rows of a group.
+ *
+ * @param x the first pixel of the first block
+ * @param inputs @param columns as for `makeTables`, all tables of the group
+ * @param codes of all runs
+ * @param runs [runCount, 4] i32: first table of those that are made together, how many, first of their lookups, how many
+ * @param tables scratch
+ * @param sums [blocks, …] of `blockBytes`, each [rows, 32] i16
+ */
+export function sumByTables(
+  x: usize, inputs: usize, columns: usize, columnCount: i32, codes: usize, runs: usize, runCount: i32, rows: i32, tables: usize,
+  sums: usize, blocks: i32, blockBytes: usize,
+): void {
+  for (let i = 0; i < runCount; i++, runs += 16) {
+    const count = load<i32>(runs, 12);
+    if (load<i32>(runs, 8) == 0)
+      makeTables(x, inputs + (<usize>load<u32>(runs)) * (INPUTS << 2), load<i32>(runs, 4), columns, columnCount, tables);
+    for (let block = 0; block < blocks; block++) {
+      const own = sums + <usize>block * blockBytes;
+      addLookups(codes, rows, count, tables + ((<usize>block) << 5), own, i == 0);
+    }
+    codes += (<usize>(count * rows)) << 1;
+  }
+}
+
+/** Pixels of a sign map, as they are. */
+export function copyBytes(from: usize, bytes: usize, to: usize): void {
+  memory.copy(to, from, bytes);
+}
+
+export function clearBytes(at: usize, bytes: usize): void {
+  memory.fill(at, 0, bytes);
 }
 
 /**

@@ -1,10 +1,14 @@
 import type { Conv2dShape } from '../contract.ts';
 import { alignedBytes } from '../heap.ts';
+import { type KernelCall, ownScratch } from '../threads/team.ts';
 import type { Workspace } from '../wasm/workspace.ts';
 import { type FloatFinish, mapBytes, type SignFinish } from './contract.ts';
 import type { HeapSigns } from './heap-signs.ts';
 import { CODE_INPUTS, TABLE_SUMS, tablesOf } from './lookup-codes.ts';
 import { LANES, lanesOf, tablePlan } from './table-plan.ts';
+
+/** Products of one bit by one bit in a nanosecond, about. */
+const MACS_PER_NS = 200;
 
 /** A convolution by looking sums up in tables, see tables.as.ts. @param weights with codes */
 export function convolveByTables(
@@ -17,109 +21,133 @@ export function convolveByTables(
   const { batch, inChannels, inHeight, inWidth, outHeight, outWidth, groups } = shape;
   const { rows } = weights;
   const pixelBytes = mapBytes(inChannels);
-  const { planes, planeBytes: plane, lines, blocks, layout, columns, runs } = tablePlan(shape);
+  const plan = tablePlan(shape);
+  const { planes, planeBytes: plane, blocks, layout, columns, runs } = plan;
   const channels = finish.kind === 'signs' ? finish.thresholds.length : rows;
   const bytes = mapBytes(channels);
   const groupTables = tablesOf(weights.shape);
   const floats = finish.kind === 'floats' ? [finish.alpha, finish.scale, finish.bias] : [];
   const lineBytes = Math.ceil(planes.width / 16) * 16 * (pixelBytes + 1);
-  const parts = placed([
-    ...[layout.together * TABLE_SUMS * layout.sumBytes, blocks * rows * LANES * 2, columns.length * 4],
-    ...[groups * groupTables * CODE_INPUTS * 4, (inChannels + 1) * planes.phases * plane, lineBytes],
-    ...[channels * 2, channels, LANES * bytes],
+  const stride = planes.phases * plane;
+  const blockBytes = rows * LANES * 2;
+  const shared = placed([
+    ...[columns.length * 4, groups * groupTables * CODE_INPUTS * 4, runs.length * 16, channels * 2, channels],
   ]);
-  const { exports } = workspace;
-  workspace.call(finish.y, [map, ...floats], parts.bytes, (y, scratch, [from, alpha, scale, bias]) => {
+  const own = placed([
+    ...[layout.together * TABLE_SUMS * layout.sumBytes, blocks * blockBytes],
+    ...[(inChannels + 1) * stride, lineBytes, LANES * bytes],
+  ]);
+  const [tables, sums, inputs, line, signs] = own.at.map(ownScratch) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  const terms = batch * outHeight * outWidth * rows * weights.columns;
+  // Strips of lines, of which each makes its inputs bytes: as many as there are parts of the work.
+  const parts = workspace.parts(terms / MACS_PER_NS);
+  const lines = Math.min(plan.lines, Math.ceil(outHeight / Math.ceil(parts / batch)));
+  const strips = Math.ceil(outHeight / lines);
+  const run = (y: number, scratch: number, [from, alpha, scale, bias]: number[]): void => {
     const { buffer } = workspace.heap;
-    const heap = new Uint8Array(buffer);
-    const [tables, sums, columnsAt, offsets, inputs, line, thresholds, flips, signs] = parts.at.map(
-      (at) => scratch + at,
-    );
+    const [columnsAt, offsets, runsAt, thresholds, flips] = shared.at.map((at) => scratch + at);
     const codes = weights.codesFor(layout);
     new Int32Array(buffer, columnsAt!, columns.length).set(columns);
-    layOutInputs(buffer, offsets!, shape, planes.phases * plane);
-    // What fills the last table up: inputs of 0.
-    const stride = planes.phases * plane;
-    new Uint8Array(buffer, inputs! + inChannels * stride, stride).fill(0);
+    const all = runs.flatMap(({ table, tables: made, first, count }) => [table, made, first, count]);
+    new Int32Array(buffer, runsAt!, all.length).set(all);
+    layOutInputs(buffer, offsets!, shape, stride);
     if (finish.kind === 'signs') layOutThresholds(buffer, finish, thresholds!, flips!);
 
     /** The inputs of lines of outputs from `first` on. */
-    const spread = (image: number, first: number, count: number): void => {
+    const spread = (task: KernelCall[], image: number, first: number, count: number): void => {
+      // What fills the last table up: inputs of 0.
+      if ((inChannels / groups) % CODE_INPUTS > 0)
+        task.push(['clearBytes', inputs + inChannels * stride, stride]);
+      const [words, step, width] = [pixelBytes / 8, shape.strideWidth, planes.width];
       for (let a = 0; a < shape.strideHeight; a++)
         for (let i = 0; i < count + planes.reach; i++) {
           const h = (first + i) * shape.strideHeight + a - shape.padTop;
           const row = h >= 0 && h < inHeight ? image + h * inWidth * pixelBytes : 0;
-          for (let b = 0; b < shape.strideWidth; b++) {
-            if (!planes.isRead[a * shape.strideWidth + b]) continue;
-            const to = inputs! + (a * shape.strideWidth + b) * plane + i * planes.width;
-            const [start, step] = [b - shape.padLeft, shape.strideWidth];
-            const words = pixelBytes / 8;
-            exports.spreadSigns(
-              row,
-              inWidth,
-              words,
-              inChannels,
-              start,
-              step,
-              planes.width,
-              to,
-              stride,
-              line!,
-            );
+          for (let b = 0; b < step; b++) {
+            const phase = a * step + b;
+            const [start, to] = [b - shape.padLeft, inputs + phase * plane + i * width];
+            if (planes.isRead[phase])
+              task.push([
+                'spreadSigns',
+                row,
+                inWidth,
+                words,
+                inChannels,
+                start,
+                step,
+                width,
+                to,
+                stride,
+                line,
+              ]);
           }
         }
     };
 
     /** Sums of so many blocks of pixels. */
-    const sumUp = (at: number, count: number): void => {
-      let code = codes;
+    const sumUp = (task: KernelCall[], at: number, count: number): void => {
       for (let g = 0; g < groups; g++) {
-        const own = sums! + (g * rows * LANES * 2) / groups;
-        for (let i = 0; i < runs.length; i++) {
-          const { table, tables: made, first, count: lookups } = runs[i]!;
-          const channels = offsets! + (g * groupTables + table) * CODE_INPUTS * 4;
-          if (first === 0)
-            exports.makeTables(inputs! + at, channels, made, columnsAt!, columns.length, tables!);
-          for (let block = 0; block < count; block++) {
-            const [from, to] = [tables! + block * LANES, own + block * rows * LANES * 2];
-            exports.addLookups(code, rows / groups, lookups, from, to, i === 0 ? 1 : 0);
-          }
-          code += (lookups * rows * 2) / groups;
-        }
+        const channelsAt = offsets! + g * groupTables * CODE_INPUTS * 4;
+        const code = codes + (g * groupTables * layout.taps.length * rows * 2) / groups;
+        const [groupRows, to] = [rows / groups, sums + (g * blockBytes) / groups];
+        const [x, length] = [inputs + at, columns.length];
+        task.push([
+          ...(['sumByTables', x, channelsAt, columnsAt!, length, code, runsAt!, runs.length] as const),
+          ...([groupRows, tables, to, count, blockBytes] as const),
+        ]);
       }
     };
 
     /** Makes the outputs of a block of an image. */
-    const finishBlock = (image: number, first: number, count: number, at: number, own: number): void => {
+    const finishBlock = (
+      task: KernelCall[],
+      image: number,
+      first: number,
+      count: number,
+      at: number,
+      block: number,
+    ): void => {
+      const made = sums + block * blockBytes;
       if (finish.kind === 'signs')
-        exports.signsOfLanes(own, rows, channels, thresholds!, flips!, signs!, bytes / 8);
-      eachRun(at, planes.width, outWidth, count, (lane, line, x, length) => {
-        const pixel = (image * outHeight + first + line) * outWidth + x;
+        task.push(['signsOfLanes', made, rows, channels, thresholds!, flips!, signs, bytes / 8]);
+      const area = outHeight * outWidth;
+      eachRun(at + block * LANES, planes.width, outWidth, count, (lane, row, x, length) => {
+        const pixel = image * area + (first + row) * outWidth + x;
         if (finish.kind === 'signs') {
-          const made = signs! + lane * bytes;
-          heap.copyWithin(y + pixel * bytes, made, made + length * bytes);
+          task.push(['copyBytes', signs + lane * bytes, length * bytes, y + pixel * bytes]);
           return;
         }
         const { low = Number.NEGATIVE_INFINITY, high = Number.POSITIVE_INFINITY } = finish;
-        const area = outHeight * outWidth;
         const to = y + 4 * (image * (rows - 1) * area + pixel);
-        exports.floatsOfLanes(own + lane * 2, rows, length, alpha!, scale!, bias!, low, high, to, area);
+        const lanes = made + lane * 2;
+        task.push(['floatsOfLanes', lanes, rows, length, alpha!, scale!, bias!, low, high, to, area]);
       });
     };
 
-    for (let n = 0; n < batch; n++)
-      for (let first = 0; first < outHeight; first += lines) {
-        const count = Math.min(lines, outHeight - first);
-        spread(from! + n * inHeight * inWidth * pixelBytes, first, count);
-        const end = lanesOf(planes, count, outWidth);
-        for (let at = 0; at < end; at += blocks * LANES) {
-          const together = Math.min(blocks, (end - at) / LANES);
-          sumUp(at, together);
-          for (let block = 0; block < together; block++)
-            finishBlock(n, first, count, at + block * LANES, sums! + block * rows * LANES * 2);
-        }
+    const taskOf = (unit: number): KernelCall[] => {
+      const task: KernelCall[] = [];
+      const image = Math.floor(unit / strips);
+      const first = (unit % strips) * lines;
+      const count = Math.min(lines, outHeight - first);
+      spread(task, from! + image * inHeight * inWidth * pixelBytes, first, count);
+      const end = lanesOf(planes, count, outWidth);
+      for (let at = 0; at < end; at += blocks * LANES) {
+        const together = Math.min(blocks, (end - at) / LANES);
+        sumUp(task, at, together);
+        for (let block = 0; block < together; block++) finishBlock(task, image, first, count, at, block);
       }
-  });
+      return task;
+    };
+    if (parts > 1) workspace.run(Array.from({ length: batch * strips }, (_, unit) => taskOf(unit)));
+    else for (let unit = 0; unit < batch * strips; unit++) workspace.run([taskOf(unit)]);
+  };
+  workspace.call(finish.y, [map, ...floats], shared.bytes, run, own.bytes);
 }
 
 /** The pixels of a block, a run for each line of outputs: first lane, line, first column, length. */
@@ -138,7 +166,7 @@ function eachRun(
 }
 
 /** Where channels are from the first one on, in the order of their tables. */
-function layOutInputs(buffer: ArrayBuffer, at: number, shape: Conv2dShape, stride: number): void {
+function layOutInputs(buffer: ArrayBufferLike, at: number, shape: Conv2dShape, stride: number): void {
   const { inChannels, groups } = shape;
   const channels = inChannels / groups;
   const length = Math.ceil(channels / CODE_INPUTS) * CODE_INPUTS;
@@ -149,7 +177,7 @@ function layOutInputs(buffer: ArrayBuffer, at: number, shape: Conv2dShape, strid
 
 /** Sums have 16 bits, and so have thresholds: those beyond are above or below all sums. */
 function layOutThresholds(
-  buffer: ArrayBuffer,
+  buffer: ArrayBufferLike,
   { thresholds, flips }: SignFinish,
   at: number,
   flipsAt: number,

@@ -3,12 +3,13 @@
  */
 
 /**
- * Codes of x [channels, pixels] as [pixels, channels]: round(clamp(x / scale + zero, 0, high)), ties to even; a NaN gives 0.
+ * Codes of `pixels` pixels of x [channels, allPixels] as [pixels, channels]: round(clamp(x / scale + zero, 0, high)), ties to even; a NaN gives 0.
  */
 export function quantizeCodes(
-  x: usize, channels: i32, pixels: i32, scale: f32, zero: f32, high: f32, y: usize,
+  x: usize, channels: i32, pixels: i32, allPixels: i32, scale: f32, zero: f32, high: f32, y: usize,
 ): void {
-  const plane = (<usize>pixels) << 2;
+  const plane = (<usize>allPixels) << 2;
+  const length = (<usize>pixels) << 2;
   const step = <usize>channels;
   let c = 0;
   for (; c + 4 <= channels; c += 4) {
@@ -18,7 +19,7 @@ export function quantizeCodes(
     const x3 = x2 + plane;
     let to = y + <usize>c;
     let p: usize = 0;
-    for (; p + 16 <= plane; p += 16) {
+    for (; p + 16 <= length; p += 16) {
       const v0 = codesOf(v128.load(x0 + p), scale, zero, high);
       const v1 = codesOf(v128.load(x1 + p), scale, zero, high);
       const v2 = codesOf(v128.load(x2 + p), scale, zero, high);
@@ -35,7 +36,7 @@ export function quantizeCodes(
       v128.store32_lane(to, all, 3);
       to += step;
     }
-    for (; p < plane; p += 4, to += step) {
+    for (; p < length; p += 4, to += step) {
       store<u8>(to, codeOf(load<f32>(x0 + p), scale, zero, high));
       store<u8>(to, codeOf(load<f32>(x1 + p), scale, zero, high), 1);
       store<u8>(to, codeOf(load<f32>(x2 + p), scale, zero, high), 2);
@@ -44,7 +45,7 @@ export function quantizeCodes(
   }
   for (; c < channels; c++) {
     let to = y + <usize>c;
-    for (let at = x + <usize>c * plane, end = at + plane; at < end; at += 4, to += step)
+    for (let at = x + <usize>c * plane, end = at + length; at < end; at += 4, to += step)
       store<u8>(to, codeOf(load<f32>(at), scale, zero, high));
   }
 }

@@ -47,12 +47,12 @@ const MOST_PAIRS = 256;
  * codes' halves are at most 60, four of which a byte holds.
  *
  * @param planes [rows / 16][planes][bytes][16] u8: byte j of 16 rows side by side; rows a multiple of 16, bytes even
- * @param coefficients [planes][rows] i32
+ * @param coefficients [planes][allRows] i32
  */
 export function multiplyPlanes(
-  planes: usize, count: i32, rows: i32, bytes: i32, tables: usize, coefficients: usize, sums: usize,
+  planes: usize, count: i32, rows: i32, allRows: i32, bytes: i32, tables: usize, coefficients: usize, sums: usize,
 ): void {
-  const line = (<usize>rows) << 2;
+  const line = (<usize>allRows) << 2;
   for (let row = 0; row < rows; row += 16) {
     let c = coefficients;
     for (let plane = 0; plane < count; plane++, c += line) {

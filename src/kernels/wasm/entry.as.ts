@@ -4,6 +4,7 @@ export {
   floatsOfSums,
   gatherBits,
   gatherWords,
+  repeatRows,
   signsOfSums,
   toSums,
 } from '../binary/binary.as.ts';
@@ -17,7 +18,7 @@ export {
   poolSigns,
   unpackSigns,
 } from '../binary/maps.as.ts';
-export { addLookups, floatsOfLanes, makeTables, signsOfLanes, spreadSigns } from '../binary/tables.as.ts';
+export { clearBytes, copyBytes, floatsOfLanes, signsOfLanes, spreadSigns, sumByTables } from '../binary/tables.as.ts';
 export { decodePanels } from '../decode/decode.as.ts';
 export { depthwise } from '../depthwise/depthwise.as.ts';
 export { affine, binary } from '../elementwise/binary.as.ts';
@@ -40,6 +41,7 @@ export { descendRows, roundRows } from '../linear-algebra/rounding/rounding.as.t
 export { subtractMatrixProduct } from '../linear-algebra/subtract.as.ts';
 export { divideByCounts, maxPool } from '../pool/pool.as.ts';
 export { softmax } from '../softmax/softmax.as.ts';
+export { placeThread } from './thread-memory.as.ts';
 
 /** First byte that the compiler's own data does not use. */
 export function heapBase(): usize {
