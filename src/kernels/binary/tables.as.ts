@@ -193,11 +193,6 @@ export function sumByTables(
   }
 }
 
-/** Pixels of a sign map, as they are. */
-export function copyBytes(from: usize, bytes: usize, to: usize): void {
-  memory.copy(to, from, bytes);
-}
-
 export function clearBytes(at: usize, bytes: usize): void {
   memory.fill(at, 0, bytes);
 }
@@ -209,7 +204,7 @@ export function clearBytes(at: usize, bytes: usize): void {
  * @param scale @param bias 0 where there is none
  * @param y of the first pixel of the first row; `plane` floats to the next row
  */
-export function floatsOfLanes(
+function floatsOfLanes(
   sums: usize, rows: i32, count: i32, alpha: usize, scale: usize, bias: usize, low: f32, high: f32, y: usize, plane: i32,
 ): void {
   for (let r: usize = 0, end = (<usize>rows) << 2; r < end; r += 4, sums += 64, y += (<usize>plane) << 2) {
@@ -250,7 +245,7 @@ function compareLanes(sums: usize, threshold: v128, flip: v128): v128 {
  * @param flips i8 a channel, −1 or 0
  * @param y [32, words] u64; spare bits are 0
  */
-export function signsOfLanes(
+function signsOfLanes(
   sums: usize, rows: i32, channels: i32, thresholds: usize, flips: usize, y: usize, words: i32,
 ): void {
   const bytes = (<usize>words) << 3;
@@ -293,4 +288,45 @@ function storeBytes(v: v128, to: usize, step: usize): void {
   v128.store_lane<u8>(to += step, v, 13);
   v128.store_lane<u8>(to += step, v, 14);
   v128.store_lane<u8>(to += step, v, 15);
+}
+
+/**
+ * Signs of sums of successive blocks, put where their pixels are in the map: pixel `at` + i is column (at + i) mod `width` of line
+ * (at + i) ÷ width, and there are outWidth columns.
+ *
+ * @param sums [blocks, …] of `blockBytes`
+ * @param block scratch for 32 pixels of `words`
+ * @param y the first of the lines
+ */
+export function signsOfBlocks(
+  sums: usize, blockBytes: usize, blocks: i32, rows: i32, channels: i32, thresholds: usize, flips: usize, block: usize, words: i32,
+  at: i32, width: i32, outWidth: i32, lines: i32, y: usize,
+): void {
+  const bytes = (<usize>words) << 3;
+  for (let i = 0; i < blocks; i++, at += 32, sums += blockBytes) {
+    signsOfLanes(sums, rows, channels, thresholds, flips, block, words);
+    for (let line = at / width; line < lines && line * width < at + 32; line++) {
+      const start = max(at, line * width);
+      const end = min(at + 32, line * width + outWidth);
+      if (start >= end) continue;
+      const to = y + <usize>(line * outWidth + start - line * width) * bytes;
+      memory.copy(to, block + <usize>(start - at) * bytes, <usize>(end - start) * bytes);
+    }
+  }
+}
+
+/** As signsOfBlocks, floats. @param y the first of the lines in the plane of the first row; `plane` floats to the next row */
+export function floatsOfBlocks(
+  sums: usize, blockBytes: usize, blocks: i32, rows: i32, alpha: usize, scale: usize, bias: usize, low: f32, high: f32,
+  at: i32, width: i32, outWidth: i32, lines: i32, y: usize, plane: i32,
+): void {
+  for (let i = 0; i < blocks; i++, at += 32, sums += blockBytes) {
+    for (let line = at / width; line < lines && line * width < at + 32; line++) {
+      const start = max(at, line * width);
+      const count = min(at + 32, line * width + outWidth) - start;
+      if (count <= 0) continue;
+      const to = y + ((<usize>(line * outWidth + start - line * width)) << 2);
+      floatsOfLanes(sums + ((<usize>(start - at)) << 1), rows, count, alpha, scale, bias, low, high, to, plane);
+    }
+  }
 }

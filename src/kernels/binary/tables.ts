@@ -104,30 +104,27 @@ export function convolveByTables(
       }
     };
 
-    /** Makes the outputs of a block of an image. */
-    const finishBlock = (
+    /** Makes the outputs of so many blocks of an image, of lines from `first` on. */
+    const finishBlocks = (
       task: KernelCall[],
       image: number,
       first: number,
       count: number,
       at: number,
-      block: number,
+      made: number,
     ): void => {
-      const made = sums + block * blockBytes;
-      if (finish.kind === 'signs')
-        task.push(['signsOfLanes', made, rows, channels, thresholds!, flips!, signs, bytes / 8]);
       const area = outHeight * outWidth;
-      eachRun(at + block * LANES, planes.width, outWidth, count, (lane, row, x, length) => {
-        const pixel = image * area + (first + row) * outWidth + x;
-        if (finish.kind === 'signs') {
-          task.push(['copyBytes', signs + lane * bytes, length * bytes, y + pixel * bytes]);
-          return;
-        }
-        const { low = Number.NEGATIVE_INFINITY, high = Number.POSITIVE_INFINITY } = finish;
-        const to = y + 4 * (image * (rows - 1) * area + pixel);
-        const lanes = made + lane * 2;
-        task.push(['floatsOfLanes', lanes, rows, length, alpha!, scale!, bias!, low, high, to, area]);
-      });
+      const place = [at, planes.width, outWidth, count] as const;
+      const pixel = image * area + first * outWidth;
+      if (finish.kind === 'signs') {
+        const rule = [rows, channels, thresholds!, flips!, signs, bytes / 8] as const;
+        task.push(['signsOfBlocks', sums, blockBytes, made, ...rule, ...place, y + pixel * bytes]);
+        return;
+      }
+      const { low = Number.NEGATIVE_INFINITY, high = Number.POSITIVE_INFINITY } = finish;
+      const steps = [rows, alpha!, scale!, bias!, low, high] as const;
+      const to = y + 4 * (image * (rows - 1) * area + pixel);
+      task.push(['floatsOfBlocks', sums, blockBytes, made, ...steps, ...place, to, area]);
     };
 
     const taskOf = (unit: number): KernelCall[] => {
@@ -140,7 +137,7 @@ export function convolveByTables(
       for (let at = 0; at < end; at += blocks * LANES) {
         const together = Math.min(blocks, (end - at) / LANES);
         sumUp(task, at, together);
-        for (let block = 0; block < together; block++) finishBlock(task, image, first, count, at, block);
+        finishBlocks(task, image, first, count, at, together);
       }
       return task;
     };
@@ -148,21 +145,6 @@ export function convolveByTables(
     else for (let unit = 0; unit < batch * strips; unit++) workspace.run([taskOf(unit)]);
   };
   workspace.call(finish.y, [map, ...floats], shared.bytes, run, own.bytes);
-}
-
-/** The pixels of a block, a run for each line of outputs: first lane, line, first column, length. */
-function eachRun(
-  at: number,
-  width: number,
-  outWidth: number,
-  lines: number,
-  visit: (lane: number, line: number, x: number, length: number) => void,
-): void {
-  for (let line = Math.floor(at / width); line < lines && line * width < at + LANES; line++) {
-    const start = Math.max(at, line * width);
-    const end = Math.min(at + LANES, line * width + outWidth);
-    if (start < end) visit(start - at, line, start - line * width, end - start);
-  }
 }
 
 /** Where channels are from the first one on, in the order of their tables. */

@@ -18,7 +18,7 @@ export {
   poolSigns,
   unpackSigns,
 } from '../binary/maps.as.ts';
-export { clearBytes, copyBytes, floatsOfLanes, signsOfLanes, spreadSigns, sumByTables } from '../binary/tables.as.ts';
+export { clearBytes, floatsOfBlocks, signsOfBlocks, spreadSigns, sumByTables } from '../binary/tables.as.ts';
 export { decodePanels } from '../decode/decode.as.ts';
 export { depthwise } from '../depthwise/depthwise.as.ts';
 export { affine, binary } from '../elementwise/binary.as.ts';
