@@ -2,12 +2,23 @@
 export {
   countDifferences,
   floatsOfSums,
+  gatherBits,
   gatherWords,
-  packSigns,
-  poolSigns,
+  repeatRows,
   signsOfSums,
   toSums,
 } from '../binary/binary.as.ts';
+export {
+  channelsOfPixels,
+  combineSigns,
+  moveChannels,
+  packSigns,
+  padSigns,
+  pixelsOfChannels,
+  poolSigns,
+  unpackSigns,
+} from '../binary/maps.as.ts';
+export { clearBytes, floatsOfBlocks, signsOfBlocks, spreadSigns, sumByTables } from '../binary/tables.as.ts';
 export { decodePanels } from '../decode/decode.as.ts';
 export { depthwise } from '../depthwise/depthwise.as.ts';
 export { affine, binary } from '../elementwise/binary.as.ts';
