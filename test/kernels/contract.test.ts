@@ -4,7 +4,7 @@ import { createSimdKernels } from '../../src/kernels/simd.ts';
 import { binaryConv2d, packSigns, poolSigns } from './operations/binary.ts';
 import { conv2d } from './operations/conv2d.ts';
 import { affine, binary, softmax, unary } from './operations/elementwise.ts';
-import { integerConv2d, poolCodes, quantizeCodes } from './operations/integer.ts';
+import { integerConv2d, poolCodes, quantizeCodes, valueRange } from './operations/integer.ts';
 import { linear, matmul } from './operations/linear.ts';
 import { averagePool2d, maxPool2d } from './operations/pool.ts';
 import { expectSameBits } from './support/bits.ts';
@@ -26,6 +26,7 @@ const OPERATIONS: readonly Operation[] = [
   binaryConv2d,
   poolSigns,
   quantizeCodes,
+  valueRange,
   integerConv2d,
   poolCodes,
 ];

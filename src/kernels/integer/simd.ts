@@ -13,13 +13,24 @@ export function integerSimd(workspace: Workspace): IntegerKernels {
   return {
     quantizeCodes(x, codes, batch, channels, pixels, grid) {
       checkQuantizeCodes(x, codes, batch, channels, pixels, grid);
-      const { scale, zero, high } = grid;
+      const { scale, zero, high, rounds = 'sum' } = grid;
+      const [before, after] = rounds === 'sum' ? [zero, 0] : [0, zero];
       workspace.call(codes, [x], 0, (to, _, [from]) => {
         for (let n = 0; n < batch; n++) {
           const at = n * channels * pixels;
-          workspace.exports.quantizeCodes(from! + 4 * at, channels, pixels, scale, zero, high, to + at);
+          workspace.exports.quantizeCodes(
+            ...([from! + 4 * at, channels, pixels, scale] as const),
+            ...([before, -after, high - after, after, to + at] as const),
+          );
         }
       });
+    },
+    valueRange(x) {
+      const range = new Float32Array(2);
+      workspace.call(range, [x], 0, (to, _, [from]) => {
+        workspace.exports.valueRange(from!, x.length, to);
+      });
+      return { least: range[0], most: range[1] };
     },
     prepareInteger(rows, shape, use) {
       checkIntegerRows(rows, shape);

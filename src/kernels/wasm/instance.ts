@@ -45,6 +45,7 @@ type WasmFunction =
   | 'padCodes'
   | 'poolCodes'
   | 'quantizeCodes'
+  | 'valueRange'
   | 'multiplyNibbles'
   | 'multiplyPlanes'
   | 'multiplySteps'
