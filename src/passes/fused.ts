@@ -15,8 +15,9 @@ import type { GraphEditor } from './graph-editor.ts';
  * | BinaryConv, BinaryLinear | as Conv and Linear, X a map or floats | the same; with `signs` (0 or 1, as `zero`) the signs of that, as Signs gives them |
  * | SignPool | X                                  | MaxPool of a map or floats                                  |
  *
- * | Codes    | X                                  | codes of X as a map: round(clamp(X / scale + zero, 0, high)), attributes `scale`, `zero`, `high` |
- * | IntegerConv, IntegerLinear | as Conv and Linear, X codes of `x_scale`, `x_zero`, `x_high` | the same; with `y_scale`, `y_zero`, `y_high` the codes of that, as Codes gives them |
+ * | Codes    | X                                  | codes of X as a map, of the grid that the attributes `scale`, `zero`, `high`, `quotient` (1: the quotient is rounded) name; see kernels/integer/contract.ts |
+ * | DynamicCodes | X                              | codes of X as a map, and scale and zero as DynamicQuantizeLinear chooses them |
+ * | IntegerConv, IntegerLinear | as Conv and Linear, X codes of `x_scale`, `x_zero`, `x_high`, or with x_scale and x_zero as inputs behind the addend | the same; with `y_scale`, `y_zero`, `y_high`, `y_quotient` the codes of that, as Codes gives them |
  * | CodePool | X, codes                           | MaxPool of codes                                            |
  *
  * A *map* of signs is a UINT8 tensor [N, H, W, bytes of the channels] (kernels/binary/contract.ts), one of codes a
@@ -35,6 +36,8 @@ export type FusedNode = Node & { readonly domain: typeof FUSED_DOMAIN };
 export const SCALE = 2;
 export const BIAS = 3;
 export const ADDEND = 4;
+/** Of layers on codes whose scale and zero are values of the run; the zero follows. */
+export const X_SCALE = 5;
 
 /** Types that are computed as FLOAT; the fused operators know no other. */
 const FLOAT_TYPES: ReadonlySet<string> = new Set(['FLOAT', 'FLOAT16', 'BFLOAT16']);
