@@ -106,9 +106,9 @@ export function calibrationOf(options: CalibrationOptions): {
     if (isFitted) needs.push('--act-bits');
     if (ridge !== undefined) needs.push('--ridge');
     if (calibSamples !== undefined) needs.push('--calib-samples');
-    const other = isFitted ? ', or round to 8 bits by the range of each run with --act-range dynamic' : '';
+    const wayOut = isFitted ? ' (--act-bits 8 --act-range dynamic needs none)' : '';
     if (needs.length > 0)
-      throw usageError(`${needs.join(', ')}: name calibration images with --calib${other}`);
+      throw usageError(`${needs.join(', ')}: name calibration images with --calib${wayOut}`);
   }
   if (ridge !== undefined && method !== 'gptq')
     throw usageError(`--ridge is of --method gptq, not of ${method}`);

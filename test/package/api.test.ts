@@ -56,6 +56,7 @@ describe('the public API', () => {
       'preprocessImage',
       'quantize',
       'quantizeActivations',
+      'rangeConflict',
       'readModel',
       'readModelBytes',
       'readNpy',
