@@ -62,6 +62,7 @@ function facts(model: ModelInspection): string {
     ['parameters', grouped(model.parameters)],
     ['MACs', macsText(model)],
     ...(model.memory === undefined ? [] : [['memory', memoryText(model.memory)] as const]),
+    ...(typeof model.memory === 'object' ? [['layers', layersText(model.memory.layers)] as const] : []),
   ]);
 }
 
@@ -78,6 +79,8 @@ function macsText({ macs, uncounted }: ModelInspection): string {
   return `${grouped(macs)} a sample${rest}`;
 }
 
+type LayerCounts = Exclude<NonNullable<ModelInspection['memory']>, string>['layers'];
+
 /** What one sample takes, and how near that is to what no plan can do without. */
 function memoryText(memory: NonNullable<ModelInspection['memory']>): string {
   if (typeof memory === 'string') return `– (${printable(memory)})`;
@@ -85,6 +88,16 @@ function memoryText(memory: NonNullable<ModelInspection['memory']>): string {
   const ratio =
     aliveBytes === 0 ? '' : `, ${(activationBytes / aliveBytes).toFixed(2)}× of what is alive at once`;
   return `activations ${formatBytes(activationBytes)}${ratio}; weights ${formatBytes(weightBytes)}; for one sample`;
+}
+
+/** What the layers compute with. */
+function layersText({ signs, integers, floats }: LayerCounts): string {
+  const parts = [
+    [signs, 'on sign maps'],
+    [integers, 'on integers'],
+    [floats, 'on floats'],
+  ] as const;
+  return parts.flatMap(([count, how]) => (count === 0 ? [] : [`${count} ${how}`])).join(', ') || 'none';
 }
 
 function operators(model: ModelInspection): string {

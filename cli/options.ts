@@ -51,6 +51,11 @@ export function parseCount(least: number): (text: string) => number {
   };
 }
 
+/** `2` or `2,4,8`: whole numbers of at least `least`. */
+export function parseCounts(least: number): (text: string) => number[] {
+  return (text) => text.split(',').map(parseCount(least));
+}
+
 /** Percentage points or a percentage, from 0 to 100. */
 export function parsePercent(text: string): number {
   const value = Number(text);

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { VERSION } from '../src/index.ts';
+import { exportCommand } from './commands/export.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { quantizeCommand } from './commands/quantize.ts';
 import { runCommand } from './commands/run.ts';
@@ -47,6 +48,7 @@ export function program(): Command {
     scoreCommand(),
     sweepCommand(),
     sensitivityCommand(),
+    exportCommand(),
     runCommand(),
     verifyCommand(),
   ])

@@ -34,7 +34,13 @@ export type { Pixels, Preprocess } from './eval/types.ts';
 export type { Graph, Initializer, Model, ModelSource, Node, Value } from './ir/graph.ts';
 export type { KernelChoice } from './kernels/select.ts';
 export type { Feeds, ValueFeeds } from './runtime/feeds.ts';
-export { createSession, type RunOptions, type Session, type SessionOptions } from './runtime/session.ts';
+export {
+  createSession,
+  type LayerArithmetic,
+  type RunOptions,
+  type Session,
+  type SessionOptions,
+} from './runtime/session.ts';
 export { checksum } from './tensor/checksum.ts';
 export type { DataType } from './tensor/dtype.ts';
 export type { NumericArray, Tensor } from './tensor/tensor.ts';

@@ -84,6 +84,13 @@ export {
   discretizeModel as discretize,
 } from './eval/discretize-model.ts';
 export {
+  EXPORT_FORMATS,
+  type ExportFormat,
+  type ExportOptions,
+  exportModel,
+  ONNX_FLAVORS,
+} from './eval/export-model.ts';
+export {
   type InspectedCodes,
   type InspectedLowBit,
   type InspectedOperator,
@@ -123,6 +130,7 @@ export { checkWritable, type WriteOptions, writeFileAtomically } from './formats
 export { decodeImage } from './formats/images/decode-image.ts';
 export { notConverted } from './formats/keras/not-converted.ts';
 export { readNpy, writeNpy } from './formats/npy/npy.ts';
+export type { OnnxFlavor } from './formats/onnx/export/export-onnx.ts';
 export { CodeSpool } from './formats/packed/code-spool.ts';
 export type { PackedSize } from './formats/packed/pack.ts';
 export { type ReadModelOptions, readModel, readModelBytes } from './formats/read-model.ts';
@@ -166,7 +174,13 @@ export { reportFiles } from './report/report-files.ts';
 export { SENSITIVITY_FILES } from './report/sensitivity-files.ts';
 export { candidateName, lossText, measureName } from './report/sensitivity-format.ts';
 export type { Feeds, ValueFeeds } from './runtime/feeds.ts';
-export { createSession, type RunOptions, type Session, type SessionOptions } from './runtime/session.ts';
+export {
+  createSession,
+  type LayerArithmetic,
+  type RunOptions,
+  type Session,
+  type SessionOptions,
+} from './runtime/session.ts';
 export { EmptyOptional, type RuntimeValue, TensorSequence } from './runtime/values.ts';
 export { type Verification, type VerifyOptions, verifyModel } from './runtime/verify.ts';
 export { checksum } from './tensor/checksum.ts';

@@ -16,7 +16,7 @@ import {
 } from '../../src/index.ts';
 import { usageError } from '../exit.ts';
 import { MODEL_KINDS, type ModelOptions, openModel, withModelOptions } from '../model-options.ts';
-import { type CommonOptions, collect, withCommonOptions } from '../options.ts';
+import { type CommonOptions, collect, parseCount, withCommonOptions } from '../options.ts';
 import { shape } from '../terminal/format.ts';
 import { printJson, printText } from '../terminal/output.ts';
 import { table } from '../terminal/table.ts';
@@ -26,6 +26,7 @@ interface RunCommandOptions extends CommonOptions, ModelOptions {
   readonly output?: string[];
   readonly preprocess?: string;
   readonly kernels: 'reference' | 'simd' | 'auto';
+  readonly threads: number;
   readonly force?: boolean;
 }
 
@@ -49,6 +50,11 @@ export function runCommand(): Command {
       new Option('--kernels <set>', 'auto takes simd where there is WebAssembly SIMD; all give the same bits')
         .choices(['reference', 'simd', 'auto'])
         .default('auto'),
+    )
+    .addOption(
+      new Option('--threads <n>', 'threads that compute; any number gives the same bits')
+        .argParser(parseCount(1))
+        .default(1),
     )
     .option('--force', 'overwrite existing files');
   return withCommonOptions(withModelOptions(command))
@@ -78,7 +84,7 @@ async function runModel(path: string, options: RunCommandOptions): Promise<void>
     );
   const feeds = new Map<string, Tensor>();
   for (const [name, file] of inputs) feeds.set(name, await readInput(model, name, file, options.preprocess));
-  const session = createSession(model, { kernels: options.kernels });
+  const session = createSession(model, { kernels: options.kernels, threads: options.threads });
   const results = session.run(feeds);
   session.dispose();
   for (const [name, file] of outputs) writeFileAtomically(file, [writeNpy(results.get(name)!)], { force });

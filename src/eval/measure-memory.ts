@@ -1,11 +1,11 @@
 import { messageOf } from '../errors.ts';
 import type { Model } from '../ir/graph.ts';
 import { singleSampleShapes } from '../passes/infer-shapes.ts';
-import { createSession, type MemoryUse } from '../runtime/session.ts';
+import { createSession, type LayerArithmetic, type MemoryUse } from '../runtime/session.ts';
 import { arrayClassOf, sizeOf, type Tensor } from '../tensor/tensor.ts';
 
 /** What running one sample takes in memory; a sentence where it cannot be run. */
-export type SampleMemory = Omit<MemoryUse, 'peakBytes'> | string;
+export type SampleMemory = (Omit<MemoryUse, 'peakBytes'> & { readonly layers: LayerArithmetic }) | string;
 
 /** Runs one sample of zeros twice, the second time from the places that the first has found. */
 export function measureMemory(model: Model): SampleMemory {
@@ -21,7 +21,7 @@ export function measureMemory(model: Model): SampleMemory {
     try {
       for (let run = 0; run < 2; run++) session.run(feeds);
       const { weightBytes, activationBytes, aliveBytes } = session.memory;
-      return { weightBytes, activationBytes, aliveBytes };
+      return { weightBytes, activationBytes, aliveBytes, layers: session.layers };
     } finally {
       session.dispose();
     }

@@ -17,9 +17,9 @@ import type { IntegerKernels } from './integer/contract.ts';
 export interface Heap {
   /**
    * Replaced when the heap grows, which `allocate`, the `prepare…` functions and (for scratch) any kernel call may make it
-   * do: make views when needed, do not keep them over one of these.
+   * do: make views when needed, do not keep them over one of these. A SharedArrayBuffer where several threads compute.
    */
-  readonly buffer: ArrayBuffer;
+  readonly buffer: ArrayBufferLike;
   /** Offset of a new block, aligned to 64 bytes; the content is undefined. Throws RangeError when memory is exhausted. */
   allocate(byteLength: number): number;
   free(offset: number): void;
@@ -125,6 +125,8 @@ export type BinaryName = 'add' | 'sub' | 'mul' | 'div' | 'max' | 'min' | 'pow' |
 
 export interface Kernels extends BinaryKernels, IntegerKernels {
   readonly name: 'reference' | 'simd';
+  /** How many threads compute, the caller's among them. The results are the same bits for any number. */
+  readonly threads: number;
   readonly heap: Heap;
 
   /** Weights of a convolution: rows = output channels in order of groups, columns = (in channels of the group, kh, kw). */

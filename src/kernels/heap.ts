@@ -12,9 +12,9 @@ const MAX_PAGES = 65536;
 /** Growing replaces `buffer`, so it is done in large steps; pages that nobody touches cost nothing. */
 const LARGEST_STEP = 256 * 1024 * 1024;
 
-/** A memory to compute in, `initialBytes` long, growable to 4 GiB. */
-export function createMemory(initialBytes: number): WasmMemory {
-  return new wasm.Memory({ initial: Math.ceil(initialBytes / PAGE), maximum: MAX_PAGES });
+/** A memory to compute in, `initialBytes` long, growable to 4 GiB; `shared` by threads or not. */
+export function createMemory(initialBytes: number, shared = false): WasmMemory {
+  return new wasm.Memory({ initial: Math.ceil(initialBytes / PAGE), maximum: MAX_PAGES, shared });
 }
 
 /**
@@ -40,7 +40,7 @@ export class LinearHeap implements Heap {
     if (first < this.#end) this.#free.push({ offset: first, length: this.#end - first });
   }
 
-  get buffer(): ArrayBuffer {
+  get buffer(): ArrayBufferLike {
     return this.#memory.buffer;
   }
 

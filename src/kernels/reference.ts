@@ -20,6 +20,7 @@ export function createReferenceKernels(): Kernels {
     ...BINARY_REFERENCE,
     ...INTEGER_REFERENCE,
     name: 'reference',
+    threads: 1,
     heap,
     prepareConv2d(rows, shape) {
       const { inChannels, outChannels, kernelHeight, kernelWidth, groups } = shape;

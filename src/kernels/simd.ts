@@ -11,15 +11,16 @@ import { linearSimd } from './linear/simd.ts';
 import { matmulSimd } from './matmul/simd.ts';
 import { averagePool2dSimd, maxPool2dSimd } from './pool/simd.ts';
 import { softmaxSimd } from './softmax/simd.ts';
-import { Workspace } from './wasm/workspace.ts';
+import { Workspace, type WorkspaceOptions } from './wasm/workspace.ts';
 
-/** The fast set of kernels: WebAssembly SIMD128, the same bits as the reference. */
-export function createSimdKernels(): Kernels {
-  const workspace = new Workspace();
+/** The fast set of kernels: WebAssembly SIMD128, the same bits as the reference, for any number of threads. */
+export function createSimdKernels(options: WorkspaceOptions = {}): Kernels {
+  const workspace = new Workspace(options);
   return {
     ...binaryKernels(workspace),
     ...integerSimd(workspace),
     name: 'simd',
+    threads: workspace.threads,
     heap: workspace.heap,
     prepareConv2d(rows, shape) {
       const { inChannels, outChannels, kernelHeight, kernelWidth, groups } = shape;

@@ -1,3 +1,4 @@
+import { constantInitializer } from '../ir/constant-initializer.ts';
 import type { Graph, Initializer, Model, Node } from '../ir/graph.ts';
 import { usesOf } from '../ir/traverse.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -145,8 +146,4 @@ export class GraphEditor {
   }
 }
 
-/** A constant that was computed, not read from a file. */
-export function constantInitializer(name: string, tensor: Tensor): Initializer {
-  const byteLength = Array.isArray(tensor.data) ? 0 : tensor.data.byteLength;
-  return { name, dtype: tensor.dtype, shape: tensor.shape, byteLength, read: () => tensor };
-}
+export { constantInitializer };

@@ -3,7 +3,7 @@ import { arrayClassOf, type NumericArray, sizeOf, type Tensor } from '../tensor/
 
 /** The part of the kernels' heap that is used here. */
 export interface HeapLike {
-  readonly buffer: ArrayBuffer;
+  readonly buffer: ArrayBufferLike;
   allocate(byteLength: number): number;
   free(offset: number): void;
 }
@@ -48,10 +48,15 @@ export class HeapTensor implements Tensor {
   }
 }
 
-type ViewMaker = new (buffer: ArrayBuffer, offset: number, length: number) => NumericArray;
+type ViewMaker = new (buffer: ArrayBufferLike, offset: number, length: number) => NumericArray;
 
 /** A typed-array view of `count` elements of the type. */
-export function viewOf(dtype: DataType, buffer: ArrayBuffer, offset: number, count: number): NumericArray {
+export function viewOf(
+  dtype: DataType,
+  buffer: ArrayBufferLike,
+  offset: number,
+  count: number,
+): NumericArray {
   return new (arrayClassOf(dtype) as unknown as ViewMaker)(buffer, offset, count);
 }
 

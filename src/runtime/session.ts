@@ -1,10 +1,11 @@
 import { BnnqError, messageOf } from '../errors.ts';
 import type { Model, Value } from '../ir/graph.ts';
 import type { Kernels } from '../kernels/contract.ts';
-import { createKernels, type KernelChoice } from '../kernels/select.ts';
+import { createKernels, type KernelChoice, MAX_THREADS } from '../kernels/select.ts';
+import { FUSED_DOMAIN } from '../passes/fused.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { Activations } from './activations.ts';
-import { Constants } from './constants.ts';
+import { Constants, ConstantTensor } from './constants.ts';
 import { executeStep, type Values } from './execute.ts';
 import { checkFeeds, type Feeds, type ValueFeeds } from './feeds.ts';
 import { expectSupported, withMissingFunctions } from './operator-support.ts';
@@ -16,6 +17,12 @@ import { heldType } from './widen.ts';
 export interface SessionOptions {
   /** Which kernels compute; `auto` by default. A set that is handed over stays the caller's to dispose of. */
   readonly kernels?: KernelChoice | Kernels;
+  /**
+   * How many threads compute one run, the caller's among them; 1 by default. The outputs are the same bits for any number. More than one
+   * need a SharedArrayBuffer, which a browser gives to pages that are cross-origin isolated only. The reference kernels compute in one all the
+   * same. A set of kernels that is handed over has threads of its own, and this must be their number where it is given.
+   */
+  readonly threads?: number;
   /** Inner values of the graph that `run` shall be able to fetch; fusing would otherwise do away with many. */
   readonly keep?: readonly string[];
 }
@@ -36,6 +43,15 @@ export interface MemoryUse {
   readonly peakBytes: number;
 }
 
+/** Layers (convolutions and matrix products with constant weights) by what they compute with after fusing. */
+export interface LayerArithmetic {
+  /** Bits of sign maps. */
+  readonly signs: number;
+  /** Codes of at most 8 bits and 32-bit sums. */
+  readonly integers: number;
+  readonly floats: number;
+}
+
 /** A model ready to be run, any number of times. FLOAT16 and BFLOAT16 values are computed, and returned, as FLOAT. */
 export interface Session {
   readonly inputs: readonly Value[];
@@ -43,6 +59,7 @@ export interface Session {
   /** Names that `run` can fetch: the outputs and the inner values that fusing has left. */
   readonly valueNames: readonly string[];
   readonly memory: MemoryUse;
+  readonly layers: LayerArithmetic;
   /**
    * Runs the network on one set of inputs.
    * @returns outputs by name, copies that belong to the caller
@@ -57,13 +74,16 @@ export interface Session {
 
 /**
  * Prepares a model for execution. Weights are laid out when they are first needed; discretized ones stay bit-planes.
- * @throws unsupported with the list of all operators that are not implemented; option for names to keep that do not exist
+ * @throws unsupported with the list of all operators that are not implemented, or where threads are not supported; option for names to
+ *   keep that do not exist and a number of threads that is none
  */
 export function createSession(model: Model, options: SessionOptions = {}): Session {
   const expanded = withMissingFunctions(model);
   expectSupported(expanded);
   return new GraphSession(expanded, options);
 }
+
+const LAYERS = /^(?:Binary|Integer)?(?:Conv|Linear)$|^(?:Gemm|MatMul|ConvTranspose)$/;
 
 class GraphSession implements Session {
   readonly inputs: readonly Value[];
@@ -83,7 +103,7 @@ class GraphSession implements Session {
     expectValues(model, keep);
     const choice = options.kernels ?? 'auto';
     this.#ownsKernels = typeof choice === 'string';
-    this.#kernels = typeof choice === 'string' ? makeKernels(choice) : choice;
+    this.#kernels = kernelsOf(choice, options.threads);
     const rewritten = rewriteForExecution(model, this.#kernels, keep);
     const { graph } = rewritten;
     this.inputs = graph.inputs;
@@ -109,6 +129,17 @@ class GraphSession implements Session {
       aliveBytes: this.#activations.aliveBytes,
       peakBytes: this.#kernels.heap.peakBytes,
     };
+  }
+
+  get layers(): LayerArithmetic {
+    const counts = { signs: 0, integers: 0, floats: 0 };
+    for (const { call, inputs } of this.#plan.steps) {
+      const { domain, opType } = call.node;
+      const isLayer = LAYERS.test(opType) && (domain === '' || domain === FUSED_DOMAIN);
+      if (!isLayer || !(this.#plan.initial[inputs[1] ?? -1] instanceof ConstantTensor)) continue;
+      counts[opType.startsWith('Binary') ? 'signs' : opType.startsWith('Integer') ? 'integers' : 'floats']++;
+    }
+    return counts;
   }
 
   run(feeds: Feeds, options: RunOptions = {}): Map<string, Tensor> {
@@ -199,9 +230,23 @@ function expectValues(model: Model, names: readonly string[]): void {
     );
 }
 
-function makeKernels(choice: KernelChoice): Kernels {
+/** The kernels that are asked for; `threads` must be a number of threads, and is that of a set that is handed over. */
+function kernelsOf(choice: KernelChoice | Kernels, threads: number | undefined): Kernels {
+  if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= MAX_THREADS))
+    throw new BnnqError(
+      'option',
+      `threads: expected a whole number from 1 to ${MAX_THREADS}, got ${threads}`,
+    );
+  if (typeof choice !== 'string') {
+    if (threads !== undefined && threads !== choice.threads)
+      throw new BnnqError(
+        'option',
+        `threads: expected ${choice.threads}, the number of the kernels that were handed over, got ${threads}`,
+      );
+    return choice;
+  }
   try {
-    return createKernels(choice);
+    return createKernels(choice, threads === undefined ? {} : { threads });
   } catch (thrown) {
     throw new BnnqError('unsupported', messageOf(thrown), {}, thrown);
   }

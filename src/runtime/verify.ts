@@ -1,6 +1,6 @@
 import type { Model, Value } from '../ir/graph.ts';
 import { sizeOf, type Tensor, zeros } from '../tensor/tensor.ts';
-import { createSession } from './session.ts';
+import { createSession, type SessionOptions } from './session.ts';
 import { heldType } from './widen.ts';
 
 export interface VerifyOptions {
@@ -9,9 +9,13 @@ export interface VerifyOptions {
   readonly seed?: number;
   /** Compare every inner value that is left after fusing, not only the outputs. */
   readonly everyValue?: boolean;
+  /** Numbers of threads that the SIMD kernels are run with besides one; 2 and 3 by default. Leave it empty where there is no SharedArrayBuffer. */
+  readonly threads?: readonly number[];
 }
 
 export interface Difference {
+  /** Threads of the SIMD kernels that differ. */
+  readonly threads: number;
   /** Name of the value, index of the element, and what either set of kernels gives. */
   readonly value: string;
   readonly index: number;
@@ -21,45 +25,54 @@ export interface Difference {
 
 export interface Verification {
   readonly equal: boolean;
+  /** Numbers of threads that the SIMD kernels were run with, each compared with the reference. */
+  readonly threads: readonly number[];
   /** Names of the values that were compared, in order. */
   readonly values: readonly string[];
-  /** Elements compared. */
+  /** Elements compared, for each number of threads. */
   readonly comparedElements: number;
+  /** Elements that differ, of all numbers of threads together. */
   readonly differentElements: number;
   readonly firstDifference?: Difference;
 }
 
 /**
- * Runs a model with the reference kernels and with the SIMD kernels on the same input and compares the results bit for
- * bit (a NaN equals a NaN).
- * @throws unsupported where the engine has no WebAssembly SIMD
+ * Runs a model with the reference kernels, and with the SIMD kernels on one thread and on several, on the same input and compares the
+ * results bit for bit (a NaN equals a NaN).
+ * @throws unsupported where the engine has no WebAssembly SIMD, or no threads; option for a number of threads that is none
  */
 export function verifyModel(model: Model, options: VerifyOptions = {}): Verification {
   const feeds = options.feeds ?? randomFeeds(model.graph.inputs, options.seed ?? 1);
   const fetch = options.everyValue === true ? 'all' : [];
-  const [reference, simd] = (['reference', 'simd'] as const).map((kernels) => {
-    const session = createSession(model, { kernels });
+  const threads = [...new Set([1, ...(options.threads ?? [2, 3])])];
+  const run = (session: SessionOptions): Map<string, Tensor> => {
+    const opened = createSession(model, session);
     try {
-      return session.run(feeds, { fetch });
+      return opened.run(feeds, { fetch });
     } finally {
-      session.dispose();
+      opened.dispose();
     }
-  }) as [Map<string, Tensor>, Map<string, Tensor>];
+  };
+  const reference = run({ kernels: 'reference' });
   let comparedElements = 0;
   let differentElements = 0;
   let firstDifference: Difference | undefined;
-  for (const [value, expected] of reference) {
-    const actual = simd.get(value)!;
-    comparedElements += expected.data.length;
-    for (let index = 0; index < expected.data.length; index++) {
-      if (Object.is(expected.data[index], actual.data[index])) continue;
-      differentElements++;
-      const [left, right] = [expected, actual].map((tensor) => Number(tensor.data[index]));
-      firstDifference ??= { value, index, reference: left!, simd: right! };
+  for (const expected of reference.values()) comparedElements += expected.data.length;
+  for (const count of threads) {
+    const simd = run({ kernels: 'simd', threads: count });
+    for (const [value, expected] of reference) {
+      const actual = simd.get(value)!;
+      for (let index = 0; index < expected.data.length; index++) {
+        if (Object.is(expected.data[index], actual.data[index])) continue;
+        differentElements++;
+        const [left, right] = [expected, actual].map((tensor) => Number(tensor.data[index]));
+        firstDifference ??= { threads: count, value, index, reference: left!, simd: right! };
+      }
     }
   }
   return {
     equal: differentElements === 0,
+    threads,
     values: [...reference.keys()],
     comparedElements,
     differentElements,

@@ -109,17 +109,33 @@ describe('bnn-quantize run', () => {
     expect([unknown.code, unknown.stderr]).toEqual([2, expect.stringContaining('preprocessing "nothing"')]);
   });
 
-  it('gives the same bits with either set of kernels', async () => {
-    for (const kernels of ['reference', 'simd'])
+  it('gives the same bits with either set of kernels and several threads', async () => {
+    for (const [kernels, threads] of [
+      ['reference', 1],
+      ['simd', 1],
+      ['auto', 3],
+    ] as const)
       expect(
         (
           await bnnq(
-            ['run', 'model.exp3.bnnq', '-i', 'x.npy', '-o', `${kernels}.npy`, '--kernels', kernels],
+            [
+              'run',
+              'model.exp3.bnnq',
+              '-i',
+              'x.npy',
+              '-o',
+              `${kernels}.npy`,
+              '--kernels',
+              kernels,
+              '--threads',
+              `${threads}`,
+            ],
             { cwd },
           )
         ).code,
       ).toBe(0);
-    expect(readFileSync(join(cwd, 'reference.npy'))).toEqual(readFileSync(join(cwd, 'simd.npy')));
+    for (const other of ['simd', 'auto'])
+      expect(readFileSync(join(cwd, `${other}.npy`))).toEqual(readFileSync(join(cwd, 'reference.npy')));
   });
 
   it('refuses inputs that are missing, unknown, of the wrong shape, or no arrays, and keeps existing files', async () => {
@@ -129,6 +145,8 @@ describe('bnn-quantize run', () => {
       [['-i', 'model.onnx'], 1, /"?model\.onnx"?.*\.npy/],
       [['-i', 'x.npy', '-i', 'x.npy'], 2, /two files for "x"/],
       [['-i', 'x.npy', '-o', 'x.npy'], 1, /"x\.npy" exists already/],
+      [['-i', 'x.npy', '--threads', '0'], 2, /--threads: expected a whole number from 1 on, got "0"/],
+      [['-i', 'x.npy', '--threads', '999'], 2, /threads: expected a whole number from 1 to 256, got 999/],
       [['-i', 'x.npy', '-o', 'a.npy', '-o', 'b.npy'], 2, /two files for "y"/],
     ];
     for (const [args, code, message] of cases) {
@@ -150,15 +168,16 @@ describe('bnn-quantize verify', () => {
     const { code, stdout } = await bnnq(['verify', 'model.exp3.bnnq', '--seed', '5'], { cwd });
     expect(code).toBe(0);
     expect(stdout).toMatch(
-      /^model\.exp3\.bnnq: reference and simd kernels agree bit for bit: [\d,]+ numbers in \d+ values, input of seed 5\n$/,
+      /^model\.exp3\.bnnq: reference kernels and simd kernels on 1, 2, 3 threads agree bit for bit: [\d,]+ numbers in \d+ values, input of seed 5\n$/,
     );
     const json = JSON.parse(
-      (await bnnq(['verify', 'model.onnx', '--outputs-only', '--json'], { cwd })).stdout,
+      (await bnnq(['verify', 'model.onnx', '--outputs-only', '--json', '--threads', '4'], { cwd })).stdout,
     );
     expect(json).toMatchObject({
       model: 'model.onnx',
       seed: 1,
       equal: true,
+      threads: [1, 4],
       values: ['y'],
       differentElements: 0,
     });

@@ -29,6 +29,7 @@ describe('the memory of one sample', () => {
       weightBytes: 8 * 8 * 4,
       activationBytes: 2 * 8 * plane,
       aliveBytes: 2 * 8 * plane,
+      layers: { signs: 0, integers: 0, floats: 2 },
     });
   });
 

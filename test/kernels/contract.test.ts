@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
+import type { Kernels } from '../../src/kernels/contract.ts';
 import { createReferenceKernels } from '../../src/kernels/reference.ts';
 import { createSimdKernels } from '../../src/kernels/simd.ts';
 import { binaryConv2d, packSigns, poolSigns } from './operations/binary.ts';
@@ -31,6 +32,24 @@ const OPERATIONS: readonly Operation[] = [
   poolCodes,
 ];
 
+/**
+ * The fast sets, made when they are wanted first. Those of several threads divide even the smallest work; in one of them the caller leaves
+ * everything to the others.
+ */
+const SETS: readonly { readonly what: string; make(): Kernels }[] = [
+  { what: 'one thread', make: () => createSimdKernels() },
+  { what: 'two threads', make: () => createSimdKernels({ threads: 2, dividesAll: true }) },
+  {
+    what: 'two threads that the caller takes no part in',
+    make: () => createSimdKernels({ threads: 3, dividesAll: true, callerWorks: false }),
+  },
+  { what: 'three threads', make: () => createSimdKernels({ threads: 3, dividesAll: true }) },
+].map(({ what, make }) => {
+  let made: Kernels | undefined;
+  afterAll(() => made?.dispose());
+  return { what, make: () => (made ??= make()) };
+});
+
 describe('the SIMD kernels', () => {
   it('are all in this suite', () => {
     const others = ['prepareConv2d', 'prepareLinear', 'prepareBinary', 'prepareInteger', 'dispose'];
@@ -41,12 +60,12 @@ describe('the SIMD kernels', () => {
   });
 
   for (const operation of OPERATIONS) {
-    it(`give the bits of the reference: ${operation.name}`, () => {
+    it(`give the bits of the reference with any number of threads: ${operation.name}`, () => {
       const reference = createReferenceKernels();
-      const simd = createSimdKernels();
       let count = 0;
       for (const { what, run } of operation.cases(new Random(20))) {
-        expectSameBits(run(simd), run(reference), what);
+        const expected = run(reference);
+        for (const set of SETS) expectSameBits(run(set.make()), expected, `${what}, ${set.what}`);
         count++;
       }
       expect(count).toBeGreaterThan(10);

@@ -12,6 +12,7 @@ describe('verifying a model', () => {
       const model = await readModel(path!);
       const result = verifyModel(model, { everyValue: true });
       expect(result.equal).toBe(true);
+      expect(result.threads).toEqual([1, 2, 3]);
       expect(result.firstDifference).toBeUndefined();
       expect(result.values.length).toBeGreaterThan(20);
       expect(result.comparedElements).toBeGreaterThan(100_000);

@@ -136,6 +136,22 @@ function attributeProto(
   }
 }
 
+/** Messages of what is put into a file that is there. @throws unsupported for attributes that cannot be written */
+export function encodeParts(
+  nodes: readonly Node[],
+  initializers: readonly Initializer[],
+  functions: readonly FunctionBody[],
+): { readonly nodes: Uint8Array[]; readonly initializers: Uint8Array[]; readonly functions: Uint8Array[] } {
+  const problems: BnnqError[] = [];
+  const parts = {
+    nodes: nodes.map((node) => concat(nodeChunks(node, problems))),
+    initializers: initializers.map((one) => onnx.TensorProto.encode(tensorProto(one, undefined)).finish()),
+    functions: functions.map((body) => concat(functionChunks(body, problems))),
+  };
+  throwIfAny(problems);
+  return parts;
+}
+
 /** A Constant node whose value is the initializer, its elements in the file or at a place outside. */
 export function constantNode(
   name: string,

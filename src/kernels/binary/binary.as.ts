@@ -6,13 +6,13 @@
  */
 
 /**
- * Signs of one image, pixel by pixel: bit 1 where a value is below 0. Returns whether a value is neither above nor below 0.
+ * Signs of pixels of one image: bit 1 where a value is below 0. Returns whether a value is neither above nor below 0.
  *
- * @param x [channels, pixels] float32
+ * @param x [channels, plane] float32 from the first of `pixels` pixels on
  * @param y [pixels, words] u64; spare bits of the last word are 0
  */
-export function packSigns(x: usize, channels: i32, pixels: i32, y: usize, words: i32): bool {
-  const row = (<usize>pixels) << 2;
+export function packSigns(x: usize, channels: i32, pixels: i32, plane: i32, y: usize, words: i32): bool {
+  const row = (<usize>plane) << 2;
   const pixelBytes = (<usize>words) << 3;
   let odd = i32x4.splat(0);
   let oddScalar = false;
@@ -187,10 +187,10 @@ export function toSums(n: usize, rows: i32, total: i32, first: i32, pixels: i32,
  * @param sums [pixels, rows] i32, followed by room for a vector more
  * @param thresholds i32 a row, rounded up to 64 by the least i32, where no sum is below
  * @param flips a u64 for 64 rows
- * @param y [pixels, words] u64
+ * @param y [pixels, yWords] u64, from the first of `words` words on
  */
 export function signsOfSums(
-  sums: usize, rows: i32, pixels: i32, thresholds: usize, flips: usize, y: usize, words: i32,
+  sums: usize, rows: i32, pixels: i32, thresholds: usize, flips: usize, y: usize, words: i32, yWords: i32,
 ): void {
   const line = (<usize>rows) << 2;
   for (let p = 0; p < pixels; p++) {
@@ -206,7 +206,7 @@ export function signsOfSums(
       }
       store<u64>(y + ((<usize>word) << 3), bits ^ load<u64>(flips + ((<usize>word) << 3)));
     }
-    y += (<usize>words) << 3;
+    y += (<usize>yWords) << 3;
   }
 }
 

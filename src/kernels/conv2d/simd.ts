@@ -1,14 +1,11 @@
 import type { Conv2dShape, Epilogue } from '../contract.ts';
-import { PANEL_PIXELS, type PanelWeights } from '../gemm/panels.ts';
+import { DECODER_SPILL, type PanelWeights } from '../gemm/panels.ts';
+import { blockPixels, type Product, planProduct, productNanoseconds, runProduct } from '../gemm/product.ts';
 import { alignedBytes } from '../heap.ts';
 import type { Workspace } from '../wasm/workspace.ts';
 
-/** A block of pixel panels is to stay in the second-level cache beside the weights that pass by. */
-const PIXEL_BLOCK_BYTES = 192 * 1024;
-/** Decoded once a block, codes want more pixels to a block; a larger one streams from the third level. */
-const CODED_BLOCK_BYTES = 1024 * 1024;
-/** Decoded panels that are in scratch at a time. */
-const DECODED_BYTES = 64 * 1024;
+/** Nanoseconds to copy a float of the input between zeros, about. */
+const PAD_NS = 0.4;
 
 /**
  * Convolution as a product of weight panels and panels of patches, blocked over pixels. Without padding the patches are
@@ -25,7 +22,7 @@ export function conv2dSimd(
   const { batch, inChannels, inHeight, inWidth, outChannels, outWidth, groups } = shape;
   const { kernelHeight, kernelWidth, strideHeight, strideWidth, dilationHeight, dilationWidth } = shape;
   const plane = shape.outHeight * outWidth;
-  const columns = weights.columns;
+  const { columns, groupRows, isCoded } = weights;
   if (plane * batch === 0 || outChannels === 0) return;
 
   const { paddedHeight, paddedWidth } = paddedSize(shape);
@@ -34,31 +31,24 @@ export function conv2dSimd(
   const inPlane = pitch * (isPadded ? paddedHeight : inHeight);
   const imageBytes = inPlane * inChannels * 4;
 
-  const blockBytes = weights.isCoded ? CODED_BLOCK_BYTES : PIXEL_BLOCK_BYTES;
-  const blockPixels = roundToPanels(Math.max(blockBytes / 4 / Math.max(columns, 1), 64));
-  const images = Math.min(batch, Math.max(1, Math.floor(blockPixels / plane)));
-  const blocks = Math.ceil((images * plane) / blockPixels);
-  const pixelsPerBlock = Math.min(roundToPanels((images * plane) / blocks), roundToPanels(images * plane));
-
-  const decodedRows = Math.max(4, Math.floor(DECODED_BYTES / 16 / Math.max(columns, 1)) * 4);
-  const rowsPerBlock = weights.isCoded ? Math.min(decodedRows, weights.groupRows) : weights.groupRows;
+  const pixels = plane * batch;
+  const product: Product = { groups, rows: groupRows, columns, pixels, isCoded, decoderSpill: DECODER_SPILL };
+  // Images that are worked on together, a block for each part of the work.
+  const together = blockPixels(columns, isCoded) * workspace.parts(productNanoseconds(product));
+  const images = Math.min(batch, Math.max(1, Math.floor(together / plane)));
+  const plan = planProduct(workspace, product, images * plane);
 
   const offsetsBytes = alignedBytes(columns * 4);
-  const patchBytes = alignedBytes(columns * pixelsPerBlock * 4);
-  const decodedBytes = alignedBytes(weights.scratchBytes(rowsPerBlock));
   const paddedBytes = isPadded ? imageBytes * images : 0;
-  const { exports } = workspace;
-  const low = epilogue.low ?? Number.NEGATIVE_INFINITY;
-  const high = epilogue.high ?? Number.POSITIVE_INFINITY;
+  const { low = Number.NEGATIVE_INFINITY, high = Number.POSITIVE_INFINITY } = epilogue;
 
   workspace.call(
     y,
     [x, epilogue.scale, epilogue.bias, epilogue.addend],
-    offsetsBytes + patchBytes + decodedBytes + paddedBytes,
+    offsetsBytes + plan.sharedBytes + paddedBytes,
     (yAt, offsets, [xAt, scale, bias, addend]) => {
-      const patches = offsets + offsetsBytes;
-      const decoded = patches + patchBytes;
-      const padded = decoded + decodedBytes;
+      const shared = offsets + offsetsBytes;
+      const padded = shared + plan.sharedBytes;
       const table = new Int32Array(workspace.heap.buffer, offsets, columns);
       let k = 0;
       for (let c = 0; c < inChannels / groups; c++) {
@@ -70,65 +60,72 @@ export function conv2dSimd(
       }
       const outImageBytes = outChannels * plane * 4;
       for (let n = 0; n < batch; n += images) {
-        const pixels = Math.min(images, batch - n) * plane;
-        let source = xAt! + n * inChannels * inHeight * inWidth * 4;
+        const some = Math.min(images, batch - n);
+        const given = xAt! + n * inChannels * inHeight * inWidth * 4;
         if (isPadded) {
-          const planes = (pixels / plane) * inChannels;
-          exports.padPlanes(
-            source,
-            planes,
-            inHeight,
-            inWidth,
-            padded,
-            shape.padTop,
-            shape.padLeft,
-            paddedHeight,
-            paddedWidth,
+          const planes = some * inChannels;
+          workspace.run(
+            workspace.ranges(planes, { nanoseconds: planes * inPlane * PAD_NS }).map(({ from, to }) => {
+              const source = given + from * inHeight * inWidth * 4;
+              return [
+                [
+                  'padPlanes',
+                  source,
+                  to - from,
+                  inHeight,
+                  inWidth,
+                  padded + from * inPlane * 4,
+                  shape.padTop,
+                  shape.padLeft,
+                  paddedHeight,
+                  paddedWidth,
+                ],
+              ];
+            }),
           );
-          source = padded;
         }
-        for (let g = 0; g < groups; g++) {
-          const groupSource = source + g * (inChannels / groups) * inPlane * 4;
-          for (let first = 0; first < pixels; first += pixelsPerBlock) {
-            const count = Math.min(pixelsPerBlock, pixels - first);
-            exports.packPatches(
-              groupSource,
-              offsets,
+        const source = isPadded ? padded : given;
+        runProduct(workspace, plan, shared, some * plane, {
+          pack: (group, first, count, patches) => [
+            'packPatches',
+            source + group * (inChannels / groups) * inPlane * 4,
+            offsets,
+            columns,
+            patches,
+            first,
+            count,
+            outWidth,
+            plane,
+            strideHeight * pitch * 4,
+            strideWidth * 4,
+            imageBytes,
+          ],
+          decode: (group, row, rows, decoded) => weights.decodeCall(group, row, rows, decoded),
+          multiply: (group, row, rows, decoded, patches, first, count) => {
+            const channel = group * groupRows + row;
+            const at = (n * outChannels + channel) * plane * 4;
+            return [
+              'multiply',
+              weights.panelsAt(group, row, decoded),
+              rows,
               columns,
               patches,
               first,
               count,
-              outWidth,
+              yAt + at,
               plane,
-              strideHeight * pitch * 4,
-              strideWidth * 4,
-              imageBytes,
-            );
-            for (let row = 0; row < weights.groupRows; row += rowsPerBlock) {
-              const rows = Math.min(rowsPerBlock, weights.groupRows - row);
-              const channel = g * weights.groupRows + row;
-              const at = (n * outChannels + channel) * plane * 4;
-              exports.multiply(
-                weights.panels(g, row, rows, decoded),
-                rows,
-                columns,
-                patches,
-                first,
-                count,
-                yAt + at,
-                plane,
-                outImageBytes,
-                scale! && scale! + channel * 4,
-                bias! && bias! + channel * 4,
-                addend! && addend! + at,
-                low,
-                high,
-              );
-            }
-          }
-        }
+              outImageBytes,
+              scale! && scale! + channel * 4,
+              bias! && bias! + channel * 4,
+              addend! && addend! + at,
+              low,
+              high,
+            ];
+          },
+        });
       }
     },
+    plan.ownBytes,
   );
 }
 
@@ -147,8 +144,4 @@ export function paddedSize(shape: Conv2dShape): { paddedHeight: number; paddedWi
       reach(shape.outWidth, shape.strideWidth, shape.kernelWidth, shape.dilationWidth),
     ),
   };
-}
-
-function roundToPanels(pixels: number): number {
-  return Math.ceil(pixels / PANEL_PIXELS) * PANEL_PIXELS;
 }

@@ -4,10 +4,7 @@
  * (see planes.ts). So one word splatted to four lanes and masked tests 16 columns in their order.
  */
 
-/** 4 rows of 32 floats. */
-const FLOATS: usize = memory.data(512, 16);
-/** 4 rows of 32 codes. */
-const CODES: usize = memory.data(128, 16);
+import { codesPlace, floatsPlace } from '../wasm/thread-memory.as.ts';
 
 /**
  * Decodes `rows` rows of k codes to panels of 4 rows, [k][4]. Up to 31·16 bytes beyond the last panel are overwritten.
@@ -55,18 +52,19 @@ function decodeBySwizzle(
 ): void {
   const levels: usize = 1 << bits;
   const tableBytes = levels << 2;
+  const floats = floatsPlace();
   let left = groupSize;
   for (let column = 0; column < k; column += 32) {
-    expandRow(words, bits, t0, levels, FLOATS);
+    expandRow(words, bits, t0, levels, floats);
     words += (<usize>bits) << 2;
-    expandRow(words, bits, t1, levels, FLOATS + 128);
+    expandRow(words, bits, t1, levels, floats + 128);
     words += (<usize>bits) << 2;
-    expandRow(words, bits, t2, levels, FLOATS + 256);
+    expandRow(words, bits, t2, levels, floats + 256);
     words += (<usize>bits) << 2;
-    expandRow(words, bits, t3, levels, FLOATS + 384);
+    expandRow(words, bits, t3, levels, floats + 384);
     words += (<usize>bits) << 2;
     const count = min(k - column, 32);
-    for (let f = FLOATS, end = FLOATS + ((<usize>count) << 2); f < end; f += 16) {
+    for (let f = floats, end = floats + ((<usize>count) << 2); f < end; f += 16) {
       const r0 = v128.load(f);
       const r1 = v128.load(f, 128);
       const r2 = v128.load(f, 256);
@@ -132,11 +130,12 @@ function storeLevels(codes: v128, table: usize, levels: usize, out: usize): void
   v128.store(out, i16x8.shuffle(high01, high23, 4, 12, 5, 13, 6, 14, 7, 15), 48);
 }
 
-/** Codes of 32 columns of 4 rows to CODES. */
+/** Codes of 32 columns of 4 rows to the place for codes. */
 // @ts-ignore: decorator
 @inline
 function storeCodes(words: usize, bits: i32): void {
-  for (let codes = CODES; codes < CODES + 128; codes += 32) {
+  const first = codesPlace();
+  for (let codes = first; codes < first + 128; codes += 32) {
     let low = i8x16.splat(0);
     let high = i8x16.splat(0);
     for (let w = words + ((<usize>(bits - 1)) << 2); w >= words; w -= 4) {
@@ -161,11 +160,12 @@ function decodeByLookup(
   words: usize, bits: i32, k: i32, t0: usize, t1: usize, t2: usize, t3: usize, groupSize: i32, out: usize,
 ): void {
   const tableBytes: usize = 4 << bits;
+  const codes = codesPlace();
   let left = groupSize;
   for (let column = 0; column < k; column += 32) {
     storeCodes(words, bits);
     words += (<usize>bits) << 4;
-    for (let c = CODES, end = CODES + <usize>min(k - column, 32); c < end; c += 2) {
+    for (let c = codes, end = codes + <usize>min(k - column, 32); c < end; c += 2) {
       store<u32>(out, level(t0, load<u8>(c)));
       store<u32>(out, level(t1, load<u8>(c, 32)), 4);
       store<u32>(out, level(t2, load<u8>(c, 64)), 8);
@@ -192,11 +192,12 @@ function decodeOneByOne(
   words: usize, bits: i32, k: i32, t0: usize, t1: usize, t2: usize, t3: usize, groupSize: i32, out: usize,
 ): void {
   const tableBytes: usize = 4 << bits;
+  const codes = codesPlace();
   let left = groupSize;
   for (let column = 0; column < k; column += 32) {
     storeCodes(words, bits);
     words += (<usize>bits) << 4;
-    for (let c = CODES, end = CODES + <usize>min(k - column, 32); c < end; c++) {
+    for (let c = codes, end = codes + <usize>min(k - column, 32); c < end; c++) {
       store<u32>(out, anyLevel(t0, bits, load<u8>(c)));
       store<u32>(out, anyLevel(t1, bits, load<u8>(c, 32)), 4);
       store<u32>(out, anyLevel(t2, bits, load<u8>(c, 64)), 8);

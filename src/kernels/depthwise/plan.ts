@@ -1,6 +1,7 @@
 import type { Conv2dShape } from '../contract.ts';
 import { paddedSize } from '../conv2d/simd.ts';
 import { alignedBytes } from '../heap.ts';
+import { type KernelCall, ownScratch } from '../threads/team.ts';
 import type { Workspace } from '../wasm/workspace.ts';
 
 /** Kinds of kernel that have code of their own; the same numbers in depthwise.as.ts. */
@@ -28,9 +29,19 @@ export interface DepthwiseOperands {
 
 /** How the planes of a geometry are computed, whatever their number. */
 export interface DepthwisePlan {
-  readonly scratchBytes: number;
-  run(workspace: Workspace, scratch: number, operands: DepthwiseOperands): void;
+  /** Scratch that all threads read, and scratch that each needs to itself. */
+  readonly sharedBytes: number;
+  readonly ownBytes: number;
+  /** About what an output plane takes. */
+  readonly planeNanoseconds: number;
+  /** Lays out what all calls read. */
+  prepare(workspace: Workspace, shared: number): void;
+  /** The call that computes the planes of the operands, with the scratch of the thread from 0 on. */
+  call(shared: number, operands: DepthwiseOperands): KernelCall;
 }
+
+/** Multiplications a nanosecond, about. */
+const MACS_PER_NS = 5;
 
 /** The plan of a depthwise convolution, or of a pool, which is one with weights of 1. */
 export function planDepthwise(shape: Conv2dShape): DepthwisePlan {
@@ -43,50 +54,51 @@ export function planDepthwise(shape: Conv2dShape): DepthwisePlan {
   const phaseWidth = Math.ceil(paddedWidth / strideWidth);
   const pitch = phaseWidth * strideWidth;
 
-  const offsetsBytes = alignedBytes(taps * 4);
   const sumsBytes = alignedBytes(outHeight * (outWidth + 4) * 4);
   // Vectors read a little too far in narrow planes.
   const paddedBytes = alignedBytes(paddedHeight * pitch * 4 + 64);
   return {
-    scratchBytes: offsetsBytes + sumsBytes + 2 * paddedBytes,
-    run(workspace, scratch, operands) {
-      const table = new Int32Array(workspace.heap.buffer, scratch, taps);
+    sharedBytes: alignedBytes(taps * 4),
+    ownBytes: sumsBytes + 2 * paddedBytes,
+    planeNanoseconds: (outHeight * outWidth * taps) / MACS_PER_NS + inHeight * inWidth,
+    prepare(workspace, shared) {
+      const table = new Int32Array(workspace.heap.buffer, shared, taps);
       for (let t = 0; t < taps; t++) {
         const ky = Math.floor(t / kernelWidth);
         const column = (t - ky * kernelWidth) * dilationWidth;
         const place = (column % strideWidth) * phaseWidth + Math.floor(column / strideWidth);
         table[t] = 4 * (ky * dilationHeight * pitch + place);
       }
-      const sums = scratch + offsetsBytes;
-      workspace.exports.depthwise(
-        operands.x,
-        operands.weights,
-        scratch,
-        taps,
-        sums + sumsBytes,
-        paddedBytes,
-        sums,
-        operands.y,
-        operands.images,
-        operands.channels,
-        operands.multiplier,
-        inHeight,
-        inWidth,
-        outHeight,
-        outWidth,
-        shape.padTop,
-        shape.padLeft,
-        phaseWidth,
-        strideHeight,
-        strideWidth,
-        kind,
-        operands.scale,
-        operands.bias,
-        operands.addend,
-        operands.low,
-        operands.high,
-      );
     },
+    call: (shared, operands) => [
+      'depthwise',
+      operands.x,
+      operands.weights,
+      shared,
+      taps,
+      ownScratch(sumsBytes),
+      paddedBytes,
+      ownScratch(0),
+      operands.y,
+      operands.images,
+      operands.channels,
+      operands.multiplier,
+      inHeight,
+      inWidth,
+      outHeight,
+      outWidth,
+      shape.padTop,
+      shape.padLeft,
+      phaseWidth,
+      strideHeight,
+      strideWidth,
+      kind,
+      operands.scale,
+      operands.bias,
+      operands.addend,
+      operands.low,
+      operands.high,
+    ],
   };
 }
 

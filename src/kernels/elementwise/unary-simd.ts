@@ -34,6 +34,12 @@ const SCALAR_CODES: Partial<Record<UnaryName, number>> = {
   cos: 10,
 };
 
+/** Nanoseconds an element, about; an elementary function is a float64 polynomial. */
+const VECTOR_NS = 0.4;
+const SCALAR_NS = 15;
+/** Parts begin at whole cache lines of floats. */
+const LINE = 16;
+
 /** y[i] = f(x[i]), as `unaryReference`. */
 export function unarySimd(
   workspace: Workspace,
@@ -48,9 +54,14 @@ export function unarySimd(
   const a = name === 'relu' ? 0 : (alpha ?? defaultAlpha);
   const b = name === 'relu' ? Number.POSITIVE_INFINITY : (beta ?? defaultBeta);
   const vectorCode = VECTOR_CODES[name];
-  const { exports } = workspace;
+  const call = vectorCode === undefined ? 'unaryScalar' : 'unaryVector';
+  const code = vectorCode ?? SCALAR_CODES[name]!;
+  const nanoseconds = x.length * (vectorCode === undefined ? SCALAR_NS : VECTOR_NS);
   workspace.call(y, [x], 0, (yAt, _scratch, [xAt]) => {
-    if (vectorCode !== undefined) exports.unaryVector(vectorCode, xAt!, yAt, x.length, a, b);
-    else exports.unaryScalar(SCALAR_CODES[name]!, xAt!, yAt, x.length, a, b);
+    workspace.run(
+      workspace
+        .ranges(x.length, { nanoseconds, step: LINE })
+        .map(({ from, to }) => [[call, code, xAt! + from * 4, yAt + from * 4, to - from, a, b]]),
+    );
   });
 }

@@ -3,9 +3,7 @@ import { erf, gelu } from '../math/erf.ts';
 import { exp, expm1, sigmoid, tanh } from '../math/exp.ts';
 import { log, softplus } from '../math/log.ts';
 import { cos, sin } from '../math/trigonometry.ts';
-
-/** The last floats of an array, too few for a vector. */
-const TAIL: usize = memory.data(16, 16);
+import { tailPlace } from '../wasm/thread-memory.as.ts';
 
 /** y[i] = f(x[i]) for the functions that are a few vector instructions. */
 export function unaryVector(code: i32, x: usize, y: usize, count: i32, alpha: f32, beta: f32): void {
@@ -20,9 +18,10 @@ export function unaryVector(code: i32, x: usize, y: usize, count: i32, alpha: f3
   }
   const left = ((<usize>count) << 2) - vectors;
   if (left == 0) return;
-  for (let i: usize = 0; i < left; i += 4) store<u32>(TAIL + i, load<u32>(x + vectors + i));
-  v128.store(TAIL, vector(code, v128.load(TAIL), a, b));
-  for (let i: usize = 0; i < left; i += 4) store<u32>(y + vectors + i, load<u32>(TAIL + i));
+  const tail = tailPlace();
+  for (let i: usize = 0; i < left; i += 4) store<u32>(tail + i, load<u32>(x + vectors + i));
+  v128.store(tail, vector(code, v128.load(tail), a, b));
+  for (let i: usize = 0; i < left; i += 4) store<u32>(y + vectors + i, load<u32>(tail + i));
 }
 
 // @ts-ignore: decorator

@@ -5,8 +5,7 @@
  * vectors; each sum starts at +0 and takes its products in ascending k, as the reference does.
  */
 
-/** One tile, for those that do not fit the output: 4 rows of 8 floats. */
-const TILE: usize = memory.data(128, 16);
+import { tilePlace } from '../wasm/thread-memory.as.ts';
 
 /**
  * y = epilogue(weights · pixels) for `rows` successive channels and `pixels` successive pixels.
@@ -151,14 +150,15 @@ export function multiply(
         v128.store(at, clamp(c30, lows, highs));
         v128.store(at, clamp(c31, lows, highs), 16);
       } else {
-        v128.store(TILE, c00);
-        v128.store(TILE, c01, 16);
-        v128.store(TILE, c10, 32);
-        v128.store(TILE, c11, 48);
-        v128.store(TILE, c20, 64);
-        v128.store(TILE, c21, 80);
-        v128.store(TILE, c30, 96);
-        v128.store(TILE, c31, 112);
+        const tile = tilePlace();
+        v128.store(tile, c00);
+        v128.store(tile, c01, 16);
+        v128.store(tile, c10, 32);
+        v128.store(tile, c11, 48);
+        v128.store(tile, c20, 64);
+        v128.store(tile, c21, 80);
+        v128.store(tile, c30, 96);
+        v128.store(tile, c31, 112);
         storeEdge(
           min(rows - row, 4), min(pixels - p, 8), image, q, plane, imageBytes,
           scale ? scale + ((<usize>row) << 2) : 0, bias ? bias + ((<usize>row) << 2) : 0,
@@ -182,16 +182,17 @@ function clamp(v: v128, lows: v128, highs: v128): v128 {
   return f32x4.pmin(f32x4.pmax(v, lows), highs);
 }
 
-/** Finishes and stores the tile in TILE where it overhangs the channels, the pixels or an image. */
+/** Finishes and stores the tile in the thread's place where it overhangs the channels, the pixels or an image. */
 function storeEdge(
   rows: i32, pixels: i32, image: usize, q: i32, plane: i32, imageBytes: usize,
   scale: usize, bias: usize, addend: usize, hasAddend: bool, low: f32, high: f32,
 ): void {
+  const tile = tilePlace();
   const rowBytes = (<usize>plane) << 2;
   for (let p = 0; p < pixels; p++) {
     let at = image + ((<usize>q) << 2);
     for (let r = 0; r < rows; r++) {
-      let v = load<f32>(TILE + ((<usize>(r * 8 + p)) << 2));
+      let v = load<f32>(tile + ((<usize>(r * 8 + p)) << 2));
       if (scale != 0) v *= load<f32>(scale + ((<usize>r) << 2));
       if (bias != 0) v += load<f32>(bias + ((<usize>r) << 2));
       if (hasAddend) v += load<f32>(at + addend);

@@ -1,3 +1,5 @@
+import { basesPlace } from '../wasm/thread-memory.as.ts';
+
 /**
  * Lays weights out for `multiply`: rows [rows, k] row-major to panels of 4 rows, [k][4]; missing rows are zero.
  * @param rowBytes from a row to the next
@@ -30,6 +32,8 @@ export function packPatches(
   outWidth: i32, plane: i32, rowStep: usize, columnStep: usize, imageBytes: usize,
 ): void {
   const offsetsEnd = offsets + ((<usize>k) << 2);
+  /** Addresses of the 8 pixels of a panel. */
+  const bases = basesPlace();
   let n = firstPixel / plane;
   let oy = (firstPixel - n * plane) / outWidth;
   let ox = firstPixel - n * plane - oy * outWidth;
@@ -37,7 +41,7 @@ export function packPatches(
   let at = x + <usize>n * imageBytes + <usize>oy * rowStep + <usize>ox * columnStep;
   for (let p = 0; p < pixels; p += 8) {
     for (let i = 0; i < 8; i++) {
-      store<usize>(BASES + (i << 2), at);
+      store<usize>(bases + (i << 2), at);
       if (p + i + 1 >= pixels) continue;
       ox++;
       if (ox < outWidth) {
@@ -52,14 +56,14 @@ export function packPatches(
         at = x + <usize>n * imageBytes + <usize>oy * rowStep;
       }
     }
-    const p0 = load<usize>(BASES);
-    const p1 = load<usize>(BASES, 4);
-    const p2 = load<usize>(BASES, 8);
-    const p3 = load<usize>(BASES, 12);
-    const p4 = load<usize>(BASES, 16);
-    const p5 = load<usize>(BASES, 20);
-    const p6 = load<usize>(BASES, 24);
-    const p7 = load<usize>(BASES, 28);
+    const p0 = load<usize>(bases);
+    const p1 = load<usize>(bases, 4);
+    const p2 = load<usize>(bases, 8);
+    const p3 = load<usize>(bases, 12);
+    const p4 = load<usize>(bases, 16);
+    const p5 = load<usize>(bases, 20);
+    const p6 = load<usize>(bases, 24);
+    const p7 = load<usize>(bases, 28);
     // Each half of a panel in one row, its pixels 1 or 2 floats apart?
     const step = p1 - p0;
     const isEven = p2 - p1 == step && p3 - p2 == step && p5 - p4 == step && p6 - p5 == step && p7 - p6 == step;
@@ -94,7 +98,3 @@ export function packPatches(
     }
   }
 }
-
-/** Addresses of the 8 pixels of a panel. */
-const BASES: usize = memory.data(32, 16);
-

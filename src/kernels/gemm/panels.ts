@@ -1,6 +1,7 @@
 import type { CodedRows, PreparedWeights, WeightRows } from '../contract.ts';
 import { arrangePlanes, codeWords } from '../decode/planes.ts';
 import { checkRows } from '../rows.ts';
+import type { KernelCall } from '../threads/team.ts';
 import type { Workspace } from '../wasm/workspace.ts';
 
 /** Rows to a panel of weights, pixels to a panel of pixels. */
@@ -8,7 +9,7 @@ export const PANEL_ROWS = 4;
 export const PANEL_PIXELS = 8;
 
 /** The decoder writes whole groups of 32 columns, so up to 31 of them beyond the last panel. */
-const DECODER_SPILL = 31 * PANEL_ROWS * 4;
+export const DECODER_SPILL: number = 31 * PANEL_ROWS * 4;
 /** The decoder loads 16 bytes wherever a table starts. */
 const TABLE_SPILL = 64;
 const STAGED_FLOATS = 1 << 18;
@@ -71,22 +72,23 @@ export class PanelWeights implements PreparedWeights {
 
   /** Address of the float panels of `rows` rows of a group from row `first` (a multiple of 4) on. */
   panels(group: number, first: number, rows: number, scratch: number): number {
-    if (!this.isCoded) return this.#offset + group * this.#groupBytes + this.panelBytes(first);
+    if (this.isCoded) this.#workspace.run([[this.decodeCall(group, first, rows, scratch)]]);
+    return this.panelsAt(group, first, scratch);
+  }
+
+  /** Where these panels are; `scratch` where they are decoded to that. */
+  panelsAt(group: number, first: number, scratch: number): number {
+    return this.isCoded ? scratch : this.#offset + group * this.#groupBytes + this.panelBytes(first);
+  }
+
+  /** The call that decodes them. */
+  decodeCall(group: number, first: number, rows: number, scratch: number): KernelCall {
     const bits = this.#bits;
     const words = this.#offset + group * this.#groupBytes + codeWords(first, this.columns, bits) * 4;
     const rowTables = this.#tableStride * (4 << bits);
     const tables = this.#tables + rowTables * (group * this.groupRows + first);
-    this.#workspace.exports.decodePanels(
-      words,
-      bits,
-      this.columns,
-      rows,
-      tables,
-      rowTables,
-      this.#groupSize,
-      scratch,
-    );
-    return scratch;
+    const { columns } = this;
+    return ['decodePanels', words, bits, columns, rows, tables, rowTables, this.#groupSize, scratch];
   }
 
   release(): void {

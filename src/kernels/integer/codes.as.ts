@@ -6,13 +6,15 @@
 const ROUNDING: f32 = 12582912;
 
 /**
- * Codes of x [channels, pixels] as [pixels, channels]: round(clamp(x / scale + before, low, high)) + after, ties to even, whole
- * numbers from 0 to 255; a NaN gives low + after.
+ * Codes of `pixels` pixels of x [channels, allPixels] as [pixels, channels]: round(clamp(x / scale + before, low, high)) + after, ties
+ * to even, whole numbers from 0 to 255; a NaN gives low + after.
  */
 export function quantizeCodes(
-  x: usize, channels: i32, pixels: i32, scale: f32, before: f32, low: f32, high: f32, after: f32, y: usize,
+  x: usize, channels: i32, pixels: i32, allPixels: i32, scale: f32, before: f32, low: f32, high: f32,
+  after: f32, y: usize,
 ): void {
-  const plane = (<usize>pixels) << 2;
+  const plane = (<usize>allPixels) << 2;
+  const length = (<usize>pixels) << 2;
   const step = <usize>channels;
   let c = 0;
   for (; c + 4 <= channels; c += 4) {
@@ -22,7 +24,7 @@ export function quantizeCodes(
     const x3 = x2 + plane;
     let to = y + <usize>c;
     let p: usize = 0;
-    for (; p + 16 <= plane; p += 16) {
+    for (; p + 16 <= length; p += 16) {
       const v0 = codesOf(v128.load(x0 + p), scale, before, low, high, after);
       const v1 = codesOf(v128.load(x1 + p), scale, before, low, high, after);
       const v2 = codesOf(v128.load(x2 + p), scale, before, low, high, after);
@@ -39,7 +41,7 @@ export function quantizeCodes(
       v128.store32_lane(to, all, 3);
       to += step;
     }
-    for (; p < plane; p += 4, to += step) {
+    for (; p < length; p += 4, to += step) {
       store<u8>(to, codeOf(load<f32>(x0 + p), scale, before, low, high, after));
       store<u8>(to, codeOf(load<f32>(x1 + p), scale, before, low, high, after), 1);
       store<u8>(to, codeOf(load<f32>(x2 + p), scale, before, low, high, after), 2);
@@ -48,7 +50,7 @@ export function quantizeCodes(
   }
   for (; c < channels; c++) {
     let to = y + <usize>c;
-    for (let at = x + <usize>c * plane, end = at + plane; at < end; at += 4, to += step)
+    for (let at = x + <usize>c * plane, end = at + length; at < end; at += 4, to += step)
       store<u8>(to, codeOf(load<f32>(at), scale, before, low, high, after));
   }
 }

@@ -1,33 +1,48 @@
 import type { Conv2dShape } from '../contract.ts';
 import { alignedBytes } from '../heap.ts';
+import { type KernelCall, ownScratch } from '../threads/team.ts';
 import type { Workspace } from '../wasm/workspace.ts';
 import { isDepthwiseCodes } from './check.ts';
 import type { CodeFinish, PlaneFinish } from './contract.ts';
 import { planDepthwise } from './depthwise.ts';
 import { planDirect } from './direct.ts';
 import { finisher } from './finish.ts';
-import type { HeapLevels } from './heap-levels.ts';
+import { DECODER_TEMP, type HeapLevels } from './heap-levels.ts';
 import { isWinograd, planWinograd } from './winograd.ts';
 
 /** One way to compute the sums of an image, a block of pixels at a time. */
 export interface SumPlan {
-  /** Scratch besides that of the sums. */
-  readonly scratchBytes: number;
-  /** Pixels of a block at most. */
+  /** Scratch that all threads read, and scratch that each has to itself, besides that of the sums. */
+  readonly sharedBytes: number;
+  readonly ownBytes: number;
+  /** Bytes from the sums of a pixel to those of the next. */
+  readonly line: number;
+  /** Blocks of an image, and pixels of one at most. */
+  readonly blocks: number;
   readonly blockPixels: number;
-  /** Called once, before the first image. */
-  prepare(scratch: number): void;
+  /** Rows whose panels are in scratch at a time; a multiple of 8, or all. */
+  readonly panelRows: number;
+  /** What an image takes one thread, about. */
+  readonly nanoseconds: number;
+  /** Called once, before the first image: lays out what all blocks read, but the panels. */
+  prepare(shared: number): void;
+  /** Puts the panels of rows from `row` on into scratch. */
+  decode(row: number, rows: number, shared: number): void;
+  /** Makes an image ready. Returns what `addSums` wants to know of it. */
+  open(image: number, shared: number): number;
   /**
-   * Sums of all pixels of an image, [pixels][rows], handed on block by block.
-   * @param line bytes from the sums of a pixel to those of the next
-   * @param done takes the rows from `row` on (a multiple of 8) of the pixels from `first` on, which lie at `sums`
+   * Adds the calls that make the sums of a block, [pixels][rows from `row` on].
+   * @param own @param sums in the scratch of the thread
    */
-  run(
-    image: number,
-    scratch: number,
+  addSums(
+    task: KernelCall[],
+    opened: number,
+    shared: number,
+    own: number,
     sums: number,
-    done: (row: number, rows: number, first: number, count: number) => void,
-  ): void;
+    rows: number,
+    block: number,
+  ): { readonly first: number; readonly count: number };
 }
 
 /** Rows of a block of sums, rounded up to whole tiles. */
@@ -57,26 +72,44 @@ export function integerConv2dSimd(
   workspace.call(
     finish.y,
     [codes, ...finishing.arrays],
-    sumBytes + finishing.scratchBytes + plan.scratchBytes,
-    (y, sums, [from, ...arrays]) => {
-      const finishScratch = sums + sumBytes;
-      const scratch = finishScratch + finishing.scratchBytes;
+    finishing.scratchBytes + plan.sharedBytes,
+    (y, finishScratch, [from, ...arrays]) => {
+      const shared = finishScratch + finishing.scratchBytes;
       finishing.prepare(finishScratch);
-      plan.prepare(scratch);
-      for (let n = 0; n < images; n++)
-        plan.run(from! + n * inHeight * inWidth * inChannels, scratch, sums, (row, rows, first, count) =>
-          finishing.run(sums, row, rows, n, first, count, y, finishScratch, arrays),
-        );
+      plan.prepare(shared);
+      const atOnce = plan.panelRows >= outChannels;
+      if (atOnce) plan.decode(0, outChannels, shared);
+      for (let n = 0; n < images; n++) {
+        const opened = plan.open(from! + n * inHeight * inWidth * inChannels, shared);
+        for (let row = 0; row < outChannels; row += plan.panelRows) {
+          const rows = Math.min(plan.panelRows, outChannels - row);
+          if (!atOnce) plan.decode(row, rows, shared);
+          const sums = ownScratch(0);
+          const tasks = workspace.ranges(plan.blocks, { nanoseconds: plan.nanoseconds }).map((range) => {
+            const task: KernelCall[] = [];
+            for (let block = range.from; block < range.to; block++) {
+              const { first, count } = plan.addSums(
+                task,
+                opened,
+                shared,
+                ownScratch(sumBytes),
+                sums,
+                rows,
+                block,
+              );
+              task.push(finishing.call(sums, row, rows, n, first, count, y, finishScratch, arrays));
+            }
+            return task;
+          });
+          workspace.run(tasks);
+        }
+      }
     },
+    Math.max(sumBytes + plan.ownBytes, DECODER_TEMP),
   );
 }
 
-function planOf(
-  workspace: Workspace,
-  weights: HeapLevels,
-  shape: Conv2dShape,
-  zero: number,
-): SumPlan & { readonly line: number } {
+function planOf(workspace: Workspace, weights: HeapLevels, shape: Conv2dShape, zero: number): SumPlan {
   if (isDepthwiseCodes(shape)) return planDepthwise(workspace, weights, shape, zero);
   return isWinograd(shape)
     ? planWinograd(workspace, weights, shape, zero)

@@ -5,6 +5,8 @@ import { roundedRows, type SumPlan } from './conv2d.ts';
 import type { HeapLevels } from './heap-levels.ts';
 import { padding } from './padding.ts';
 
+/** Products that one thread makes in a nanosecond, about. */
+const MACS_PER_NS = 25;
 /** Decoded panels that are in scratch at a time. */
 const DECODED_BYTES = 1024 * 1024;
 /** Values of a block of pixels, and its sums, are to stay in the second-level cache. */
@@ -16,9 +18,8 @@ export function planDirect(
   weights: HeapLevels,
   shape: Conv2dShape,
   zero: number,
-): SumPlan & { readonly line: number } {
+): SumPlan {
   const { inChannels, outHeight, outWidth, kernelHeight, kernelWidth, dilationHeight, dilationWidth } = shape;
-  const { exports } = workspace;
   const padded = padding(shape);
   const pixels = outHeight * outWidth;
   const pixelBytes = weights.pairs * 4;
@@ -26,7 +27,9 @@ export function planDirect(
   const rowsOf = (row: number): number => Math.min(blockRows, weights.rows - row);
   const line = roundedRows(rowsOf(0)) * 4;
   const most = Math.max(4, Math.floor(BLOCK_BYTES / Math.max(pixelBytes, line) / 4) * 4);
-  const blockPixels = Math.min(pixels, most);
+  const nanoseconds = (weights.rows * weights.columns * pixels) / MACS_PER_NS;
+  const even = Math.ceil(pixels / workspace.parts(nanoseconds) / 4) * 4;
+  const blockPixels = Math.min(pixels, most, even);
 
   // Taps side by side in a row of the image are one run of codes.
   const isRun = dilationWidth === 1;
@@ -38,53 +41,55 @@ export function planDirect(
   return {
     line,
     blockPixels,
-    scratchBytes: offsetsBytes + valueBytes + decodedBytes + padded.scratchBytes,
-    prepare(scratch) {
-      const offsets = new Int32Array(workspace.heap.buffer, scratch, runs);
+    blocks: Math.ceil(pixels / blockPixels),
+    panelRows: blockRows,
+    nanoseconds,
+    sharedBytes: offsetsBytes + decodedBytes + padded.scratchBytes,
+    ownBytes: valueBytes,
+    prepare(shared) {
+      const offsets = new Int32Array(workspace.heap.buffer, shared, runs);
       for (let i = 0; i < runs; i++) {
         const ky = isRun ? i : Math.floor(i / kernelWidth);
         const kx = isRun ? 0 : i % kernelWidth;
         offsets[i] = ky * dilationHeight * padded.rowBytes + kx * dilationWidth * inChannels;
       }
-      if (blockRows >= weights.rows) weights.decode(0, weights.rows, scratch + offsetsBytes + valueBytes);
     },
-    run(image, scratch, sums, done) {
-      const values = scratch + offsetsBytes;
-      const decoded = values + valueBytes;
-      const source = padded.of(workspace, image, zero, decoded + decodedBytes);
-      for (let row = 0; row < weights.rows; row += blockRows) {
-        const rows = rowsOf(row);
-        if (blockRows < weights.rows) weights.decode(row, rows, decoded);
-        for (let first = 0; first < pixels; first += blockPixels) {
-          const count = Math.min(blockPixels, pixels - first);
-          exports.packShorts(
-            source,
-            scratch,
-            runs,
-            run,
-            zero,
-            first,
-            count,
-            outWidth,
-            shape.strideHeight * padded.rowBytes,
-            shape.strideWidth * inChannels,
-            values,
-            pixelBytes,
-          );
-          exports.multiplyShorts(
-            decoded,
-            weights.panelBytes,
-            roundedRows(rows),
-            weights.pairs,
-            values,
-            pixelBytes,
-            count,
-            sums,
-            line,
-          );
-          done(row, rows, first, count);
-        }
-      }
+    decode: (row, rows, shared) => weights.decode(row, rows, shared + offsetsBytes),
+    open: (image, shared) => padded.of(workspace, image, zero, shared + offsetsBytes + decodedBytes),
+    addSums(task, source, shared, values, sums, rows, block) {
+      const first = block * blockPixels;
+      const count = Math.min(blockPixels, pixels - first);
+      task.push([
+        'packShorts',
+        source,
+        shared,
+        runs,
+        run,
+        zero,
+        first,
+        count,
+        outWidth,
+        shape.strideHeight * padded.rowBytes,
+        shape.strideWidth * inChannels,
+        values,
+        pixelBytes,
+      ]);
+      const { panelBytes, pairs } = weights;
+      const panels = shared + offsetsBytes;
+      const rounded = roundedRows(rows);
+      task.push([
+        'multiplyShorts',
+        panels,
+        panelBytes,
+        rounded,
+        pairs,
+        values,
+        pixelBytes,
+        count,
+        sums,
+        line,
+      ]);
+      return { first, count };
     },
   };
 }

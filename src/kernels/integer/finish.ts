@@ -1,4 +1,5 @@
 import { alignedBytes } from '../heap.ts';
+import type { KernelCall } from '../threads/team.ts';
 import type { Workspace } from '../wasm/workspace.ts';
 import type { CodeFinish, PlaneFinish } from './contract.ts';
 
@@ -9,8 +10,8 @@ export interface Finisher {
   readonly scratchBytes: number;
   /** Lays out in scratch what `run` reads. */
   prepare(scratch: number): void;
-  /** Finishes rows from `row` on of pixels of image n, whose sums start at `sums`. */
-  run(
+  /** The call that finishes rows from `row` on of pixels of image n, whose sums start at `sums`. */
+  call(
     sums: number,
     row: number,
     rows: number,
@@ -20,7 +21,7 @@ export interface Finisher {
     y: number,
     scratch: number,
     arrays: number[],
-  ): void;
+  ): KernelCall;
 }
 
 /**
@@ -36,7 +37,7 @@ export function finisher(
 ): Finisher {
   return finish.kind === 'codes'
     ? toCodes(workspace, finish, rows, line, plane)
-    : toFloats(workspace, finish, rows, line, plane);
+    : toFloats(finish, rows, line, plane);
 }
 
 function toCodes(
@@ -55,46 +56,38 @@ function toCodes(
       new Int32Array(buffer, scratch, allRows).set(multipliers);
       new BigInt64Array(buffer, scratch + offsetsAt, allRows).set(offsets);
     },
-    run(sums, row, rows, n, first, count, y, scratch) {
-      workspace.exports.codesOfSums(
-        sums,
-        line,
-        rows,
-        count,
-        scratch + row * 4,
-        scratch + offsetsAt + row * 8,
-        low,
-        high,
-        y + (n * plane + first) * allRows + row,
-        allRows,
-      );
-    },
+    call: (sums, row, rows, n, first, count, y, scratch) => [
+      'codesOfSums',
+      sums,
+      line,
+      rows,
+      count,
+      scratch + row * 4,
+      scratch + offsetsAt + row * 8,
+      low,
+      high,
+      y + (n * plane + first) * allRows + row,
+      allRows,
+    ],
   };
 }
 
-function toFloats(
-  workspace: Workspace,
-  finish: PlaneFinish,
-  allRows: number,
-  line: number,
-  plane: number,
-): Finisher {
+function toFloats(finish: PlaneFinish, allRows: number, line: number, plane: number): Finisher {
   const { alpha, scale, bias, addend } = finish;
   const low = finish.low ?? Number.NEGATIVE_INFINITY;
   const high = finish.high ?? Number.POSITIVE_INFINITY;
-  const { exports } = workspace;
   return {
     arrays: [alpha, scale, bias, addend],
     scratchBytes: 0,
     prepare() {},
-    run(sums, row, rows, n, first, count, y, _scratch, arrays) {
+    call(sums, row, rows, n, first, count, y, _scratch, arrays) {
       const [a, s, b] = arrays.slice(0, 3).map((at) => at && at + row * 4) as [number, number, number];
       const place =
         plane === 1 ? 4 * ((n + first) * allRows + row) : 4 * ((n * allRows + row) * plane + first);
       const add = arrays[3]! && arrays[3]! + place;
-      if (plane === 1)
-        exports.rowsOfSums(sums, line, rows, count, a, s, b, add, low, high, y + place, allRows * 4);
-      else exports.planesOfSums(sums, line, rows, count, a, s, b, add, low, high, y + place, plane);
+      const [name, step] =
+        plane === 1 ? (['rowsOfSums', allRows * 4] as const) : (['planesOfSums', plane] as const);
+      return [name, sums, line, rows, count, a, s, b, add, low, high, y + place, step];
     },
   };
 }

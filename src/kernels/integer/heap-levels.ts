@@ -1,5 +1,6 @@
 import type { PreparedWeights } from '../contract.ts';
 import { arrangePlanes, codeWords } from '../decode/planes.ts';
+import { ownScratch } from '../threads/team.ts';
 import type { Workspace } from '../wasm/workspace.ts';
 import type { IntegerRows, IntegerWeightShape } from './contract.ts';
 import { inTapOrder, rowSums } from './row-codes.ts';
@@ -7,7 +8,9 @@ import { inTapOrder, rowSums } from './row-codes.ts';
 /** The decoder writes whole eights of columns, so up to three pairs of 4 rows beyond the last panel. */
 const DECODER_SPILL = 48;
 /** Rows that the decoder stages, and their codes. */
-const DECODER_TEMP = 320;
+export const DECODER_TEMP = 320;
+/** Nanoseconds to decode a weight, about. */
+const DECODE_NS = 1;
 /** The decoder loads 32 bytes wherever a table starts. */
 const TABLE_SPILL = 32;
 
@@ -65,23 +68,27 @@ export class HeapLevels implements PreparedWeights {
 
   /** Scratch that the panels of so many rows want. */
   scratchBytes(rows: number): number {
-    return Math.ceil(rows / 8) * 2 * this.panelBytes + DECODER_SPILL + DECODER_TEMP;
+    return Math.ceil(rows / 8) * 2 * this.panelBytes + DECODER_SPILL;
   }
 
-  /** Decodes rows from `first`, a multiple of 4, on to panels at `scratch`; there is room for an even number of them. */
+  /**
+   * Decodes rows from `first`, a multiple of 4, on to panels at `scratch`, where there is room for an even number of them. Each thread wants
+   * DECODER_TEMP bytes of scratch of its own.
+   */
   decode(first: number, rows: number, scratch: number): void {
-    const words = this.#offset + codeWords(first, this.columns, this.#bits) * 4;
-    const temp = scratch + this.scratchBytes(rows) - DECODER_TEMP;
-    const tables = this.#tables + first * this.#rowTables;
-    this.#workspace.exports.decodeShorts(
-      words,
-      this.#bits,
-      this.columns,
-      rows,
-      tables,
-      this.#rowTables,
-      temp,
-      scratch,
+    // What is written beyond a panel would be another thread's; there is nothing where columns are whole eights.
+    const step = this.columns % 8 === 0 ? 8 : Math.max(rows, 1);
+    const nanoseconds = rows * this.columns * DECODE_NS;
+    this.#workspace.run(
+      this.#workspace.ranges(rows, { nanoseconds, step }).map(({ from, to }) => {
+        const row = first + from;
+        const words = this.#offset + codeWords(row, this.columns, this.#bits) * 4;
+        const tables = this.#tables + row * this.#rowTables;
+        const out = scratch + (from / 4) * this.panelBytes;
+        const { columns } = this;
+        const temp = ownScratch(0);
+        return [['decodeShorts', words, this.#bits, columns, to - from, tables, this.#rowTables, temp, out]];
+      }),
     );
   }
 

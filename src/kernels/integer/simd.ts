@@ -1,4 +1,6 @@
 import type { Conv2dShape, PreparedWeights } from '../contract.ts';
+import { type Block, blocksOf } from '../threads/blocks.ts';
+import type { KernelCall } from '../threads/team.ts';
 import type { Workspace } from '../wasm/workspace.ts';
 import { checkIntegerConv2d, checkIntegerRows, checkPoolCodes, checkQuantizeCodes } from './check.ts';
 import type { IntegerKernels } from './contract.ts';
@@ -8,6 +10,13 @@ import { padding } from './padding.ts';
 import { integerVectorsSimd } from './vector.ts';
 import { VectorLevels } from './vector-levels.ts';
 
+/** Nanoseconds to round a float, to compare it with the extremes so far, and to take the larger of two codes, about. */
+const QUANTIZE_NS = 0.5;
+const RANGE_NS = 0.2;
+const POOL_NS = 0.1;
+/** Parts of what is rounded begin at multiples of this many pixels, a cache line of floats. */
+const LINE = 16;
+
 /** The integer kernels in WebAssembly. */
 export function integerSimd(workspace: Workspace): IntegerKernels {
   return {
@@ -15,29 +24,38 @@ export function integerSimd(workspace: Workspace): IntegerKernels {
       checkQuantizeCodes(x, codes, batch, channels, pixels, grid);
       const { scale, zero, high, rounds = 'sum' } = grid;
       const [before, after] = rounds === 'sum' ? [zero, 0] : [0, zero];
+      const rounding = [scale, before, -after, high - after, after] as const;
       workspace.call(codes, [x], 0, (to, _, [from]) => {
-        for (let n = 0; n < batch; n++) {
-          const at = n * channels * pixels;
-          workspace.exports.quantizeCodes(
-            ...([from! + 4 * at, channels, pixels, scale] as const),
-            ...([before, -after, high - after, after, to + at] as const),
-          );
-        }
+        // Pixels are divided, within an image and from image to image.
+        const callOf = ({ outer, count, channel: pixel, channels: some }: Block): KernelCall[] =>
+          Array.from({ length: count }, (_image, i) => {
+            const source = from! + 4 * ((outer + i) * channels * pixels + pixel);
+            const target = to + ((outer + i) * pixels + pixel) * channels;
+            return ['quantizeCodes', source, channels, some, pixels, ...rounding, target];
+          });
+        const work = { nanoseconds: batch * channels * pixels * QUANTIZE_NS, step: LINE };
+        workspace.run(
+          workspace
+            .ranges(batch * pixels, work)
+            .map((range) => blocksOf(range.from, range.to, pixels).flatMap(callOf)),
+        );
       });
     },
     valueRange(x) {
-      const range = new Float32Array(2);
-      workspace.call(range, [x], 0, (to, _, [from]) => {
-        workspace.exports.valueRange(from!, x.length, to);
+      const parts = workspace.ranges(x.length, { nanoseconds: x.length * RANGE_NS, step: LINE });
+      const ends = new Float32Array(2 * parts.length);
+      workspace.call(ends, [x], 0, (to, _, [at]) => {
+        workspace.run(
+          parts.map(({ from, to: end }, i) => [['valueRange', at! + 4 * from, end - from, to + 8 * i]]),
+        );
       });
-      return { least: range[0], most: range[1] };
+      return { least: Math.min(0, ...ends), most: Math.max(0, ...ends) };
     },
     prepareInteger(rows, shape, use) {
       checkIntegerRows(rows, shape);
-      const kind = use === 'vector' && shape.groups === 1 ? VectorLevels.kindOf(rows) : undefined;
-      return kind === undefined
-        ? new HeapLevels(workspace, rows, shape)
-        : new VectorLevels(workspace.heap, rows, shape, kind);
+      return use === 'vector' && shape.groups === 1
+        ? new VectorLevels(workspace.heap, rows, shape)
+        : new HeapLevels(workspace, rows, shape);
     },
     integerConv2d(codes, zero, weights, shape, finish) {
       const own = ownLevels(weights);
@@ -62,19 +80,28 @@ function poolCodesSimd(workspace: Workspace, codes: Uint8Array, y: Uint8Array, s
   workspace.call(y, [codes], padded.scratchBytes, (to, scratch, [from]) => {
     for (let n = 0; n < batch; n++) {
       const image = padded.of(workspace, from! + n * inHeight * inWidth * inChannels, 0, scratch);
-      workspace.exports.poolCodes(
-        image,
-        inChannels,
-        padded.rowBytes,
-        kernelHeight,
-        kernelWidth,
-        shape.dilationHeight,
-        shape.dilationWidth,
-        shape.strideHeight,
-        shape.strideWidth,
-        outHeight,
-        outWidth,
-        to + n * outHeight * outWidth * inChannels,
+      const elements = outHeight * outWidth * inChannels;
+      const work = { nanoseconds: elements * kernelHeight * kernelWidth * POOL_NS };
+      workspace.run(
+        workspace
+          .ranges(outHeight, work)
+          .map((rows) => [
+            [
+              'poolCodes',
+              image + rows.from * shape.strideHeight * padded.rowBytes,
+              inChannels,
+              padded.rowBytes,
+              kernelHeight,
+              kernelWidth,
+              shape.dilationHeight,
+              shape.dilationWidth,
+              shape.strideHeight,
+              shape.strideWidth,
+              rows.to - rows.from,
+              outWidth,
+              to + n * elements + rows.from * outWidth * inChannels,
+            ],
+          ]),
       );
     }
   });

@@ -10,9 +10,10 @@ const BLOCK = 32;
 
 /**
  * How the codes lie, see vector.as.ts: `planes` where levels are sums over the bits of a code, two bits at most or more than four;
- * `steps` for three and four bits in equal steps; `tables` for any levels of up to four bits.
+ * `steps` for three and four bits in equal steps; `nibbles` and `bytes` for any levels of up to four bits, and of more, which take a
+ * byte each.
  */
-type VectorKind = 'planes' | 'steps' | 'tables';
+type VectorKind = 'planes' | 'steps' | 'nibbles' | 'bytes';
 
 /** Weights of a fully connected layer for one vector at a time, in the heap. */
 export class VectorLevels implements PreparedWeights {
@@ -37,37 +38,41 @@ export class VectorLevels implements PreparedWeights {
   readonly #codeBytes: number;
   #released = false;
 
-  /** How rows can be laid out so; undefined where they cannot. */
-  static kindOf(rows: IntegerRows): VectorKind | undefined {
+  /** How rows are laid out best. */
+  static kindOf(rows: IntegerRows): VectorKind {
     const steps = bitStepsOf(rows);
-    if (steps === undefined) return rows.bits <= 4 ? 'tables' : undefined;
+    if (steps === undefined) return rows.bits <= 4 ? 'nibbles' : 'bytes';
     const isEqual = steps.every((one) => one.steps.every((step, b) => step === one.steps[0]! * 2 ** b));
     return isEqual && (rows.bits === 3 || rows.bits === 4) ? 'steps' : 'planes';
   }
 
-  constructor(heap: Heap, rows: IntegerRows, shape: IntegerWeightShape, kind: VectorKind) {
+  constructor(heap: Heap, rows: IntegerRows, shape: IntegerWeightShape) {
     const { inChannels, outChannels, kernelHeight, kernelWidth } = shape;
     const { bits } = rows;
+    const kind = VectorLevels.kindOf(rows);
     this.kind = kind;
     this.#heap = heap;
     this.shape = shape;
     this.rows = outChannels;
     this.columns = inChannels * kernelHeight * kernelWidth;
     this.bits = bits;
-    const multiple = { planes: 16, steps: 4, tables: 2 }[kind];
+    const hasTables = kind === 'nibbles' || kind === 'bytes';
+    const multiple = { planes: 16, steps: 4, nibbles: 2, bytes: 1 }[kind];
     this.evenRows = Math.ceil(outChannels / multiple) * multiple;
     this.units = kind === 'planes' ? Math.ceil(this.columns / 16) * 2 : Math.ceil(this.columns / BLOCK);
-    this.tableBytes = kind === 'tables' ? rows.tableStride * 32 : 0;
-    this.#codeBytes = alignedBytes(this.evenRows * this.units * (kind === 'planes' ? bits : BLOCK_BYTES));
-    const coefficients = kind === 'planes' ? bits : 2;
+    const unitBytes = { planes: bits, steps: BLOCK_BYTES, nibbles: BLOCK_BYTES, bytes: BLOCK }[kind];
+    this.#codeBytes = alignedBytes(this.evenRows * this.units * unitBytes);
+    const tableBytes = Math.max(32, 2 << bits);
+    this.tableBytes = rows.tableStride * tableBytes;
     const tables = rows.tableStride === 0 ? 1 : this.evenRows;
-    this.byteLength = this.#codeBytes + (kind === 'tables' ? tables * 32 : coefficients * this.evenRows * 4);
+    const coefficients = kind === 'planes' ? bits : 2;
+    this.byteLength = this.#codeBytes + (hasTables ? tables * tableBytes : coefficients * this.evenRows * 4);
     this.#offset = heap.allocate(this.byteLength);
     new Uint8Array(heap.buffer, this.#offset, this.byteLength).fill(0);
     const ordered = inTapOrder(rows, shape, this.columns);
     this.sums = rowSums(ordered, rows.levels, outChannels, this.columns);
     this.bases = new Int32Array(outChannels);
-    if (kind === 'tables') this.#layOutTables(ordered, rows);
+    if (hasTables) this.#layOutTables(ordered, rows, tableBytes);
     else this.#layOutSteps(ordered, bitStepsOf(rows)!);
   }
 
@@ -75,7 +80,8 @@ export class VectorLevels implements PreparedWeights {
     return this.#offset;
   }
 
-  /** `planes`: steps [planes, evenRows] i32; `steps`: steps, then bases, i32; `tables`: 16 lower bytes of levels, then 16 upper ones. */
+  /** `planes`: steps [planes, evenRows] i32; `steps`: steps, then bases, i32; else tables of levels, of four bits 16
+   * lower bytes, then 16 upper ones, of more i16. */
   get tablesAt(): number {
     return this.#offset + this.#codeBytes;
   }
@@ -123,21 +129,26 @@ export class VectorLevels implements PreparedWeights {
     }
   }
 
-  #layOutTables(rows: CodedRows, { levels, bits }: IntegerRows): void {
+  #layOutTables(rows: CodedRows, { levels, bits }: IntegerRows, tableBytes: number): void {
     const { buffer } = this.#heap;
+    const isNibble = this.kind === 'nibbles';
     const bytes = new Uint8Array(buffer, this.#offset, this.#codeBytes);
     const tables = new Uint8Array(buffer, this.tablesAt, this.byteLength - this.#codeBytes);
     for (let i = 0; i < levels.length; i++) {
-      const at = (i >> bits) * 32 + (i & ((1 << bits) - 1));
+      const code = i & ((1 << bits) - 1);
+      const at = (i >> bits) * tableBytes + (isNibble ? code : 2 * code);
       tables[at] = levels[i] & 0xff;
-      tables[at + 16] = (levels[i] >> 8) & 0xff;
+      tables[at + (isNibble ? 16 : 1)] = (levels[i] >> 8) & 0xff;
     }
+    const rowBytes = this.units * (isNibble ? BLOCK_BYTES : BLOCK);
     const codes = new Uint8Array(this.columns);
     for (let r = 0; r < this.rows; r++) {
       codesOfRow(rows, this.rows, r, codes);
-      const start = r * this.units * BLOCK_BYTES;
-      for (let c = 0; c < codes.length; c++)
-        bytes[start + (c >> 5) * BLOCK_BYTES + (c & 15)] |= codes[c] << ((c >> 2) & 4);
+      const start = r * rowBytes;
+      if (!isNibble) bytes.set(codes, start);
+      else
+        for (let c = 0; c < codes.length; c++)
+          bytes[start + (c >> 5) * BLOCK_BYTES + (c & 15)] |= codes[c] << ((c >> 2) & 4);
     }
   }
 }

@@ -47,12 +47,12 @@ const MOST_PAIRS = 256;
  * codes' halves are at most 60, four of which a byte holds.
  *
  * @param planes [rows / 16][planes][bytes][16] u8: byte j of 16 rows side by side; rows a multiple of 16, bytes even
- * @param coefficients [planes][rows] i32
+ * @param coefficients [planes][allRows] i32
  */
 export function multiplyPlanes(
-  planes: usize, count: i32, rows: i32, bytes: i32, tables: usize, coefficients: usize, sums: usize,
+  planes: usize, count: i32, rows: i32, allRows: i32, bytes: i32, tables: usize, coefficients: usize, sums: usize,
 ): void {
-  const line = (<usize>rows) << 2;
+  const line = (<usize>allRows) << 2;
   for (let row = 0; row < rows; row += 16) {
     let c = coefficients;
     for (let plane = 0; plane < count; plane++, c += line) {
@@ -209,6 +209,42 @@ export function multiplyNibbles(
     nibbles += rowBytes << 1;
     tables += tableBytes << 1;
   }
+}
+
+/**
+ * sums[row] = Σ_k level[row][code[row][k]] · value[k], of codes of a byte, level by level.
+ *
+ * @param codes u8 [rows][k]; k a multiple of 8
+ * @param tables i16; `tableBytes` to that of the next row
+ * @param values i16 [k]
+ */
+export function multiplyBytes(
+  codes: usize, rows: i32, k: i32, tables: usize, tableBytes: usize, values: usize, sums: usize,
+): void {
+  for (let row = 0; row < rows; row++) {
+    let s = i32x4.splat(0);
+    let x = values;
+    for (let end = codes + <usize>k; codes < end; codes += 8, x += 16) {
+      let w = v128.load16_splat(level(tables, load<u8>(codes)));
+      w = v128.load16_lane(level(tables, load<u8>(codes, 1)), w, 1);
+      w = v128.load16_lane(level(tables, load<u8>(codes, 2)), w, 2);
+      w = v128.load16_lane(level(tables, load<u8>(codes, 3)), w, 3);
+      w = v128.load16_lane(level(tables, load<u8>(codes, 4)), w, 4);
+      w = v128.load16_lane(level(tables, load<u8>(codes, 5)), w, 5);
+      w = v128.load16_lane(level(tables, load<u8>(codes, 6)), w, 6);
+      w = v128.load16_lane(level(tables, load<u8>(codes, 7)), w, 7);
+      s = addDot(s, w, v128.load(x));
+    }
+    store<i32>(sums, across(s));
+    sums += 4;
+    tables += tableBytes;
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function level(table: usize, code: u8): usize {
+  return table + ((<usize>code) << 1);
 }
 
 /** Of 16 codes. */

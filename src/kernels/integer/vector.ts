@@ -1,9 +1,15 @@
 import { alignedBytes } from '../heap.ts';
+import type { KernelCall } from '../threads/team.ts';
 import type { Workspace } from '../wasm/workspace.ts';
 import type { CodeFinish, PlaneFinish } from './contract.ts';
 import { roundedRows } from './conv2d.ts';
 import { finisher } from './finish.ts';
 import type { VectorLevels } from './vector-levels.ts';
+
+/** Nanoseconds that a weight takes one thread, about; one in planes, for each of its bits. */
+const WEIGHT_NS = { planes: 0.015, steps: 0.05, nibbles: 0.09, bytes: 0.5 } as const;
+/** Parts begin at multiples of this many rows, which lie side by side in planes. */
+const ROWS = 16;
 
 /** A fully connected layer applied to `count` vectors of codes, one after the other. */
 export function integerVectorsSimd(
@@ -14,13 +20,14 @@ export function integerVectorsSimd(
   count: number,
   finish: CodeFinish | PlaneFinish,
 ): void {
-  const { rows, columns, evenRows } = weights;
+  const { rows, columns, evenRows, kind, bits } = weights;
   if (count * rows === 0) return;
   const line = Math.max(roundedRows(rows), evenRows) * 4;
   const sumBytes = alignedBytes(line);
   const finishing = finisher(workspace, finish, rows, line, 1);
   const valueBytes = alignedBytes(weights.units * 64 + 16);
   const codeBytes = alignedBytes(columns + 16);
+  const nanoseconds = rows * columns * WEIGHT_NS[kind] * (kind === 'planes' ? bits : 1);
   workspace.call(
     finish.y,
     [codes, ...finishing.arrays],
@@ -31,14 +38,25 @@ export function integerVectorsSimd(
       finishing.prepare(finishScratch);
       for (let n = 0; n < count; n++) {
         const vector = from! + n * columns;
-        if (weights.kind === 'planes')
-          byPlanes(workspace, weights, vector, zero, values, values + valueBytes, sums);
-        else byValues(workspace, weights, vector, zero, values, sums);
-        finishing.run(sums, 0, rows, n, 0, 1, y, finishScratch, arrays);
+        const multiply =
+          kind === 'planes'
+            ? byPlanes(workspace, weights, vector, zero, values, values + valueBytes, sums)
+            : byValues(workspace, weights, vector, zero, values);
+        workspace.run(
+          workspace.ranges(rows, { nanoseconds, step: ROWS }).map(({ from: row, to: last }) => {
+            const even = (last === rows ? evenRows : last) - row;
+            const own = sums + row * 4;
+            const end = finishing.call(own, row, last - row, n, 0, 1, y, finishScratch, arrays);
+            return [multiply(row, even, own), end];
+          }),
+        );
       }
     },
   );
 }
+
+/** The call that makes the sums of `rows` rows from `row` on. */
+type MultiplyCall = (row: number, rows: number, sums: number) => KernelCall;
 
 /** Σ level·(code − zero) = Σ_b step[b] · Σ bit·code + base · Σ code − zero · Σ level. */
 function byPlanes(
@@ -48,27 +66,22 @@ function byPlanes(
   zero: number,
   tables: number,
   padded: number,
-  sums: number,
-): void {
-  const { columns, units, evenRows, rows, bases } = weights;
+  allSums: number,
+): MultiplyCall {
+  const { columns, units, evenRows, bases, bits, codesAt, tablesAt } = weights;
   const { buffer } = workspace.heap;
   const own = new Uint8Array(buffer, padded, units * 8);
   own.set(new Uint8Array(buffer, vector, columns));
   own.fill(0, columns);
   let total = 0;
   for (let i = 0; i < columns; i++) total += own[i];
-  const start = new Int32Array(buffer, sums, evenRows);
-  for (let r = 0; r < rows; r++) start[r] = bases[r] * total - zero * weights.sums[r];
+  const start = new Int32Array(buffer, allSums, evenRows);
+  for (let r = 0; r < weights.rows; r++) start[r] = bases[r] * total - zero * weights.sums[r];
   workspace.exports.tablesOfCodes(padded, units, tables);
-  workspace.exports.multiplyPlanes(
-    weights.codesAt,
-    weights.bits,
-    evenRows,
-    units,
-    tables,
-    weights.tablesAt,
-    sums,
-  );
+  return (row, rows, sums) => {
+    const [planes, steps] = [codesAt + row * bits * units, tablesAt + row * 4];
+    return ['multiplyPlanes', planes, bits, rows, evenRows, units, tables, steps, sums];
+  };
 }
 
 /** Values are codes less zero, so that sums are what is wanted. */
@@ -78,10 +91,8 @@ function byValues(
   vector: number,
   zero: number,
   values: number,
-  sums: number,
-): void {
-  const { columns, units, evenRows, tableBytes, codesAt, tablesAt } = weights;
-  const { exports } = workspace;
+): MultiplyCall {
+  const { kind, columns, units, evenRows, tableBytes, codesAt, tablesAt } = weights;
   const { buffer } = workspace.heap;
   const codes = new Uint8Array(buffer, vector, columns);
   const own = new Int16Array(buffer, values, units * 32);
@@ -91,10 +102,16 @@ function byValues(
     total += own[i];
   }
   own.fill(0, columns);
-  if (weights.kind === 'tables')
-    exports.multiplyNibbles(codesAt, evenRows, units, tablesAt, tableBytes, values, sums);
-  else {
-    const bases = tablesAt + evenRows * 4;
-    exports.multiplySteps(codesAt, evenRows, units, tablesAt, bases, values, total, sums);
-  }
+  return (row, rows, sums) => {
+    const nibbles = codesAt + row * units * 16;
+    const tables = tablesAt + row * tableBytes;
+    if (kind === 'nibbles')
+      return ['multiplyNibbles', nibbles, rows, units, tables, tableBytes, values, sums];
+    if (kind === 'bytes') {
+      const bytes = codesAt + row * units * 32;
+      return ['multiplyBytes', bytes, rows, units * 32, tables, tableBytes, values, sums];
+    }
+    const steps = tablesAt + row * 4;
+    return ['multiplySteps', nibbles, rows, units, steps, steps + evenRows * 4, values, total, sums];
+  };
 }

@@ -7,6 +7,9 @@ import { padding } from './padding.ts';
 
 /** Transformed inputs of a block of tiles are to stay in the second-level cache. */
 const BLOCK_BYTES = 1024 * 1024;
+/** Products of the definition that one thread makes in a nanosecond, and what it takes to transform a weight, about. */
+const MACS_PER_NS = 50;
+const TRANSFORM_NS = 0.5;
 const PLACES = 16;
 const PRODUCT_BYTES = 2048;
 
@@ -36,9 +39,8 @@ export function planWinograd(
   weights: HeapLevels,
   shape: Conv2dShape,
   zero: number,
-): SumPlan & { readonly line: number } {
+): SumPlan {
   const { inChannels, outHeight, outWidth } = shape;
-  const { exports } = workspace;
   const down = Math.ceil(outHeight / 2);
   const across = Math.ceil(outWidth / 2);
   const padded = padding(shape, [2 * down + 2, 2 * across + 2]);
@@ -46,8 +48,9 @@ export function planWinograd(
   const tileBytes = PLACES * inChannels * 2;
   const rows = roundedRows(weights.rows);
   const line = rows * 4;
+  const nanoseconds = (weights.rows * weights.columns * outHeight * outWidth) / MACS_PER_NS;
   const tileRows = Math.min(
-    down,
+    Math.ceil(down / workspace.parts(nanoseconds)),
     Math.max(1, Math.floor(BLOCK_BYTES / Math.max(tileBytes, line * 4) / across)),
   );
   const panels = rows / 4;
@@ -55,41 +58,51 @@ export function planWinograd(
   const transformedBytes = alignedBytes(panels * panelBytes);
   const tilesBytes = alignedBytes(tileRows * across * tileBytes);
   const decodedBytes = alignedBytes(weights.scratchBytes(weights.rows));
+  const behind = transformedBytes;
   return {
     line,
     blockPixels: Math.min(2 * tileRows, outHeight) * outWidth,
-    scratchBytes: transformedBytes + tilesBytes + Math.max(decodedBytes, padded.scratchBytes) + PRODUCT_BYTES,
-    prepare(scratch) {
-      const decoded = scratch + transformedBytes + tilesBytes + PRODUCT_BYTES;
-      weights.decode(0, weights.rows, decoded);
-      exports.transformWeights(decoded, panels, pairs, scratch);
+    blocks: Math.ceil(down / tileRows),
+    panelRows: rows,
+    nanoseconds,
+    sharedBytes: transformedBytes + Math.max(decodedBytes, padded.scratchBytes),
+    ownBytes: tilesBytes + PRODUCT_BYTES,
+    prepare() {},
+    decode(row, count, shared) {
+      const decoded = shared + behind;
+      weights.decode(row, count, decoded);
+      const work = { nanoseconds: rows * weights.columns * TRANSFORM_NS };
+      workspace.run(
+        workspace.ranges(panels, work).map(({ from, to }) => {
+          const source = decoded + from * weights.panelBytes;
+          return [['transformWeights', source, to - from, pairs, shared + from * panelBytes]];
+        }),
+      );
     },
-    run(image, scratch, sums, done) {
-      const tiles = scratch + transformedBytes;
-      const products = tiles + tilesBytes;
-      const source = padded.of(workspace, image, zero, products + PRODUCT_BYTES);
-      for (let top = 0; top < down; top += tileRows) {
-        const first = top * across;
-        const count = Math.min(tileRows, down - top) * across;
-        exports.transformInput(source, inChannels, padded.rowBytes, zero, first, count, across, tiles);
-        exports.multiplyTiles(
-          scratch,
-          panelBytes,
-          rows,
-          pairs,
-          tiles,
-          first,
-          count,
-          across,
-          outHeight,
-          outWidth,
-          products,
-          sums,
-          line,
-        );
-        const pixel = 2 * top * outWidth;
-        done(0, weights.rows, pixel, Math.min(2 * tileRows * outWidth, outHeight * outWidth - pixel));
-      }
+    open: (image, shared) => padded.of(workspace, image, zero, shared + behind),
+    addSums(task, source, shared, tiles, sums, _rows, block) {
+      const top = block * tileRows;
+      const first = top * across;
+      const count = Math.min(tileRows, down - top) * across;
+      task.push(['transformInput', source, inChannels, padded.rowBytes, zero, first, count, across, tiles]);
+      task.push([
+        'multiplyTiles',
+        shared,
+        panelBytes,
+        rows,
+        pairs,
+        tiles,
+        first,
+        count,
+        across,
+        outHeight,
+        outWidth,
+        tiles + tilesBytes,
+        sums,
+        line,
+      ]);
+      const pixel = 2 * top * outWidth;
+      return { first: pixel, count: Math.min(2 * tileRows * outWidth, outHeight * outWidth - pixel) };
     },
   };
 }

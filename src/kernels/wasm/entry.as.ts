@@ -20,7 +20,7 @@ export { decodeShorts } from '../integer/decode-shorts.as.ts';
 export { depthwiseShorts } from '../integer/depthwise-shorts.as.ts';
 export { multiplyShorts } from '../integer/multiply-shorts.as.ts';
 export { packShorts, padCodes, poolCodes, quantizeCodes, valueRange } from '../integer/codes.as.ts';
-export { multiplyNibbles, multiplyPlanes, multiplySteps, tablesOfCodes } from '../integer/vector.as.ts';
+export { multiplyBytes, multiplyNibbles, multiplyPlanes, multiplySteps, tablesOfCodes } from '../integer/vector.as.ts';
 export { multiplyTiles, transformInput, transformWeights } from '../integer/winograd.as.ts';
 export { finishVector, multiplyVector } from '../linear/multiply-vector.as.ts';
 export { cholesky, substitute } from '../linear-algebra/cholesky/cholesky.as.ts';
@@ -30,6 +30,7 @@ export { descendRows, roundRows } from '../linear-algebra/rounding/rounding.as.t
 export { subtractMatrixProduct } from '../linear-algebra/subtract.as.ts';
 export { divideByCounts, maxPool } from '../pool/pool.as.ts';
 export { softmax } from '../softmax/softmax.as.ts';
+export { placeThread } from './thread-memory.as.ts';
 
 /** First byte that the compiler's own data does not use. */
 export function heapBase(): usize {

@@ -4,8 +4,9 @@ import { type WasmMemory, wasm } from './webassembly.ts';
 /** Functions of the binary (src/kernels/**\/*.as.ts). Addresses are byte offsets in the memory. */
 export type WasmExports = Record<WasmFunction, (...args: number[]) => number>;
 
-type WasmFunction =
+export type WasmFunction =
   | 'heapBase'
+  | 'placeThread'
   | 'packRows'
   | 'packPatches'
   | 'padPlanes'
@@ -46,6 +47,7 @@ type WasmFunction =
   | 'poolCodes'
   | 'quantizeCodes'
   | 'valueRange'
+  | 'multiplyBytes'
   | 'multiplyNibbles'
   | 'multiplyPlanes'
   | 'multiplySteps'
@@ -56,6 +58,10 @@ type WasmFunction =
 
 let bytes: Uint8Array | undefined;
 let compiled: object | undefined;
+let compiledShared: object | undefined;
+
+/** Bytes of the static memory of an instance; the same number in thread-memory.as.ts. */
+export const THREAD_BYTES = 1024;
 
 function moduleBytes(): Uint8Array {
   bytes ??= decodeBase64(MODULE_BASE64);
@@ -67,10 +73,38 @@ export function isWasmSupported(): boolean {
   return wasm.validate(moduleBytes());
 }
 
-/** A new instance computing in `memory`. The binary is compiled once a thread. */
-export function instantiate(memory: WasmMemory): WasmExports {
+/** The compiled binary, for a memory that threads share or for one that they do not. It is compiled once for each. */
+export function compiledModule(isShared: boolean): object {
+  if (isShared) {
+    compiledShared ??= new wasm.Module(withSharedMemory(moduleBytes()));
+    return compiledShared;
+  }
   compiled ??= new wasm.Module(moduleBytes());
-  return new wasm.Instance(compiled, { env: { memory } }).exports as WasmExports;
+  return compiled;
+}
+
+/** A new instance computing in `memory`. */
+export function instantiate(memory: WasmMemory, isShared = false): WasmExports {
+  return new wasm.Instance(compiledModule(isShared), { env: { memory } }).exports as WasmExports;
+}
+
+/** Kind and limits of the imported memory: kind 2, flags 1 (there is a maximum), at least 1 page. */
+const IMPORT_NAME = 'env\x06memory\x02';
+const HAS_MAXIMUM = 1;
+const IS_SHARED = 2;
+
+/**
+ * The binary for a shared memory. It differs in the flags of the memory's import alone (WebAssembly core specification, threads: limits 0x03):
+ * plain loads and stores are the same instructions. An engine refuses a memory of the other kind, so both forms are needed.
+ */
+function withSharedMemory(binary: Uint8Array): Uint8Array {
+  const shared = binary.slice();
+  const name = [...IMPORT_NAME].map((character) => character.charCodeAt(0));
+  const at = shared.findIndex((_, i) => name.every((byte, j) => shared[i + j] === byte));
+  const flags = at + name.length;
+  if (at < 0 || shared[flags] !== HAS_MAXIMUM) throw new Error('kernels: the binary imports no memory');
+  shared[flags] = HAS_MAXIMUM | IS_SHARED;
+  return shared;
 }
 
 function decodeBase64(text: string): Uint8Array {

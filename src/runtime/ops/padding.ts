@@ -65,11 +65,14 @@ function padRows(
   const last = dims.length - 1;
   const shape = dims.map((dim, i) => dim + before[i]! + after[i]!);
   const strides = stridesOf(dims);
-  const sources = shape.map((length, i) =>
-    Int32Array.from({ length }, (_, at) => sourceOf(at - before[i]!, dims[i]!, mode)),
-  );
+  const sourcesOf = (axis: number): Int32Array => {
+    const sources = new Int32Array(shape[axis]!);
+    for (let at = 0; at < sources.length; at++) sources[at] = sourceOf(at - before[axis]!, dims[axis]!, mode);
+    return sources;
+  };
+  const sources = shape.slice(0, Math.max(last, 0)).map((_, axis) => sourcesOf(axis));
   const row = shape[last] ?? 1;
-  const line = sources[last] ?? [0];
+  const line = mode === 'constant' || last < 0 ? undefined : sourcesOf(last);
   // The part of a row that is a plain copy.
   const start = Math.min(Math.max(before[last] ?? 0, 0), row);
   const skipped = Math.max(-(before[last] ?? 0), 0);
@@ -85,15 +88,15 @@ function padRows(
       base += source * strides[axis]!;
     }
     const begin = index * row;
+    const end = start + copied;
     copyRun(from, base + skipped, to, begin + start, copied);
-    for (let i = 0; i < row; i++) {
-      if (i === start && copied > 0) {
-        i += copied - 1;
-        continue;
-      }
-      const source = line[i]!;
-      to[begin + i] = source < 0 ? fill : from[base + source]!;
+    if (line === undefined) {
+      to.fill(fill, begin, begin + start);
+      to.fill(fill, begin + end, begin + row);
+      return;
     }
+    for (let i = 0; i < start; i++) to[begin + i] = from[base + line[i]!]!;
+    for (let i = end; i < row; i++) to[begin + i] = from[base + line[i]!]!;
   });
 }
 

@@ -76,7 +76,8 @@ function withEqualSteps(random: Random, rows: IntegerRows): IntegerRows {
   return { ...rows, levels };
 }
 
-function convolution(random: Random, shape: Conv2dShape, use: IntegerUse = 'images'): Case {
+/** A convolution with levels, codes and a finish of any kind. */
+export function convolution(random: Random, shape: Conv2dShape, use: IntegerUse = 'images'): Case {
   const { batch, inChannels, inHeight, inWidth, outChannels, groups } = shape;
   const columns = (inChannels / groups) * shape.kernelHeight * shape.kernelWidth;
   const any = anyLevels(random, outChannels, columns);

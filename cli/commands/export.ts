@@ -1,0 +1,68 @@
+import { Command, Option } from 'commander';
+import {
+  checkWritable,
+  EXPORT_FORMATS,
+  type ExportFormat,
+  exportModel,
+  ONNX_FLAVORS,
+  type OnnxFlavor,
+  writeFileAtomically,
+} from '../../src/index.ts';
+import { MODEL_KINDS, type ModelOptions, openModel, withModelOptions } from '../model-options.ts';
+import { type CommonOptions, withCommonOptions } from '../options.ts';
+import { stemOf } from '../quantize-file.ts';
+import { formatBytes, grouped, plural, printable } from '../terminal/format.ts';
+import { printJson, printText } from '../terminal/output.ts';
+
+interface ExportCommandOptions extends CommonOptions, ModelOptions {
+  readonly to: ExportFormat;
+  readonly output?: string;
+  readonly flavor: OnnxFlavor;
+  readonly force?: boolean;
+}
+
+export function exportCommand(): Command {
+  const command = new Command('export')
+    .summary('write a model for other programs')
+    .description(
+      'Writes a packed model as a file that other programs open. Weights of k bits stay k bits on disk: a node of the graph makes each of its bit-planes, which a runtime does once, when it loads the model.',
+    )
+    .argument('<model>', MODEL_KINDS)
+    .addOption(
+      new Option('--to <format>', 'what to write').choices([...EXPORT_FORMATS]).makeOptionMandatory(),
+    )
+    .addOption(
+      new Option(
+        '--flavor <name>',
+        'planes: weights as bit-planes, unpacked by operators of the standard; float: weights as the floats that they stand for, for any tool',
+      )
+        .choices([...ONNX_FLAVORS])
+        .default('planes'),
+    )
+    .option('-o, --output <file>', 'what to write (default: the name of the model with the format behind it)')
+    .option('--force', 'overwrite the file if it is there');
+  return withCommonOptions(withModelOptions(command))
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ bnn-quantize export model.exp3.bnnq --to onnx
+  $ bnn-quantize export model.exp3.bnnq --to onnx --flavor float -o discretized.onnx`,
+    )
+    .action(async (path: string, options: ExportCommandOptions) => {
+      const file = options.output ?? `${stemOf(path)}.packed.onnx`;
+      const force = options.force === true;
+      checkWritable(file, { force });
+      const model = await openModel(path, options);
+      const bytes = exportModel(model, { to: options.to, flavor: options.flavor });
+      writeFileAtomically(file, [bytes], { force });
+      const weights = [...model.graph.initializers.values()].filter(({ quantized }) => quantized).length;
+      const size = `${formatBytes(bytes.length)} (${grouped(bytes.length)} bytes)`;
+      if (options.json)
+        printJson({
+          ...{ model: path, file, to: options.to, flavor: options.flavor },
+          ...{ bytes: bytes.length, weights },
+        });
+      else printText(`${printable(file)}  ${size}, ${plural(weights, 'discretized weight')}`);
+    });
+}
