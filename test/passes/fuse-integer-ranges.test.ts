@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { encodeModel } from '../../src/formats/onnx/encode.ts';
 import type { Model } from '../../src/ir/graph.ts';
+import { quantizeModel } from '../../src/quantizers/quantize-model.ts';
 import { createSession } from '../../src/runtime/session.ts';
-import { floats, type Tensor } from '../../src/tensor/tensor.ts';
+import { floats, sizeOf, type Tensor } from '../../src/tensor/tensor.ts';
 import type { ShortNode } from '../runtime/build-model.ts';
 import { runOnnxRuntime } from '../runtime/onnxruntime.ts';
 import { expectAgreement } from '../runtime/oracle.ts';
+import { randomFloats } from '../runtime/random.ts';
 import {
   bias,
   codes,
@@ -203,5 +205,44 @@ describe('layers on codes of QuantizeLinear', () => {
   ])('leave floats alone: %s', (_, rounding) => {
     const model = networkOf([...rounding, node('Conv', ['q', 'w1', 'b1'], 'y')], { ...WEIGHTS, ...GRIDS });
     expect(operatorsOf(model)).toEqual(['QuantizeLinear', 'DequantizeLinear', 'Conv']);
+  });
+});
+
+describe('a model as onnxruntime’s quantizer writes it', () => {
+  it('runs on integers once its weights are codes of 8 bits, to the bits of its float graph', () => {
+    const int8 = (shape: readonly number[]): Tensor => ({
+      dtype: 'INT8',
+      shape,
+      data: Int8Array.from(randomFloats(sizeOf(shape), 9), (value) => Math.round(value * 60)),
+    });
+    const model = networkOf(
+      [
+        ...pair('x', 'q1', 'x_scale', 'x_zero'),
+        node('DequantizeLinear', ['k1', 'k1_scale', 'k1_zero'], 'v1', { axis: 0 }),
+        node('Conv', ['q1', 'v1', 'b1'], 'c1', PADDED),
+        node('Relu', ['c1'], 'r1'),
+        ...pair('r1', 'q2', 'r_scale', 'r_zero'),
+        node('DequantizeLinear', ['k2', 'x_scale'], 'v2'),
+        node('Conv', ['q2', 'v2'], 'y'),
+      ],
+      {
+        x_scale: scalar(1 / 32),
+        x_zero: zero('UINT8', 101),
+        r_scale: scalar(1 / 4),
+        r_zero: zero('INT8', -128),
+        k1: int8([6, 5, 3, 3]),
+        k1_scale: floats(
+          [6],
+          Float32Array.of(1, 2, 4, 1, 2, 4).map((value) => value / 256),
+        ),
+        k1_zero: { dtype: 'INT8', shape: [6], data: new Int8Array(6) },
+        b1: bias(6),
+        k2: int8([4, 6, 1, 1]),
+      },
+    );
+    const packed = quantizeModel(model, { scheme: 'linear', bits: 8 }).model;
+    expect(operatorsOf(packed)).toEqual(['Codes', 'IntegerConv', 'IntegerConv']);
+    expectSame(packed, halves());
+    expect(runs(packed, halves()).simd).toEqual(runs(model, halves()).simd);
   });
 });
