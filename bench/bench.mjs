@@ -17,7 +17,7 @@ const { values } = parseArgs({
     only: { type: 'string' },
     json: { type: 'string' },
     write: { type: 'boolean', default: false },
-    threads: { type: 'string', default: '1' },
+    threads: { type: 'string', default: '1,2' },
     quick: { type: 'boolean', default: false },
     work: { type: 'string' },
   },

@@ -1,6 +1,7 @@
 import type { Graph, Model, Node, Value } from '../ir/graph.ts';
 import { capturedNames, subgraphsOf, usesOf, withSubgraphs } from '../ir/traverse.ts';
 import type { Kernels } from '../kernels/contract.ts';
+import { codeWeights } from '../passes/code-weights.ts';
 import { type Evaluate, foldConstants } from '../passes/fold-constants.ts';
 import { fuseAffine } from '../passes/fuse-affine.ts';
 import { fuseBinary } from '../passes/fuse-binary.ts';
@@ -10,6 +11,7 @@ import { fusePad } from '../passes/fuse-pad.ts';
 import { fuseResidual } from '../passes/fuse-residual.ts';
 import { inferShapes } from '../passes/infer-shapes.ts';
 import { liftWeightViews } from '../passes/lift-weight-views.ts';
+import { matrixProducts } from '../passes/matrix-products.ts';
 import { noteHalfTypes } from '../passes/note-half-types.ts';
 import { type Pass, runPasses } from '../passes/pass.ts';
 import { removeIdentity } from '../passes/remove-identity.ts';
@@ -37,10 +39,12 @@ export function rewriteForExecution(model: Model, kernels: Kernels, keep: readon
     liftWeightViews,
     foldConstants(evaluateWith(model, kernels)),
     fusePad,
+    matrixProducts,
     fuseAffine,
     fuseBinary,
     fuseResidual,
     fuseClamp,
+    codeWeights,
     fuseInteger,
   ];
   const rewritten = rewriteGraph({ ...model, graph: { ...model.graph, outputs: watched } }, passes);

@@ -2,7 +2,15 @@ import { afterAll, describe, expect, it } from 'vitest';
 import type { Kernels } from '../../src/kernels/contract.ts';
 import { createReferenceKernels } from '../../src/kernels/reference.ts';
 import { createSimdKernels } from '../../src/kernels/simd.ts';
-import { binaryConv2d, packSigns, poolSigns } from './operations/binary.ts';
+import {
+  binaryConv2d,
+  combineSigns,
+  moveChannels,
+  packSigns,
+  padSigns,
+  poolSigns,
+  unpackSigns,
+} from './operations/binary.ts';
 import { conv2d } from './operations/conv2d.ts';
 import { affine, binary, softmax, unary } from './operations/elementwise.ts';
 import { integerConv2d, poolCodes, quantizeCodes, valueRange } from './operations/integer.ts';
@@ -26,6 +34,10 @@ const OPERATIONS: readonly Operation[] = [
   packSigns,
   binaryConv2d,
   poolSigns,
+  unpackSigns,
+  combineSigns,
+  moveChannels,
+  padSigns,
   quantizeCodes,
   valueRange,
   integerConv2d,

@@ -5,7 +5,6 @@ import {
   type IntegerRows,
   type IntegerWeightShape,
   MOST_LEVEL,
-  MOST_OFFSET,
   type PlaneFinish,
 } from './contract.ts';
 
@@ -41,13 +40,14 @@ export function isDepthwiseCodes({ groups, inChannels, outChannels }: IntegerWei
   return groups > 1 && groups === inChannels && groups === outChannels;
 }
 
-export function checkIntegerRows(rows: IntegerRows, shape: IntegerWeightShape): void {
+export function checkIntegerRows(rows: IntegerRows, shape: IntegerWeightShape, high: number): void {
   const { inChannels, outChannels, kernelHeight, kernelWidth, groups } = shape;
   if (groups !== 1 && !isDepthwiseCodes(shape))
     throw new RangeError(
       `kernels: prepareInteger: ${groups} groups for ${inChannels} and ${outChannels} channels, expected 1 or as many as channels`,
     );
   expectWhole('prepareInteger: bits', rows.bits, 1, 8);
+  expectWhole('prepareInteger: high', high, 1, 255);
   const columns = (inChannels / groups) * kernelHeight * kernelWidth;
   if (rows.rowBytes * 8 < columns)
     throw new RangeError(`kernels: prepareInteger: ${rows.rowBytes} bytes do not hold ${columns} codes`);
@@ -79,9 +79,6 @@ export function checkIntegerConv2d(
     expectLength('integerConv2d: offsets', finish.offsets.length, outChannels);
     expectWhole('integerConv2d: low', finish.low, 0, 255);
     expectWhole('integerConv2d: high', finish.high, finish.low, 255);
-    for (const offset of finish.offsets)
-      if (offset > MOST_OFFSET || offset < -MOST_OFFSET)
-        throw new RangeError(`kernels: integerConv2d: an offset of ${offset} is beyond 2^62`);
     return;
   }
   expectLength('integerConv2d: alpha', finish.alpha.length, outChannels);

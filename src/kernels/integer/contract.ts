@@ -27,8 +27,17 @@ export interface IntegerKernels {
   /** The least and the largest of all values and 0. A NaN counts for nothing. */
   valueRange(x: Float32Array): ValueRange;
 
-  /** Weights of an integer layer: one group, or as many as channels with one output channel each (depthwise). */
-  prepareInteger(rows: IntegerRows, shape: IntegerWeightShape, use?: IntegerUse): PreparedWeights;
+  /**
+   * Weights of an integer layer: one group, or as many as channels with one output channel each (depthwise).
+   *
+   * @param high the largest code, and `zero`, that they will meet; 255 where it is not said. Results are the same, whatever it is
+   */
+  prepareInteger(
+    rows: IntegerRows,
+    shape: IntegerWeightShape,
+    use?: IntegerUse,
+    high?: number,
+  ): PreparedWeights;
 
   /**
    * A convolution of codes. Its sums go through `finish` to y. What lies in the padding counts as the code `zero`.
@@ -89,7 +98,7 @@ export type IntegerWeightShape = Pick<
 
 /**
  * Codes: clamp(⌊(S · multiplier[r] + offset[r]) / 2³²⌋, low, high). The product is below 2²⁹ · 2³¹ = 2⁶⁰ and |offset| at most
- * 2⁶², so 64 bits hold their sum and 32 bits its upper half.
+ * 2⁶² by whoever makes it, so 64 bits hold their sum and 32 bits its upper half; beyond, the sum wraps around.
  */
 export interface CodeFinish {
   readonly kind: 'codes';

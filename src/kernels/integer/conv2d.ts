@@ -8,6 +8,8 @@ import { planDepthwise } from './depthwise.ts';
 import { planDirect } from './direct.ts';
 import { finisher } from './finish.ts';
 import { DECODER_TEMP, type HeapLevels } from './heap-levels.ts';
+import { planSerial } from './serial.ts';
+import { SerialLevels } from './serial-levels.ts';
 import { isWinograd, planWinograd } from './winograd.ts';
 
 /** One way to compute the sums of an image, a block of pixels at a time. */
@@ -50,14 +52,19 @@ export function roundedRows(rows: number): number {
   return Math.ceil(rows / 8) * 8;
 }
 
-/** A convolution of codes: sums by the kernel that suits the shape, then what `finish` makes of them. */
+/**
+ * A convolution of codes: sums by the kernel that suits the shape, then what `finish` makes of them.
+ *
+ * @param planOf another choice of the kernel, for tests and measurements
+ */
 export function integerConv2dSimd(
   workspace: Workspace,
   codes: Uint8Array,
   zero: number,
-  weights: HeapLevels,
+  weights: HeapLevels | SerialLevels,
   shape: Conv2dShape,
   finish: CodeFinish | PlaneFinish,
+  planOf: (own: Conv2dShape) => SumPlan = (own) => suitablePlan(workspace, weights, own, zero),
 ): void {
   const { batch, inChannels, inHeight, inWidth, outChannels, outHeight, outWidth } = shape;
   const plane = outHeight * outWidth;
@@ -66,7 +73,7 @@ export function integerConv2dSimd(
   const isWhole = seesAll(shape);
   const own = isWhole ? linesOf(shape) : shape;
   const images = isWhole ? 1 : batch;
-  const plan = planOf(workspace, weights, own, zero);
+  const plan = planOf(own);
   const sumBytes = alignedBytes(plan.blockPixels * plan.line);
   const finishing = finisher(workspace, finish, outChannels, plan.line, isWhole ? 1 : plane);
   workspace.call(
@@ -109,7 +116,13 @@ export function integerConv2dSimd(
   );
 }
 
-function planOf(workspace: Workspace, weights: HeapLevels, shape: Conv2dShape, zero: number): SumPlan {
+function suitablePlan(
+  workspace: Workspace,
+  weights: HeapLevels | SerialLevels,
+  shape: Conv2dShape,
+  zero: number,
+): SumPlan {
+  if (weights instanceof SerialLevels) return planSerial(workspace, weights, shape, zero);
   if (isDepthwiseCodes(shape)) return planDepthwise(workspace, weights, shape, zero);
   return isWinograd(shape)
     ? planWinograd(workspace, weights, shape, zero)

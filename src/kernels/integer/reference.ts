@@ -27,14 +27,17 @@ export const INTEGER_REFERENCE: IntegerKernels = {
     return { least, most };
   },
 
-  prepareInteger(rows, shape) {
-    checkIntegerRows(rows, shape);
-    return new ReferenceLevels(rows, shape);
+  prepareInteger(rows, shape, _use, high = 255) {
+    checkIntegerRows(rows, shape, high);
+    return new ReferenceLevels(rows, shape, high);
   },
 
   integerConv2d(codes, zero, weights, shape, finish) {
     const own = ownLevels(weights);
     checkIntegerConv2d(codes, zero, own.weightShape, shape, finish);
+    const most = codes.reduce((high, code) => Math.max(high, code), zero);
+    if (most > own.high)
+      throw new RangeError(`kernels: integerConv2d: a code of ${most}, for weights prepared for ${own.high}`);
     const { batch, outChannels, outHeight, outWidth } = shape;
     for (let n = 0; n < batch; n++)
       for (let r = 0; r < outChannels; r++)
@@ -93,7 +96,7 @@ function store(
   sum: number,
 ): void {
   if (finish.kind === 'codes') {
-    const wide = BigInt(sum) * BigInt(finish.multipliers[r]) + finish.offsets[r];
+    const wide = BigInt.asIntN(64, BigInt(sum) * BigInt(finish.multipliers[r]) + finish.offsets[r]);
     const code = Math.min(finish.high, Math.max(finish.low, Number(wide >> 32n)));
     finish.y[((n * outHeight + oy) * outWidth + ox) * outChannels + r] = code;
     return;
@@ -130,9 +133,11 @@ class ReferenceLevels implements PreparedWeights {
   readonly columns: number;
   readonly byteLength: number;
   readonly weightShape: IntegerWeightShape;
+  readonly high: number;
   readonly #rows: IntegerRows;
 
-  constructor(rows: IntegerRows, shape: IntegerWeightShape) {
+  constructor(rows: IntegerRows, shape: IntegerWeightShape, high: number) {
+    this.high = high;
     this.rows = shape.outChannels;
     this.columns = (shape.inChannels / shape.groups) * shape.kernelHeight * shape.kernelWidth;
     this.byteLength = rows.planes.length + rows.levels.byteLength;

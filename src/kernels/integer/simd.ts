@@ -3,10 +3,12 @@ import { type Block, blocksOf } from '../threads/blocks.ts';
 import type { KernelCall } from '../threads/team.ts';
 import type { Workspace } from '../wasm/workspace.ts';
 import { checkIntegerConv2d, checkIntegerRows, checkPoolCodes, checkQuantizeCodes } from './check.ts';
+import { isSerial } from './choose-serial.ts';
 import type { IntegerKernels } from './contract.ts';
 import { integerConv2dSimd, seesAll } from './conv2d.ts';
 import { HeapLevels } from './heap-levels.ts';
 import { padding } from './padding.ts';
+import { SerialLevels } from './serial-levels.ts';
 import { integerVectorsSimd } from './vector.ts';
 import { VectorLevels } from './vector-levels.ts';
 
@@ -51,8 +53,10 @@ export function integerSimd(workspace: Workspace): IntegerKernels {
       });
       return { least: Math.min(0, ...ends), most: Math.max(0, ...ends) };
     },
-    prepareInteger(rows, shape, use) {
-      checkIntegerRows(rows, shape);
+    prepareInteger(rows, shape, use = 'images', high = 255) {
+      checkIntegerRows(rows, shape, high);
+      if (isSerial(rows, shape, use, high, workspace.threads))
+        return new SerialLevels(workspace, rows, shape, high);
       return use === 'vector' && shape.groups === 1
         ? new VectorLevels(workspace.heap, rows, shape)
         : new HeapLevels(workspace, rows, shape);
@@ -60,7 +64,7 @@ export function integerSimd(workspace: Workspace): IntegerKernels {
     integerConv2d(codes, zero, weights, shape, finish) {
       const own = ownLevels(weights);
       checkIntegerConv2d(codes, zero, own.shape, shape, finish);
-      if (own instanceof HeapLevels) integerConv2dSimd(workspace, codes, zero, own, shape, finish);
+      if (!(own instanceof VectorLevels)) integerConv2dSimd(workspace, codes, zero, own, shape, finish);
       else if (seesAll(shape)) integerVectorsSimd(workspace, codes, zero, own, shape.batch, finish);
       else
         throw new RangeError('kernels: integerConv2d: weights prepared for vectors, and windows of images');
@@ -107,7 +111,8 @@ function poolCodesSimd(workspace: Workspace, codes: Uint8Array, y: Uint8Array, s
   });
 }
 
-function ownLevels(weights: PreparedWeights): HeapLevels | VectorLevels {
-  if (weights instanceof HeapLevels || weights instanceof VectorLevels) return weights;
+function ownLevels(weights: PreparedWeights): HeapLevels | SerialLevels | VectorLevels {
+  if (weights instanceof HeapLevels || weights instanceof VectorLevels || weights instanceof SerialLevels)
+    return weights;
   throw new TypeError('kernels: these weights were prepared by another set of kernels');
 }

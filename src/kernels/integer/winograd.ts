@@ -1,6 +1,7 @@
 import type { Conv2dShape } from '../contract.ts';
 import { alignedBytes } from '../heap.ts';
 import type { Workspace } from '../wasm/workspace.ts';
+import type { IntegerWeightShape } from './contract.ts';
 import { roundedRows, type SumPlan } from './conv2d.ts';
 import type { HeapLevels } from './heap-levels.ts';
 import { padding } from './padding.ts';
@@ -15,22 +16,18 @@ const PRODUCT_BYTES = 2048;
 
 /**
  * Whether the layer is one for Winograd's algorithm: 3 × 3 of stride 1, with enough channels to pay for the transforms.
- * Measured by `node bench/kernels.mjs`.
+ * Measured by `node bench/integer-kernels.mjs`.
  */
 export function isWinograd(shape: Conv2dShape): boolean {
-  const { kernelHeight, kernelWidth, strideHeight, strideWidth, dilationHeight, dilationWidth } = shape;
-  return (
-    kernelHeight === 3 &&
-    kernelWidth === 3 &&
-    strideHeight === 1 &&
-    strideWidth === 1 &&
-    dilationHeight === 1 &&
-    dilationWidth === 1 &&
-    shape.groups === 1 &&
-    shape.inChannels % 8 === 0 &&
-    shape.inChannels >= 16 &&
-    shape.outHeight * shape.outWidth >= 16
-  );
+  const { strideHeight, strideWidth, dilationHeight, dilationWidth } = shape;
+  const isPlain = strideHeight === 1 && strideWidth === 1 && dilationHeight === 1 && dilationWidth === 1;
+  return hasWinogradWeights(shape) && isPlain && shape.outHeight * shape.outWidth >= 16;
+}
+
+/** Whether it is one at stride 1. */
+export function hasWinogradWeights(shape: IntegerWeightShape): boolean {
+  const { kernelHeight, kernelWidth, inChannels, groups } = shape;
+  return kernelHeight === 3 && kernelWidth === 3 && groups === 1 && inChannels % 8 === 0 && inChannels >= 16;
 }
 
 /** Sums by tiles of 2 × 2 pixels, see winograd.as.ts; a block is some rows of tiles. */

@@ -10,6 +10,7 @@ import {
 import { type Case, type Operation, SIZES } from '../support/operation.ts';
 import type { Random } from '../support/random.ts';
 import { anyEpilogue, anySteps, withOutput } from './conv2d.ts';
+import { type FewBitLayer, fewBitLayers } from './few-bits.ts';
 
 const PLAIN = { strideHeight: 1, strideWidth: 1, dilationHeight: 1, dilationWidth: 1, padTop: 0, padLeft: 0 };
 
@@ -89,6 +90,22 @@ export function convolution(random: Random, shape: Conv2dShape, use: IntegerUse 
     what: `${use}, ${rows.bits} bits, table stride ${rows.tableStride}, zero ${zero}, ${finish.kind}, ${JSON.stringify(shape)}`,
     run(kernels) {
       const weights = kernels.prepareInteger(rows, shape, use);
+      const own =
+        finish.kind === 'codes' ? { ...finish, y: finish.y.slice() } : { ...finish, y: finish.y.slice() };
+      kernels.integerConv2d(codes, zero, weights, shape, own);
+      weights.release();
+      return Float32Array.from(own.y);
+    },
+  };
+}
+
+function fewBits(random: Random, layer: FewBitLayer): Case {
+  const { rows, shape, codes, zero, high, use } = layer;
+  const finish = anyFinish(random, shape, shape.inChannels * shape.kernelHeight * shape.kernelWidth);
+  return {
+    what: `${layer.what}, ${finish.kind}`,
+    run(kernels) {
+      const weights = kernels.prepareInteger(rows, shape, use, high);
       const own =
         finish.kind === 'codes' ? { ...finish, y: finish.y.slice() } : { ...finish, y: finish.y.slice() };
       kernels.integerConv2d(codes, zero, weights, shape, own);
@@ -179,6 +196,7 @@ export const integerConv2d: Operation = {
     yield* connected(random);
     for (const shape of geometries(random, 200)) yield convolution(random, shape);
     yield* threeByThree(random, 60);
+    for (const layer of fewBitLayers(random)) yield fewBits(random, layer);
     // More columns than 16 bits hold the sums of.
     const long = { ...PLAIN, batch: 1, inChannels: 9001, outChannels: 19, groups: 1 };
     const one = { inHeight: 1, inWidth: 1, outHeight: 1, outWidth: 1, kernelHeight: 1, kernelWidth: 1 };

@@ -56,9 +56,10 @@ function integerLayer(shapeOf: ShapeOf): Operator {
     );
     const { shape, fixed } = plan;
     const use = shapeOf === overAll && shape.batch <= MOST_VECTORS ? 'vector' : 'images';
-    const make = (): PreparedWeights => call.kernels.prepareInteger(levelsFor(shape).rows, shape, use);
+    const make = (): PreparedWeights =>
+      call.kernels.prepareInteger(levelsFor(shape).rows, shape, use, given.high);
     let y: Tensor | undefined;
-    const key = `integer/${shape.kernelHeight}x${shape.kernelWidth}/${reach}/${use}`;
+    const key = `integer/${shape.kernelHeight}x${shape.kernelWidth}/${reach}/${given.high}/${use}`;
     withWeights(w, key, make, (weights) => {
       y =
         fixed === undefined
