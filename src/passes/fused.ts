@@ -18,8 +18,9 @@ import type { GraphEditor } from './graph-editor.ts';
  * | SignMove | X…                                 | channels of maps; `runs`: [input, first channel, length] in order |
  * | SignPad  | X                                  | pixels around an image (`pads` top, left, bottom, right), those of its edge (`edge` 1) or +1 |
  * | SignFloats | X                                | the signs as floats [N, `dims`, H, W], without H and W where `space` is 0 |
- * | Codes    | X                                  | codes of X as a map: round(clamp(X / scale + zero, 0, high)), attributes `scale`, `zero`, `high` |
- * | IntegerConv, IntegerLinear | as Conv and Linear, X codes of `x_scale`, `x_zero`, `x_high` | the same; with `y_scale`, `y_zero`, `y_high` the codes of that, as Codes gives them |
+ * | Codes    | X                                  | codes of X as a map, of the grid that the attributes `scale`, `zero`, `high`, `quotient` (1: the quotient is rounded) name; see kernels/integer/contract.ts |
+ * | DynamicCodes | X                              | codes of X as a map, and scale and zero as DynamicQuantizeLinear chooses them |
+ * | IntegerConv, IntegerLinear | as Conv and Linear, X codes of `x_scale`, `x_zero`, `x_high`, or with x_scale and x_zero as inputs behind the addend | the same; with `y_scale`, `y_zero`, `y_high`, `y_quotient` the codes of that, as Codes gives them |
  * | CodePool | X, codes                           | MaxPool of codes                                            |
  *
  * A *map* of signs is a UINT8 tensor [N, H, W, bytes of the channels] (kernels/binary/contract.ts), one of codes a
@@ -39,6 +40,8 @@ export type FusedNode = Node & { readonly domain: typeof FUSED_DOMAIN };
 export const SCALE = 2;
 export const BIAS = 3;
 export const ADDEND = 4;
+/** Of layers on codes whose scale and zero are values of the run; the zero follows. */
+export const X_SCALE = 5;
 /** Of a binary layer that gives signs. */
 export const THRESHOLDS = 5;
 

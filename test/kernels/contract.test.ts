@@ -13,7 +13,7 @@ import {
 } from './operations/binary.ts';
 import { conv2d } from './operations/conv2d.ts';
 import { affine, binary, softmax, unary } from './operations/elementwise.ts';
-import { integerConv2d, poolCodes, quantizeCodes } from './operations/integer.ts';
+import { integerConv2d, poolCodes, quantizeCodes, valueRange } from './operations/integer.ts';
 import { linear, matmul } from './operations/linear.ts';
 import { averagePool2d, maxPool2d } from './operations/pool.ts';
 import { expectSameBits } from './support/bits.ts';
@@ -39,6 +39,7 @@ const OPERATIONS: readonly Operation[] = [
   moveChannels,
   padSigns,
   quantizeCodes,
+  valueRange,
   integerConv2d,
   poolCodes,
 ];

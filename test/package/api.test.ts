@@ -59,6 +59,7 @@ describe('the public API', () => {
       'preprocessImage',
       'quantize',
       'quantizeActivations',
+      'rangeConflict',
       'readModel',
       'readModelBytes',
       'readNpy',

@@ -61,6 +61,7 @@ export type WasmFunction =
   | 'poolCodes'
   | 'sumsOfCounts'
   | 'quantizeCodes'
+  | 'valueRange'
   | 'multiplyBytes'
   | 'multiplyNibbles'
   | 'multiplyPlanes'
