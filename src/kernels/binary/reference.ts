@@ -1,5 +1,6 @@
 import type { Conv2dShape, PreparedWeights } from '../contract.ts';
 import { applyEpilogue } from '../epilogue.ts';
+import { eachTap } from '../taps.ts';
 import {
   checkBinaryConv2d,
   checkCombineSigns,
@@ -69,8 +70,8 @@ export const BINARY_REFERENCE: BinaryKernels = {
         for (let ox = 0; ox < outWidth; ox++)
           for (let c = 0; c < inChannels; c++) {
             let isNegative = true;
-            eachTap(shape, oy, ox, (h, w) => {
-              if (!bitOf(map, pixelAt(shape, n, h, w) * bytes, c)) isNegative = false;
+            eachTap(shape, n, oy, ox, (pixel) => {
+              if (!bitOf(map, pixel * bytes, c)) isNegative = false;
             });
             if (isNegative) setBit(y, ((n * outHeight + oy) * outWidth + ox) * bytes, c);
           }
@@ -124,8 +125,8 @@ function sumAt(
   const channels = inChannels / groups;
   const first = Math.floor(r / (outChannels / groups)) * channels;
   let sum = 0;
-  eachTap(shape, oy, ox, (h, w, tap) => {
-    const at = pixelAt(shape, n, h, w) * bytes;
+  eachTap(shape, n, oy, ox, (pixel, tap) => {
+    const at = pixel * bytes;
     for (let c = 0; c < channels; c++) {
       const isNegative = negative[(r * channels + c) * kernelHeight * kernelWidth + tap] === 1;
       sum += bitOf(map, at, first + c) === isNegative ? 1 : -1;
@@ -153,26 +154,6 @@ function store(
   }
   const v = applyEpilogue(Math.fround(finish.alpha[r] * sum), finish, r, 0);
   finish.y[((n * outChannels + r) * outHeight + oy) * outWidth + ox] = v;
-}
-
-/** Every tap of a window that lies inside the image. */
-function eachTap(
-  shape: Conv2dShape,
-  oy: number,
-  ox: number,
-  visit: (h: number, w: number, tap: number) => void,
-): void {
-  const { inHeight, inWidth, kernelHeight, kernelWidth, padTop, padLeft } = shape;
-  for (let ky = 0; ky < kernelHeight; ky++)
-    for (let kx = 0; kx < kernelWidth; kx++) {
-      const h = oy * shape.strideHeight - padTop + ky * shape.dilationHeight;
-      const w = ox * shape.strideWidth - padLeft + kx * shape.dilationWidth;
-      if (h >= 0 && h < inHeight && w >= 0 && w < inWidth) visit(h, w, ky * kernelWidth + kx);
-    }
-}
-
-function pixelAt({ inHeight, inWidth }: Conv2dShape, n: number, h: number, w: number): number {
-  return (n * inHeight + h) * inWidth + w;
 }
 
 function bitOf(map: Uint8Array, at: number, channel: number): boolean {
