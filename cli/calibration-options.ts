@@ -8,6 +8,7 @@ import {
   REPAIRS,
   REPAIRS_WITH_IMAGES,
   type Repair,
+  rangeConflict,
   repairConflict,
 } from '../src/index.ts';
 import { usageError } from './exit.ts';
@@ -66,11 +67,14 @@ export function withCalibrationOptions(command: Command): Command {
     .addOption(
       new Option(
         '--act-bits <widths>',
-        'bits of what layers are fed, 1 to 8 or float; the first layer keeps 8 (default: float)',
+        'bits of what layers are fed, 1 to 8 or float; the first layer keeps 8; needs --calib, or --act-range dynamic (default: float)',
       ).argParser(parseActBits),
     )
     .addOption(
-      new Option('--act-range <rule>', 'how the range of those values is found')
+      new Option(
+        '--act-range <rule>',
+        'how the range of those values is found; dynamic: in every run, for 8 bits, which needs no --calib',
+      )
         .choices([...ACTIVATION_RANGES])
         .default('mse'),
     )
@@ -89,17 +93,22 @@ export function calibrationOf(options: CalibrationOptions): {
   readonly ridge: number | undefined;
   readonly actBits: readonly (number | null)[];
 } {
-  const { calib, calibSamples, seed, ridge, actBits = [null] } = options;
+  const { calib, calibSamples, seed, ridge, actBits = [null], actRange } = options;
+  const misfits = actBits.flatMap((bits) => (bits !== null && rangeConflict(actRange, bits)) || []);
+  if (misfits.length > 0) throw usageError(`--act-bits, --act-range: ${misfits.join('; ')}`);
   const hasImages = calib !== undefined;
   const { method = hasImages ? 'gptq' : 'rtn', repair = hasImages ? ['auto'] : [] } = options;
   if (!hasImages) {
     const needs: string[] = [];
     if (method !== 'rtn') needs.push(`--method ${method}`);
     for (const name of REPAIRS_WITH_IMAGES) if (repair.includes(name)) needs.push(`--repair ${name}`);
-    if (actBits.some((bits) => bits !== null)) needs.push('--act-bits');
+    const isFitted = actRange !== 'dynamic' && actBits.some((bits) => bits !== null);
+    if (isFitted) needs.push('--act-bits');
     if (ridge !== undefined) needs.push('--ridge');
     if (calibSamples !== undefined) needs.push('--calib-samples');
-    if (needs.length > 0) throw usageError(`${needs.join(', ')}: name calibration images with --calib`);
+    const wayOut = isFitted ? ' (--act-bits 8 --act-range dynamic needs none)' : '';
+    if (needs.length > 0)
+      throw usageError(`${needs.join(', ')}: name calibration images with --calib${wayOut}`);
   }
   if (ridge !== undefined && method !== 'gptq')
     throw usageError(`--ridge is of --method gptq, not of ${method}`);

@@ -96,8 +96,14 @@ export async function openImages(
   options: QuantizeCommandOptions,
 ): Promise<CalibrationBatches | undefined> {
   const { preprocess, scoreOutput: output } = options;
-  const { calibration: source } = calibrationOf(options);
-  return source && openCalibration(model, source.data, { preprocess, output, samples: source.samples });
+  const { calibration: source, actBits } = calibrationOf(options);
+  const isAlone = options.actRange === 'dynamic' && actBits.some((bits) => bits !== null);
+  const { samples, data } = source ?? {};
+  // Images of a batch would share their ranges.
+  const batch = isAlone ? 1 : undefined;
+  return data === undefined
+    ? undefined
+    : openCalibration(model, data, { preprocess, output, samples, batch });
 }
 
 /** What a discretization is asked for besides the way of each weight. */

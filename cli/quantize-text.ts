@@ -275,7 +275,9 @@ function ratioText({ calibration }: ResultLayer): string {
 
 /** How calibration and the choice by layer went, a line each. */
 function howText({ calibration, layers, repairs, activations, actBits, target }: QuantizeResult): string[] {
-  if (calibration === null) return [];
+  const rounded: [string, string][] =
+    actBits === undefined ? [] : [['activations', activationText(activations, actBits)]];
+  if (calibration === null) return rounded.length === 0 ? [] : [pairs(rounded)];
   const calibrated = layers.filter((layer) => layer.calibration !== null && layer.calibration.samples > 0);
   const all = calibrated.length === layers.length;
   return [
@@ -283,16 +285,17 @@ function howText({ calibration, layers, repairs, activations, actBits, target }:
       ['calibrated', `on ${plural(calibration.count, 'image')} of ${calibration.spec}`],
       ...(all ? [] : [['', `${calibrated.length} of ${plural(layers.length, 'layer')}`] as const]),
       ...(repairs.length === 0 ? [] : [['repaired', repairs.join(', ')] as const]),
-      ...(actBits === undefined ? [] : [['activations', activationText(activations, actBits)] as const]),
+      ...rounded,
       ...(target === null ? [] : targetLines(target)),
     ]),
   ];
 }
 
-/** `9 inputs of layers, 8 of 4 bits and 1 of 8`. */
+/** `9 inputs of layers in 4 bits, the first in more`, or `… in 8 bits, of the range that each run has`. */
 function activationText(activations: readonly ActivationFit[], actBits: number): string {
   const wider = activations.filter(({ bits }) => bits !== actBits).length;
   const inputs = `${plural(activations.length, 'input')} of layers in ${plural(actBits, 'bit')}`;
+  if (activations.some(({ kind }) => kind === 'dynamic')) return `${inputs}, of the range that each run has`;
   return wider === 0 ? inputs : `${inputs}, ${wider === 1 ? 'the first' : `${wider} of them`} in more`;
 }
 

@@ -99,7 +99,7 @@ function widthsOf(report: Report): number[] {
 
 /** Scheme, granularity, and what is not the default. */
 function seriesName(point: PointSettings): string[] {
-  const { scheme, granularity, fit, levels, zero, bases, method, repairs = [], actBits } = point;
+  const { scheme, granularity, fit, levels, zero, bases, method, repairs = [], actBits, actRange } = point;
   return [
     scheme,
     granularity,
@@ -109,6 +109,6 @@ function seriesName(point: PointSettings): string[] {
     ...(bases === undefined ? [] : [bases]),
     ...(method === 'rtn' ? [] : [method]),
     ...(repairs.length === 0 ? [] : [repairs.join('+')]),
-    ...(actBits === undefined ? [] : [`activations ${actBits}`]),
+    ...(actBits === undefined ? [] : [`activations ${actBits}${actRange === 'dynamic' ? ' dynamic' : ''}`]),
   ];
 }

@@ -150,7 +150,7 @@ export type {
 } from './ir/graph.ts';
 export { dequantize, type Granularity, type QuantizedTensor, type RowLayout } from './ir/quantized-tensor.ts';
 export type { KernelChoice } from './kernels/select.ts';
-export { ACTIVATION_RANGES, type ActivationRange } from './quantizers/activations/range.ts';
+export { ACTIVATION_RANGES, type ActivationRange, rangeConflict } from './quantizers/activations/range.ts';
 export { REPAIRS, REPAIRS_WITH_IMAGES, type Repair, repairConflict } from './quantizers/calibrate/repair.ts';
 export type { QuantizeOptions, QuantizeSettings } from './quantizers/options.ts';
 export {

@@ -1,10 +1,11 @@
 import { BnnqError } from '../errors.ts';
 import type { Model } from '../ir/graph.ts';
 import { equalizeLayers } from '../passes/equalize.ts';
-import type { ActivationRange } from '../quantizers/activations/range.ts';
+import { type ActivationRange, rangeConflict } from '../quantizers/activations/range.ts';
 import { dataFreeBias } from '../quantizers/calibrate/data-free-bias.ts';
 import { REPAIRS, REPAIRS_WITH_IMAGES, repairConflict } from '../quantizers/calibrate/repair.ts';
 import { changedWeights, quantizeModel } from '../quantizers/quantize-model.ts';
+import { roundByRunRange } from './activations/dynamic-ranges.ts';
 import { type ActivationFit, quantizeActivations } from './activations/quantize-activations.ts';
 import type { CalibrationBatches } from './calibration/batches.ts';
 import {
@@ -14,6 +15,7 @@ import {
   calibrateModel,
   METHODS,
 } from './calibration/calibrate.ts';
+import { oneByOne } from './calibration/one-by-one.ts';
 
 /** Everything that can be asked of a discretization. */
 export interface DiscretizeSettings extends CalibrateSettings {
@@ -34,8 +36,9 @@ export function settingsProblems(
     method,
     repairs = [],
     actBits,
+    actRange,
     ridge,
-  }: Pick<DiscretizeSettings, 'method' | 'repairs' | 'actBits' | 'ridge'>,
+  }: Pick<DiscretizeSettings, 'method' | 'repairs' | 'actBits' | 'actRange' | 'ridge'>,
   hasImages: boolean,
 ): string[] {
   const problems: string[] = [];
@@ -47,10 +50,13 @@ export function settingsProblems(
   if (conflict !== undefined) problems.push(`repair: ${conflict}`);
   if (ridge !== undefined && !(ridge >= 0 && Number.isFinite(ridge)))
     problems.push(`ridge: expected a number from 0 on, got ${ridge}`);
+  const misfit = actBits === undefined ? undefined : rangeConflict(actRange, actBits);
+  if (misfit !== undefined) problems.push(misfit);
   if (hasImages) return problems;
   const needs = (what: string): string => `${what} needs calibration images`;
   if (method !== undefined && method !== 'rtn') problems.push(needs(`method ${method}`));
-  if (actBits !== undefined) problems.push(needs('rounding of activations'));
+  if (actBits !== undefined && actRange !== 'dynamic')
+    problems.push(`${needs('rounding of activations')}, or the range dynamic`);
   for (const repair of REPAIRS_WITH_IMAGES)
     if (repairs.includes(repair)) problems.push(needs(`repair ${repair}`));
   return problems;
@@ -60,7 +66,7 @@ export function settingsProblems(
  * Discretizes a model in the way that the settings ask for: rounding or calibration, with repairs, and inputs of layers
  * rounded to few bits. Inputs are rounded first, so that weights are fitted to what they will see.
  * @param images to calibrate with; without them only what needs no data is done (equalization, bias correction from the
- * statistics of BatchNormalization)
+ * statistics of BatchNormalization, activations of dynamic ranges)
  * @throws option with everything wrong with the settings; what quantizeModel, calibrateModel and quantizeActivations throw
  */
 export async function discretizeModel(
@@ -80,15 +86,21 @@ export async function discretizeModel(
       hooks.onProgress?.({ fraction: done / total, layers: 0, totalLayers: 0, layer: layer.name }),
     );
     const repaired = repairs.includes('bias') ? dataFreeBias(float, rounded) : rounded.model;
-    return { ...rounded, model: repaired, calibration: [], activations: [] };
+    const { model: done, activations } =
+      actBits === undefined
+        ? { model: repaired, activations: [] }
+        : roundByRunRange(repaired, { include, exclude });
+    return { ...rounded, model: done, calibration: [], activations };
   }
   if (actBits === undefined)
     return { ...(await calibrateModel(float, images, settings, hooks)), activations: [] };
+  // Ranges of a run are those of all images of a batch; a layer shall be fitted to what it sees of one.
+  const fed = actRange === 'dynamic' ? oneByOne(model, images) : images;
   const { model: start, activations } = await quantizeActivations(
     float,
-    images,
+    fed,
     { bits: actBits, range: actRange, include, exclude },
     { signal: hooks.signal },
   );
-  return { ...(await calibrateModel(float, images, { ...settings, start }, hooks)), activations };
+  return { ...(await calibrateModel(float, fed, { ...settings, start }, hooks)), activations };
 }

@@ -1,6 +1,7 @@
 import { BnnqError } from '../errors.ts';
 import type { Graph, Model, Value } from '../ir/graph.ts';
 import type { Kernels } from '../kernels/contract.ts';
+import { sharesRanges } from '../passes/batch-range.ts';
 import { createSession, type MemoryUse } from '../runtime/session.ts';
 import { float16ToNumber } from '../tensor/float16.ts';
 import { sizeOf, type Tensor } from '../tensor/tensor.ts';
@@ -12,6 +13,8 @@ export interface Network {
   readonly output: string;
   /** Batch size that the input's shape fixes, if it does. */
   readonly fixedBatch: number | undefined;
+  /** Whether ranges are found in all images of a batch together, so that what it gives for one depends on the others. */
+  readonly sharesRanges: boolean;
   readonly memory: MemoryUse;
   /** What a batch gives: valid until the next run. */
   run(feed: Tensor): Outputs;
@@ -65,6 +68,7 @@ export function openNetwork(model: Model, kernels: Kernels, output?: string): Ne
   const session = createSession(model, { kernels });
   return {
     ...ends,
+    sharesRanges: sharesRanges(model),
     get memory() {
       return session.memory;
     },

@@ -22,8 +22,12 @@ export type DiscretizedPoint = Pick<
 >;
 
 /** Whether a point is fitted to calibration images; without any only what needs none is done. */
-export function usesImages({ method, repairs = [], actBits }: PointSettings, hasImages: boolean): boolean {
-  const asks = method !== 'rtn' || actBits !== undefined || repairs.some((repair) => repair !== 'equalize');
+export function usesImages(
+  { method, repairs = [], actBits, actRange }: PointSettings,
+  hasImages: boolean,
+): boolean {
+  const isFitted = actBits !== undefined && actRange !== 'dynamic';
+  const asks = method !== 'rtn' || isFitted || repairs.some((repair) => repair !== 'equalize');
   return hasImages && asks;
 }
 

@@ -1,5 +1,5 @@
 import { BnnqError } from '../errors.ts';
-import { type ActivationRange, DEFAULT_RANGE } from '../quantizers/activations/range.ts';
+import { type ActivationRange, DEFAULT_RANGE, rangeConflict } from '../quantizers/activations/range.ts';
 import type { Repair } from '../quantizers/calibrate/repair.ts';
 import { DEFAULTS, parseGranularity } from '../quantizers/options.ts';
 import { parseScheme } from '../quantizers/registry.ts';
@@ -53,6 +53,8 @@ export function pointsOf(range: PointRange): Points {
   for (const bits of activations)
     if (bits !== null && (!Number.isInteger(bits) || bits < 1 || bits > 8))
       throw new BnnqError('option', `bits of activations: expected whole numbers from 1 to 8, got ${bits}`);
+  const misfits = activations.flatMap((bits) => (bits !== null && rangeConflict(range.actRange, bits)) || []);
+  if (misfits.length > 0) throw new BnnqError('option', misfits.join('; '));
   const ways = (range.methods ?? ['rtn']).flatMap((method) =>
     activations.map((actBits) => ({ method, actBits })),
   );

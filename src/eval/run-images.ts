@@ -45,26 +45,32 @@ export interface ImageRun {
 
 /**
  * Runs the network on a range of images and scores each. The scores of an image do not depend on the batch that it was
- * in. The next batch is read while the current one runs.
+ * in: where the images of a batch share ranges it is alone, and fills the batch where the size is fixed. The next batch is
+ * read while the current one runs.
  */
 export async function runImages(run: ImageRun): Promise<{ kind: OutputKind; scores: ImageScores }> {
   const { network, feeder, from, to } = run;
-  let batch =
-    network.fixedBatch ?? Math.min(run.batch ?? batchSizeFor(feeder.elements), Math.max(1, to - from));
+  const isAlone = network.sharesRanges;
+  const suits = isAlone ? 1 : Math.min(run.batch ?? batchSizeFor(feeder.elements), Math.max(1, to - from));
+  let batch = network.fixedBatch ?? suits;
+  /** Different images of a batch. */
+  let together = isAlone ? 1 : batch;
   let feed = feedOf(network, feeder, batch);
   let done: { kind: OutputKind; scores: ImageScores } | undefined;
-  let next = take(run.samples, from, Math.min(to, from + batch));
+  let next = take(run.samples, from, Math.min(to, from + together));
   for (let start = from; start < to; ) {
     const packed = await next;
     const end = start + packed.length;
     // Asked for before the run, so that the system reads the files meanwhile.
-    next = take(run.samples, end, Math.min(to, end + batch));
+    next = take(run.samples, end, Math.min(to, end + together));
     // Where the last batch is short, what is left of the one before is run again and not looked at.
     for (const [i, bytes] of packed.entries())
-      feeder.write(bytes, feed.data as NumericArray, i * feeder.elements);
+      for (let place = i; place < batch; place += together)
+        feeder.write(bytes, feed.data as NumericArray, place * feeder.elements);
     const outputs = batched(network, feed, batch);
     if (outputs === undefined) {
       batch = 1;
+      together = 1;
       feed = feedOf(network, feeder, 1);
       next = take(run.samples, start, start + 1);
       continue;

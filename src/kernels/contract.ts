@@ -7,8 +7,9 @@ import type { IntegerKernels } from './integer/contract.ts';
  * There are two sets, `reference` (readable loops that define every result) and `simd` (WebAssembly SIMD128), equal to
  * the bit for every finite input. Definition of a dot product, everywhere: float32, from +0, products added in ascending
  * k, each product and each sum rounded to float32, no fused multiply-add. A convolution is a dot product over
- * k = (channel, kernel row, kernel column) in that order, with padding contributing zeros. Elementary functions are
- * evaluated in float64 with + − × ÷ only (see math/) and rounded once.
+ * k = (channel, kernel row, kernel column) in that order, with padding contributing zeros; most of 3 × 3 and stride 1 are a
+ * dot product over channels between the transforms of Winograd's F(2×2, 3×3) instead (see winograd/). Elementary functions
+ * are evaluated in float64 with + − × ÷ only (see math/) and rounded once.
  *
  * Arrays handed to the simd set may live in its heap (no copy) or anywhere (copied in and out).
  */
@@ -93,6 +94,11 @@ export interface Conv2dShape {
   readonly padTop: number;
   readonly padLeft: number;
   readonly groups: number;
+  /**
+   * A convolution by the plain sum over all taps, also of a shape that Winograd's algorithm is the definition for: sums of
+   * whole numbers are exact then as long as Σ |w||x| ≤ 2^24.
+   */
+  readonly isDirect?: boolean;
 }
 
 export type UnaryName =

@@ -12,6 +12,8 @@ import { matmulReference } from './matmul/reference.ts';
 import { averagePool2dReference, maxPool2dReference } from './pool/reference.ts';
 import { HeapRows } from './rows.ts';
 import { softmaxReference } from './softmax/reference.ts';
+import { winogradReference } from './winograd/reference.ts';
+import { isWinograd } from './winograd/rule.ts';
 
 /** The readable set of kernels: loops that define every result. Slow, and kept for ever. */
 export function createReferenceKernels(): Kernels {
@@ -28,7 +30,8 @@ export function createReferenceKernels(): Kernels {
     },
     conv2d(x, weights, y, shape, epilogue) {
       checkConv2d(x, weights, y, shape, epilogue);
-      conv2dReference(x, ownRows(weights), y, shape, epilogue);
+      const run = isWinograd(shape) ? winogradReference : conv2dReference;
+      run(x, ownRows(weights), y, shape, epilogue);
     },
     prepareLinear: (rows, rowCount, columnCount) => new HeapRows(heap, rows, rowCount, columnCount),
     linear(x, weights, y, batch, epilogue) {

@@ -12,6 +12,8 @@ import { matmulSimd } from './matmul/simd.ts';
 import { averagePool2dSimd, maxPool2dSimd } from './pool/simd.ts';
 import { softmaxSimd } from './softmax/simd.ts';
 import { Workspace, type WorkspaceOptions } from './wasm/workspace.ts';
+import { isWinograd } from './winograd/rule.ts';
+import { winogradSimd } from './winograd/simd.ts';
 
 /** The fast set of kernels: WebAssembly SIMD128, the same bits as the reference, for any number of threads. */
 export function createSimdKernels(options: WorkspaceOptions = {}): Kernels {
@@ -29,7 +31,7 @@ export function createSimdKernels(options: WorkspaceOptions = {}): Kernels {
     },
     conv2d(x, weights, y, shape, epilogue) {
       checkConv2d(x, weights, y, shape, epilogue);
-      const run = isDepthwise(shape) ? depthwiseSimd : conv2dSimd;
+      const run = isDepthwise(shape) ? depthwiseSimd : isWinograd(shape) ? winogradSimd : conv2dSimd;
       run(workspace, x, ownPanels(weights), y, shape, epilogue);
     },
     prepareLinear: (rows, rowCount, columnCount) => new PanelWeights(workspace, rows, rowCount, columnCount),

@@ -1,5 +1,6 @@
 import type { Model, Node } from '../ir/graph.ts';
 import { producersOf } from '../ir/traverse.ts';
+import type { DataType } from '../tensor/dtype.ts';
 import { floatsOf } from './constant-elementwise.ts';
 import { isQuantDomain } from './quant-domains.ts';
 import { VIEWS } from './weight-chain.ts';
@@ -14,8 +15,8 @@ export interface ActivationBits {
 const PASSING: ReadonlySet<string> = new Set([...VIEWS, 'Dropout', 'MaxPool']);
 
 /**
- * Bits of the values of a graph that Sign, BipolarQuant, Quant, MultiThreshold or a choice of two constants round, perhaps
- * with a constant added to what BipolarQuant gives; undefined for all others.
+ * Bits of the values of a graph that Sign, BipolarQuant, Quant, MultiThreshold, QuantizeLinear and DequantizeLinear or a choice
+ * of two constants round, perhaps with a constant added to what BipolarQuant gives; undefined for all others.
  */
 export function activationBits(model: Model): (name: string) => ActivationBits | undefined {
   const producers = producersOf(model.graph.nodes);
@@ -32,10 +33,14 @@ export function activationBits(model: Model): (name: string) => ActivationBits |
       const other = model.graph.initializers.has(b ?? '') ? makerOf(a) : undefined;
       if (other?.opType === 'BipolarQuant') node = other;
     }
+    if (node?.domain === '' && node.opType === 'DequantizeLinear') node = producers.get(node.inputs[0] ?? '');
     const bits = node && roundedTo(node, model);
     return bits === undefined ? undefined : { bits, by: node!.opType };
   };
 }
+
+/** Bits of the types that QuantizeLinear gives. */
+const BITS: Partial<Record<DataType, number>> = { UINT8: 8, INT8: 8, UINT4: 4, INT4: 4, UINT2: 2, INT2: 2 };
 
 /** Bits of what a node makes of any input. */
 function roundedTo({ domain, opType, inputs }: Node, { graph }: Model): number | undefined {
@@ -44,6 +49,8 @@ function roundedTo({ domain, opType, inputs }: Node, { graph }: Model): number |
   if (domain === '') {
     // Where(x ≥ 0, +1, −1) is the sign of Larq, which is never 0.
     const isChoice = opType === 'Where' && [1, 2].every((i) => sizeOfConstant(inputs[i]) === 1);
+    if (opType === 'DynamicQuantizeLinear') return 8;
+    if (opType === 'QuantizeLinear') return BITS[graph.initializers.get(inputs[2] ?? '')?.dtype ?? 'UINT8'];
     return opType === 'Sign' || isChoice ? 1 : undefined;
   }
   if (!isQuantDomain(domain)) return undefined;

@@ -120,9 +120,11 @@ function arithmeticAffine(editor: GraphEditor, node: Node): ChannelAffine | unde
   const input = isRight ? left : right;
   const before = editor.producer(input);
   const layer = before === undefined ? undefined : asFused(editor, before);
-  if (layer?.opType !== 'Conv') return undefined;
-  const weight = editor.constant(layer.inputs[1]);
-  const c = weight && channelValues(editor.constant(isRight ? right : left), weight.shape);
+  const channels = layer && outputChannels(editor, layer);
+  const isLayer = layer?.opType === 'Conv' || (layer?.opType === 'Linear' && isMatrix(layer));
+  if (!isLayer || channels === undefined) return undefined;
+  const rank = editor.constant(layer.inputs[1])!.shape.length;
+  const c = channelValues(editor.constant(isRight ? right : left), rank, channels);
   if (c === undefined) return undefined;
   switch (node.opType) {
     case 'Add':
@@ -137,13 +139,14 @@ function arithmeticAffine(editor: GraphEditor, node: Node): ChannelAffine | unde
   return undefined;
 }
 
-/** The values of a constant of shape [1,M,1,1], [M,1,1] or of one element, beside a convolution with that weight. */
+/** The values of a constant of shape [1,M,1,1], [M,1,1] or of one element, beside an output of that rank and M channels. */
 function channelValues(
   constant: Initializer | undefined,
-  weight: readonly number[],
+  rank: number,
+  channels: number,
 ): Float64Array | undefined {
-  if (constant === undefined || constant.shape.length > weight.length) return undefined;
-  const lead = weight.length - constant.shape.length;
-  const fits = constant.shape.every((dim, i) => dim === 1 || (i + lead === 1 && dim === weight[0]));
+  if (constant === undefined || constant.shape.length > rank) return undefined;
+  const lead = rank - constant.shape.length;
+  const fits = constant.shape.every((dim, i) => dim === 1 || (i + lead === 1 && dim === channels));
   return fits ? floatValues(constant) : undefined;
 }

@@ -1,15 +1,22 @@
 import type { Attribute, Initializer, Model, Node } from '../ir/graph.ts';
-import { numberAttribute, numbersAttribute, scalarValue, withAttributes } from './constant-values.ts';
-import { ADDEND, asFused, BIAS, FUSED_DOMAIN, SCALE } from './fused.ts';
+import { floats } from '../tensor/tensor.ts';
+import { floatValues, numberAttribute, numbersAttribute, withAttributes } from './constant-values.ts';
+import { ADDEND, asFused, BIAS, FUSED_DOMAIN, outputChannels, SCALE, THRESHOLDS } from './fused.ts';
 import { GraphEditor } from './graph-editor.ts';
+import { inferShapes } from './infer-shapes.ts';
 import type { Pass } from './pass.ts';
-import { isQuantDomain } from './quant-domains.ts';
+import { type Carried, carriedBy, carrierNode, channelDims, type SignValue } from './sign-carriers.ts';
+import { composeMoves, moveAttributes } from './sign-moves.ts';
 import { signsOfRows } from './sign-rows.ts';
+import { type ShapeOf, SIGN_OPERATORS, type SignSource, signSource } from './sign-sources.ts';
+import { carriedByTable, ownTable, type SignTable, tableOf } from './sign-tables.ts';
 
 /**
  * Layers whose weights are ±a, a one value a row, and whose inputs are signs: they become layers on sign maps, one bit an
- * element, as do the poolings between. Where the outputs of such a layer are wanted for their signs alone, it gives these, and no
- * float is ever stored. Signs that others read too stay as floats besides. See `fused.ts` for the operators.
+ * element, as does what stands between that maps can do: pooling, products (XNOR), larger and smaller of two (OR, AND), channels joined,
+ * cut and shuffled, padding. Where the outputs of such a layer are wanted for their signs alone, it gives these, slice by slice where
+ * they are compared with several thresholds, and no float is ever stored. Signs that others read too stay as floats besides. See
+ * `fused.ts` for the operators.
  *
  * The sum of ±1 products is a whole number, exact in any order; a·sum is rounded once, where the layer would have rounded every
  * product and sum: for a that is no power of two the last bits differ.
@@ -19,106 +26,192 @@ export const fuseBinary: Pass = {
   agreement: 'rounding',
   run(model: Model): Model {
     const editor = new GraphEditor(model);
-    for (const node of editor.nodes()) {
-      const signs = signsIn(editor, node);
-      if (signs !== undefined) mapSigns(editor, node, signs);
-    }
-    for (const node of editor.nodes())
-      if (node.domain === FUSED_DOMAIN && node.opType === 'Signs') intoLayer(editor, node);
+    // Shapes take a walk through the graph, which is of no use where there are no signs.
+    if (!editor.nodes().some(({ opType }) => SIGN_OPERATORS.has(opType))) return model;
+    const shapes = inferShapes(model);
+    const shapeOf: ShapeOf = (name) => shapes.get(name)?.shape;
+    const found = findSigns(editor, shapeOf);
+    const layers = layersOn(editor, found);
+    if (layers.size === 0) return model;
+    mapSigns(editor, shapeOf, wantedBy(layers, found), layers);
+    for (const node of editor.nodes()) if (isBinary(node)) intoLayer(editor, node);
+    composeMoves(editor);
     return editor.result();
   },
 };
 
-/** The value whose signs a node gives, and what it gives for 0; what else is in its way when the signs are a map. */
-interface SignNode {
-  readonly input: string;
-  readonly zero: 0 | 1;
-  readonly compare?: Node;
+/** A value that is signs, and how a map of it is made. */
+interface Found extends SignValue {
+  readonly node: Node;
+  readonly source?: SignSource;
+  readonly carried?: Carried;
 }
 
-/** A Sign, a BipolarQuant of scale 1, or Where(x ≥ 0, 1, −1), which is the sign of Larq. */
-function signsIn(editor: GraphEditor, { domain, opType, inputs }: Node): SignNode | undefined {
-  const [x = '', y = '', z = ''] = inputs;
-  const isConstant = (name: string, value: number): boolean => scalarValue(editor.constant(name)) === value;
-  if (opType === 'Sign' && domain === '') return { input: x, zero: 0 };
-  if (opType === 'BipolarQuant' && isQuantDomain(domain))
-    return isConstant(y, 1) ? { input: x, zero: 1 } : undefined;
-  if (opType !== 'Where' || domain !== '' || !isConstant(y, 1) || !isConstant(z, -1)) return undefined;
-  const compare = editor.producer(x);
-  if (compare?.opType !== 'GreaterOrEqual' || compare.domain !== '') return undefined;
-  const [value = '', bound = ''] = compare.inputs;
-  return isConstant(bound, 0) ? { input: value, zero: 1, compare } : undefined;
-}
-
-/** Gives the readers of signs that can work with a map one. */
-function mapSigns(editor: GraphEditor, signs: Node, { input, zero, compare }: SignNode): void {
-  const [output] = signs.outputs as [string];
-  const map = `${output}/signs`;
-  if (!rewire(editor, output, map)) return;
-  const made = { ...signs, domain: FUSED_DOMAIN, opType: 'Signs', inputs: [input], outputs: [map] };
-  const node: Node = {
-    ...made,
-    attributes: new Map<string, Attribute>([['zero', { type: 'INT', value: zero }]]),
-  };
-  if (editor.consumers(output).length > 0) {
-    editor.insertBefore(signs, node);
-    return;
+/** All values that are signs and no outputs, in the order of the graph. */
+function findSigns(editor: GraphEditor, shapeOf: ShapeOf): Map<string, Found> {
+  const found = new Map<string, Found>();
+  const tables = new Map<string, SignTable>();
+  const context = { editor, shapeOf, known: found };
+  for (const node of editor.nodes()) {
+    const source = signSource(editor, shapeOf, node);
+    const table = source === undefined ? tableOf(node, tables, context) : undefined;
+    const carried = table === undefined ? carriedBy(node, context) : [carriedByTable(table, context)];
+    node.outputs.forEach((name, i) => {
+      if (name === '' || editor.isOutput(name)) return;
+      const how = carried[i];
+      if (source !== undefined) found.set(name, { node, source, isFlat: false });
+      else if (how !== undefined) found.set(name, { node, carried: how, isFlat: how.isFlat });
+      if (found.has(name)) tables.set(name, ownTable(name));
+      else if (table !== undefined) tables.set(name, table);
+    });
   }
-  editor.replace(signs, node);
-  const [condition] = compare?.outputs ?? [];
-  const isBare = condition !== undefined && editor.consumers(condition).length === 0;
-  if (compare !== undefined && isBare && !editor.isOutput(condition)) editor.remove(compare);
+  return found;
 }
 
-/** Makes every reader of a value that can read a map do so, unless the value is an output. @returns whether there is one */
-function rewire(editor: GraphEditor, value: string, map: string): boolean {
-  if (editor.isOutput(value)) return false;
-  let isRead = false;
-  for (const reader of editor.consumers(value)) {
-    const layer = binaryLayer(editor, reader, value);
-    if (layer !== undefined) {
-      editor.replace(reader, { ...layer, inputs: layer.inputs.with(0, map) });
-      isRead = true;
+/** The layers that can read a map, each as it then is. */
+function layersOn(editor: GraphEditor, found: ReadonlyMap<string, Found>): Map<Node, Node> {
+  const layers = new Map<Node, Node>();
+  for (const node of editor.nodes()) {
+    const value = found.get(node.inputs[0] ?? '');
+    const layer = value && binaryLayer(editor, node);
+    if (layer !== undefined && !(value!.isFlat && layer.opType === 'BinaryConv')) layers.set(node, layer);
+  }
+  return layers;
+}
+
+/** What of it the layers need maps of; of a node all outputs or none. */
+function wantedBy(
+  layers: ReadonlyMap<Node, Node>,
+  found: ReadonlyMap<string, Found>,
+): ReadonlyMap<string, Found> {
+  const wanted = new Set([...layers.keys()].map((node) => node.inputs[0]!));
+  for (const [name, { node, carried }] of [...found].reverse()) {
+    const isWanted = node.outputs.some((output) => wanted.has(output));
+    if (isWanted && carried !== undefined) for (const input of carried.inputs) wanted.add(input);
+    if (isWanted) wanted.add(name);
+  }
+  return new Map([...found].filter(([name]) => wanted.has(name)));
+}
+
+/** Puts nodes that give and carry maps into the graph, and lets the layers read them. */
+function mapSigns(
+  editor: GraphEditor,
+  shapeOf: ShapeOf,
+  wanted: ReadonlyMap<string, Found>,
+  layers: ReadonlyMap<Node, Node>,
+): void {
+  const { kept, unpacked, between } = floatsBeside(editor, shapeOf, wanted, layers);
+  const maps = new Map<string, string>();
+  for (const [name, { node, source, carried }] of wanted) {
+    if (carried !== undefined && carried.operator === undefined)
+      maps.set(name, maps.get(carried.inputs[0]!)!);
+    else maps.set(name, `${name}/signs`);
+    const map = maps.get(name)!;
+    if (source !== undefined) editor.insertBefore(node, signsNode(editor, node, source, map));
+    else if (carried!.operator !== undefined) {
+      const inputs = carried!.inputs.map((input) => maps.get(input)!);
+      editor.insertBefore(node, carrierNode(node, carried!, inputs, map));
+    }
+    if (unpacked.has(name)) editor.insertBefore(node, floatsNode(node, map, name, shapeOf));
+  }
+  for (const [node, layer] of layers)
+    editor.replace(node, { ...layer, inputs: layer.inputs.with(0, maps.get(node.inputs[0]!)!) });
+  const gone = [...wanted.values()].map(({ node }) => node).filter((node) => !kept.has(node));
+  for (const node of new Set([...gone, ...between])) editor.remove(node);
+  const sources = [...wanted.values()].flatMap(({ source }) => source?.between ?? []);
+  for (const node of sources) removeUnread(editor, node);
+}
+
+function isNeeded(editor: GraphEditor, name: string): boolean {
+  return editor.isOutput(name) || editor.consumers(name).length > 0;
+}
+
+function removeUnread(editor: GraphEditor, node: Node): void {
+  const isRead = node.outputs.some((name) => isNeeded(editor, name));
+  if (!isRead && editor.has(node)) editor.remove(node);
+}
+
+/** What is still to be there as floats. */
+interface Beside {
+  /** Nodes that stay, for others read what they give. */
+  readonly kept: ReadonlySet<Node>;
+  /** Values that others read and that are made of the map, which spares the floats before them. */
+  readonly unpacked: ReadonlySet<string>;
+  /** Nodes between maps that nothing else reads any more. */
+  readonly between: ReadonlySet<Node>;
+}
+
+/** From the end of the graph to its beginning: what reads a value is decided before it. */
+function floatsBeside(
+  editor: GraphEditor,
+  shapeOf: ShapeOf,
+  wanted: ReadonlyMap<string, Found>,
+  layers: ReadonlyMap<Node, Node>,
+): Beside {
+  const made = new Map([...wanted.values()].map((value) => [value.node, value]));
+  const inBetween = new Set([...wanted.values()].flatMap(({ carried }) => carried?.between ?? []));
+  const kept = new Set<Node>();
+  const unpacked = new Set<string>();
+  const between = new Set<Node>();
+  const readsMap = (reader: Node): boolean =>
+    layers.has(reader) ||
+    between.has(reader) ||
+    (made.get(reader)?.carried !== undefined && !kept.has(reader));
+  const isRead = (name: string): boolean => editor.isOutput(name) || !editor.consumers(name).every(readsMap);
+  for (const node of editor.nodes().reverse()) {
+    const read = node.outputs.filter((name) => name !== '' && isRead(name));
+    const value = made.get(node);
+    if (value === undefined) {
+      if (inBetween.has(node) && read.length === 0) between.add(node);
       continue;
     }
-    const [output] = reader.outputs as [string];
-    const isPool = isSignPool(reader);
-    if (!isPool && !isFlatten(reader)) continue;
-    // A flattened map is the map itself: the layer behind sees a whole image in one window.
-    const next = isPool ? `${output}/signs` : map;
-    if (!rewire(editor, output, next)) continue;
-    isRead = true;
-    const isBare = editor.consumers(output).length === 0;
-    const pool = { ...reader, domain: FUSED_DOMAIN, opType: 'SignPool', inputs: [map], outputs: [next] };
-    if (isPool && isBare) editor.replace(reader, pool);
-    else if (isPool) editor.insertBefore(reader, pool);
-    else if (isBare) editor.remove(reader);
+    const { carried, isFlat } = value;
+    const isPacked = (name: string): boolean =>
+      carried !== undefined && wanted.has(name) && !isFlat && channelDims(shapeOf(name)) !== undefined;
+    // What a node that stays gives need not be made again.
+    if (!read.every(isPacked)) kept.add(node);
+    else for (const name of read) unpacked.add(name);
   }
-  return isRead;
+  return { kept, unpacked, between };
 }
 
-function isSignPool(node: Node): boolean {
-  return (
-    node.opType === 'MaxPool' &&
-    node.domain === '' &&
-    (node.outputs[1] ?? '') === '' &&
-    numbersAttribute(node, 'kernel_shape')?.length === 2 &&
-    !crops(node)
-  );
+function signsNode(editor: GraphEditor, node: Node, source: SignSource, map: string): Node {
+  const { input, zero, thresholds } = source;
+  const bounds = thresholds?.some((value) => value !== 0)
+    ? [editor.addConstant(`${map}/thresholds`, floats([thresholds.length], thresholds))]
+    : [];
+  // Slices of zeros are several all the same.
+  const slices = thresholds !== undefined && thresholds.length > 1 && bounds.length === 0;
+  const inputs = slices
+    ? [input, editor.addConstant(`${map}/thresholds`, floats([thresholds.length], thresholds))]
+    : [input, ...bounds];
+  const attributes = new Map<string, Attribute>([['zero', { type: 'INT', value: zero }]]);
+  return { ...node, domain: FUSED_DOMAIN, opType: 'Signs', inputs, outputs: [map], attributes };
 }
 
-/** Whether pads are below 0, which takes pixels off. */
-function crops(node: Node): boolean {
-  return (numbersAttribute(node, 'pads') ?? []).some((pad) => pad < 0);
+function floatsNode(node: Node, map: string, output: string, shapeOf: ShapeOf): Node {
+  const shape = shapeOf(output)!;
+  const attributes = new Map<string, Attribute>([
+    ['dims', { type: 'INTS', value: channelDims(shape)! }],
+    ['space', { type: 'INT', value: shape.length === 2 ? 0 : 1 }],
+  ]);
+  return {
+    ...node,
+    domain: FUSED_DOMAIN,
+    opType: 'SignFloats',
+    inputs: [map],
+    outputs: [output],
+    attributes,
+  };
 }
 
-function isFlatten(node: Node): boolean {
-  return node.opType === 'Flatten' && node.domain === '' && numberAttribute(node, 'axis', 1) === 1;
-}
+/** Fewer channels of a group than these fill so little of a word that floats are as fast. */
+const LEAST_GROUP_CHANNELS = 8;
 
-/** The layer as one on sign maps, reading the value as its data; undefined where it is none. */
-function binaryLayer(editor: GraphEditor, node: Node, value: string): Node | undefined {
+/** The layer as one on sign maps; undefined where it is none. */
+function binaryLayer(editor: GraphEditor, node: Node): Node | undefined {
   const layer = asFused(editor, node);
+  const [value] = node.inputs;
   if (
     layer === undefined ||
     layer.inputs[0] !== value ||
@@ -127,11 +220,10 @@ function binaryLayer(editor: GraphEditor, node: Node, value: string): Node | und
     return undefined;
   if ((layer.inputs[ADDEND] ?? '') !== '') return undefined;
   const isConv = layer.opType === 'Conv';
-  // Of a MatMul it is not known here whether it has a matrix for input.
+  // Of a MatMul it is not known here whether it has a matrix for input; `matrixProducts` makes those that have Gemm.
   if (!isConv && !(layer.opType === 'Linear' && layer.attributes.has('transB'))) return undefined;
   const weight = editor.constant(layer.inputs[1])!;
-  const isPlain = weight.shape.length === 4 && numberAttribute(layer, 'group', 1) === 1 && !crops(layer);
-  if (isConv && !isPlain) return undefined;
+  if (isConv && !isPlainConv(layer, weight)) return undefined;
   for (const place of [SCALE, BIAS]) {
     const name = layer.inputs[place] ?? '';
     if (name !== '' && editor.constant(name)?.dtype !== 'FLOAT') return undefined;
@@ -140,17 +232,72 @@ function binaryLayer(editor: GraphEditor, node: Node, value: string): Node | und
   return { ...layer, opType: isConv ? 'BinaryConv' : 'BinaryLinear' };
 }
 
+/** Over two axes, none of the pads below 0, groups of several channels. */
+function isPlainConv(layer: Node, { shape }: Initializer): boolean {
+  const groups = numberAttribute(layer, 'group', 1);
+  const fits = groups === 1 || (shape[0]! % groups === 0 && shape[1]! >= LEAST_GROUP_CHANNELS);
+  return shape.length === 4 && fits && !(numbersAttribute(layer, 'pads') ?? []).some((pad) => pad < 0);
+}
+
 function hasSignRows(layer: Node, weight: Initializer): boolean {
   const isRows = layer.opType === 'Conv' || numberAttribute(layer, 'transB', 0) !== 0;
   if (weight.dtype !== 'FLOAT' || (weight.quantized !== undefined && weight.quantized.bits > 1)) return false;
   return signsOfRows(weight.read().data as Float32Array, weight.shape, isRows) !== undefined;
 }
 
-/** Signs of what a layer on maps gives for nothing else: the layer gives them itself. */
-function intoLayer(editor: GraphEditor, signs: Node): void {
-  const layer = editor.soleProducer(signs.inputs[0], signs);
-  if (layer?.domain !== FUSED_DOMAIN || !layer.opType.startsWith('Binary')) return;
-  const attributes = withAttributes(layer.attributes, { signs: signs.attributes.get('zero')! });
-  editor.remove(layer);
-  editor.replace(signs, { ...layer, attributes, outputs: signs.outputs });
+function isBinary({ domain, opType }: Node): boolean {
+  return domain === FUSED_DOMAIN && opType.startsWith('Binary');
+}
+
+/**
+ * Signs of what a layer on maps gives for nothing else: the layer gives them itself. Several of them, each with thresholds of its
+ * own, it gives as slices of one map, and each is cut out of that.
+ */
+function intoLayer(editor: GraphEditor, layer: Node): void {
+  const [output] = layer.outputs as [string];
+  const readers = editor.consumers(output);
+  const isSigns = (node: Node): boolean => node.domain === FUSED_DOMAIN && node.opType === 'Signs';
+  if (editor.isOutput(output) || readers.length === 0 || !readers.every(isSigns)) return;
+  const inOrder = readers.toSorted((a, b) => editor.position(a) - editor.position(b));
+  const [first] = inOrder as [Node];
+  const zero = numberAttribute(first, 'zero', 0);
+  const rows = outputChannels(editor, {
+    ...layer,
+    opType: layer.opType === 'BinaryConv' ? 'Conv' : 'Linear',
+  });
+  if (rows === undefined || inOrder.some((node) => numberAttribute(node, 'zero', 0) !== zero)) return;
+  const attributes = withAttributes(layer.attributes, { signs: { type: 'INT', value: zero } });
+  if (inOrder.length === 1) {
+    const inputs = withThresholds(layer, first.inputs[1]);
+    editor.remove(layer);
+    editor.replace(first, { ...layer, attributes, inputs, outputs: first.outputs });
+    return;
+  }
+  const all = inOrder.map((node) => boundsOf(editor, node, rows));
+  const bounds = Float32Array.from(all.flatMap((own) => [...own]));
+  const map = `${output}/slices`;
+  const inputs = withThresholds(
+    layer,
+    editor.addConstant(`${map}/thresholds`, floats([bounds.length], bounds)),
+  );
+  editor.replace(layer, { ...layer, attributes, inputs, outputs: [map] });
+  let from = 0;
+  inOrder.forEach((node, i) => {
+    const { length } = all[i]!;
+    const cut = moveAttributes([bounds.length], [{ input: 0, from, length }]);
+    editor.replace(node, { ...node, opType: 'SignMove', inputs: [map], attributes: cut });
+    from += length;
+  });
+}
+
+function withThresholds(layer: Node, thresholds: string | undefined): readonly string[] {
+  if (thresholds === undefined) return layer.inputs;
+  const inputs = Array.from({ length: THRESHOLDS }, (_, i) => layer.inputs[i] ?? '');
+  return [...inputs, thresholds];
+}
+
+/** The thresholds of a Signs of so many channels, one for each of them and slice. */
+function boundsOf(editor: GraphEditor, signs: Node, channels: number): Float32Array {
+  const values = floatValues(editor.constant(signs.inputs[1])) ?? Float64Array.of(0);
+  return values.length === 1 ? new Float32Array(channels).fill(values[0]!) : Float32Array.from(values);
 }

@@ -1,16 +1,17 @@
 import type { Attribute, Initializer, Model, Node } from '../ir/graph.ts';
 import { isInRowOrder } from '../ir/quantized-tensor.ts';
-import { numberAttribute, scalarValue, textAttribute, withAttributes } from './constant-values.ts';
-import { ADDEND, asFused, BIAS, FUSED_DOMAIN, SCALE } from './fused.ts';
+import { type Grid, type Rounding, roundingOf } from './code-grids.ts';
+import { numberAttribute, withAttributes } from './constant-values.ts';
+import { ADDEND, asFused, BIAS, FUSED_DOMAIN, SCALE, X_SCALE } from './fused.ts';
 import { GraphEditor } from './graph-editor.ts';
 import { crops, isFlatten, isMapPool } from './map-readers.ts';
 import type { Pass } from './pass.ts';
-import { isQuantDomain } from './quant-domains.ts';
 
 /**
- * Layers whose weights are codes and whose inputs a `Quant` rounds to at most 8 bits: they become layers on *codes*, integers from
- * end to end, as do the poolings and concatenations between. Where what such a layer gives is wanted as codes alone, it gives
- * these and no float is ever stored. Who else reads a rounded value goes on to read floats. See `fused.ts` for the operators.
+ * Layers whose weights are codes and whose inputs are rounded to at most 8 bits (`roundingOf`): they become layers on *codes*,
+ * integers from end to end, as do the poolings and concatenations between. Where what such a layer gives is wanted as codes alone,
+ * it gives these and no float is ever stored. Who else reads a rounded value goes on to read floats. Where the grid is that of
+ * the run, scale and zero are values beside the codes, and layers in front give floats. See `fused.ts` for the operators.
  *
  * Sums of integers are exact. What differs from the float graph by rounding: levels of weights are whole multiples of a 2,047th of
  * the largest of their row (exactly the levels for equal steps), and codes of outputs come by a fixed-point multiplication.
@@ -21,8 +22,8 @@ export const fuseInteger: Pass = {
   run(model: Model): Model {
     const editor = new GraphEditor(model);
     for (const node of editor.nodes()) {
-      const grid = gridOf(editor, node);
-      if (grid !== undefined) mapCodes(editor, node, grid);
+      const rounding = roundingOf(editor, node);
+      if (rounding !== undefined) mapCodes(editor, node, rounding);
     }
     for (const node of editor.nodes()) if (isCodes(node)) raise(editor, node);
     for (const node of editor.nodes()) if (isCodes(node)) intoLayer(editor, node);
@@ -30,67 +31,50 @@ export const fuseInteger: Pass = {
   },
 };
 
-type Grid = Readonly<Record<'scale' | 'zero' | 'high', Attribute>>;
-
 const WHOLE_BITS = 8;
 
-/** What the codes of a Quant stand for: one scale, one zero, at most 8 bits, ties to even. Signed integers count from the lowest. */
-function gridOf(editor: GraphEditor, node: Node): Grid | undefined {
-  if (!isQuantDomain(node.domain) || (node.opType !== 'Quant' && node.opType !== 'IntQuant'))
-    return undefined;
-  const [scale, zero, bits] = [1, 2, 3].map((place) => scalarConstant(editor, node.inputs[place]));
-  if (scale === undefined || zero === undefined || bits === undefined) return undefined;
-  const isPlain = ['ROUND', 'HALF_EVEN'].includes(
-    textAttribute(node, 'rounding_mode', 'ROUND').toUpperCase(),
-  );
-  const isSigned = numberAttribute(node, 'signed', 1) !== 0;
-  const narrow = numberAttribute(node, 'narrow', 0) !== 0 ? 1 : 0;
-  if (!isPlain || !Number.isInteger(bits) || bits < (isSigned ? 2 : 1) || bits > WHOLE_BITS) return undefined;
-  const lowest = isSigned ? narrow - 2 ** (bits - 1) : 0;
-  const high = 2 ** bits - 1 - narrow;
-  const own = zero - lowest;
-  if (!(scale > 0 && Number.isFinite(scale)) || !Number.isInteger(own) || own < 0 || own > high)
-    return undefined;
-  return {
-    scale: { type: 'FLOAT', value: scale },
-    zero: { type: 'INT', value: own },
-    high: { type: 'INT', value: high },
-  };
-}
-
-/** The one value of a constant without axes, which leaves the shape of what it scales. */
-function scalarConstant(editor: GraphEditor, name: string | undefined): number | undefined {
-  const constant = editor.constant(name);
-  return constant?.shape.length === 0 ? scalarValue(constant) : undefined;
-}
-
 /** Gives the readers of a rounded value that can work with codes these. */
-function mapCodes(editor: GraphEditor, quant: Node, grid: Grid): void {
-  const [output] = quant.outputs as [string];
+function mapCodes(editor: GraphEditor, last: Node, { input, grid, coder }: Rounding): void {
+  const [output] = last.outputs as [string];
   const map = `${output}/codes`;
-  if (!rewire(editor, output, map, grid)) return;
+  const isDynamic = grid === 'dynamic';
+  const own = isDynamic ? [`${output}/scale`, `${output}/zero`] : [];
+  const attributes = isDynamic ? {} : { x_scale: grid.scale, x_zero: grid.zero, x_high: grid.high };
+  if (!rewire(editor, output, map, { attributes, inputs: own })) return;
   const node: Node = {
-    ...quant,
+    ...last,
     domain: FUSED_DOMAIN,
-    opType: 'Codes',
-    inputs: [quant.inputs[0]!],
-    outputs: [map],
-    attributes: new Map(Object.entries(grid)),
+    opType: isDynamic ? 'DynamicCodes' : 'Codes',
+    inputs: [input],
+    outputs: [map, ...own],
+    attributes: new Map(isDynamic ? [] : Object.entries(grid)),
   };
-  if (editor.consumers(output).length > 0) editor.insertBefore(quant, node);
-  else editor.replace(quant, node);
+  if (editor.consumers(output).length > 0) editor.insertBefore(last, node);
+  else editor.replace(last, node);
+  const isUsed = coder?.outputs.some((name) => editor.isOutput(name) || editor.consumers(name).length > 0);
+  if (coder !== undefined && isUsed === false) editor.remove(coder);
+}
+
+/** What layers that read codes are told of them: attributes, or the names of scale and zero. */
+interface Reading {
+  readonly attributes: Readonly<Record<string, Attribute>>;
+  readonly inputs: readonly string[];
 }
 
 /** Makes every reader of a value that can read codes do so, unless the value is an output. @returns whether there is one */
-function rewire(editor: GraphEditor, value: string, map: string, grid: Grid): boolean {
+function rewire(editor: GraphEditor, value: string, map: string, reading: Reading): boolean {
   if (editor.isOutput(value)) return false;
   let isRead = false;
   for (const reader of editor.consumers(value)) {
     const layer = integerLayer(editor, reader, value);
     if (layer !== undefined) {
-      const own = { x_scale: grid.scale, x_zero: grid.zero, x_high: grid.high };
-      const attributes = withAttributes(layer.attributes, own);
-      editor.replace(reader, { ...layer, attributes, inputs: layer.inputs.with(0, map) });
+      const attributes = withAttributes(layer.attributes, reading.attributes);
+      const inputs = [
+        map,
+        ...Array.from({ length: ADDEND }, (_, i) => layer.inputs[i + 1] ?? ''),
+        ...reading.inputs,
+      ];
+      editor.replace(reader, { ...layer, attributes, inputs });
       isRead = true;
       continue;
     }
@@ -99,7 +83,7 @@ function rewire(editor: GraphEditor, value: string, map: string, grid: Grid): bo
     if (!isPool && !isFlatten(reader)) continue;
     // Flattened codes are the codes themselves: the layer behind sees a whole image in one window.
     const next = isPool ? `${output}/codes` : map;
-    if (!rewire(editor, output, next, grid)) continue;
+    if (!rewire(editor, output, next, reading)) continue;
     isRead = true;
     const isBare = editor.consumers(output).length === 0;
     if (isPool && isBare) editor.replace(reader, poolOf(reader, map, next));
@@ -191,9 +175,11 @@ function raise(editor: GraphEditor, codes: Node): void {
 function intoLayer(editor: GraphEditor, codes: Node): void {
   const layer = editor.soleProducer(codes.inputs[0], codes);
   if (layer?.domain !== FUSED_DOMAIN || !layer.opType.startsWith('Integer')) return;
-  if ((layer.inputs[ADDEND] ?? '') !== '') return;
-  const { scale, zero, high } = Object.fromEntries(codes.attributes) as Grid;
-  const attributes = withAttributes(layer.attributes, { y_scale: scale, y_zero: zero, y_high: high });
+  const isFixed = layer.inputs[X_SCALE] === undefined;
+  if ((layer.inputs[ADDEND] ?? '') !== '' || !isFixed) return;
+  const { scale, zero, high, quotient } = Object.fromEntries(codes.attributes) as Grid;
+  const grid = { y_scale: scale, y_zero: zero, y_high: high, y_quotient: quotient };
+  const attributes = withAttributes(layer.attributes, grid);
   editor.remove(layer);
   editor.replace(codes, { ...layer, attributes, outputs: codes.outputs });
 }

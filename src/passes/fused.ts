@@ -11,16 +11,21 @@ import type { GraphEditor } from './graph-editor.ts';
  * | Conv     | X, W, scale?, bias?, addend?       | clamp(conv(X, W)·scale[c] + bias[c] + addend), c = axis 1    |
  * | Linear   | X, W, scale?, bias?, addend?       | clamp(X·W′·scale[c] + bias[c] + addend), c = the last axis   |
  * | Affine   | X, scale, shift                    | clamp(X·scale[c] + shift[c]), c = axis 1                     |
- * | Signs    | X                                  | the signs of X as a map; what has none keeps all of X float, as −1, 0 and 1. Attribute `zero`: 1 where 0 counts as +1 |
- * | BinaryConv, BinaryLinear | as Conv and Linear, X a map or floats | the same; with `signs` (0 or 1, as `zero`) the signs of that, as Signs gives them |
+ * | Signs    | X, thresholds?                     | the signs of X, or of X − thresholds[c], as a map; what has none keeps all of X float, as −1, 0 and 1. Attribute `zero`: 1 where 0 counts as +1 |
+ * | BinaryConv, BinaryLinear | as Conv and Linear, X a map or floats, thresholds? | the same; with `signs` (0 or 1, as `zero`) the signs of that, as Signs gives them |
  * | SignPool | X                                  | MaxPool of a map or floats                                  |
- *
- * | Codes    | X                                  | codes of X as a map: round(clamp(X / scale + zero, 0, high)), attributes `scale`, `zero`, `high` |
- * | IntegerConv, IntegerLinear | as Conv and Linear, X codes of `x_scale`, `x_zero`, `x_high` | the same; with `y_scale`, `y_zero`, `y_high` the codes of that, as Codes gives them |
+ * | SignCombine | A, B                            | `how`: product (xor), larger (and) or smaller (or) of two signs; `table`: of floats, see sign-tables.ts |
+ * | SignMove | X…                                 | channels of maps; `runs`: [input, first channel, length] in order |
+ * | SignPad  | X                                  | pixels around an image (`pads` top, left, bottom, right), those of its edge (`edge` 1) or +1 |
+ * | SignFloats | X                                | the signs as floats [N, `dims`, H, W], without H and W where `space` is 0 |
+ * | Codes    | X                                  | codes of X as a map, of the grid that the attributes `scale`, `zero`, `high`, `quotient` (1: the quotient is rounded) name; see kernels/integer/contract.ts |
+ * | DynamicCodes | X                              | codes of X as a map, and scale and zero as DynamicQuantizeLinear chooses them |
+ * | IntegerConv, IntegerLinear | as Conv and Linear, X codes of `x_scale`, `x_zero`, `x_high`, or with x_scale and x_zero as inputs behind the addend | the same; with `y_scale`, `y_zero`, `y_high`, `y_quotient` the codes of that, as Codes gives them |
  * | CodePool | X, codes                           | MaxPool of codes                                            |
  *
  * A *map* of signs is a UINT8 tensor [N, H, W, bytes of the channels] (kernels/binary/contract.ts), one of codes a
- * UINT8 tensor [N, H, W, C] (kernels/integer/contract.ts); H·W is 1 for a matrix.
+ * UINT8 tensor [N, H, W, C] (kernels/integer/contract.ts); H·W is 1 for a matrix. Thresholds of signs are [slices·C] or one for
+ * all; with several slices the map has slices·C channels. What is made of floats instead of a map of signs is [N, C, H, W].
  *
  * Attributes: those of the ONNX operator (for Linear `transB`: W is [N,K] with 1, [K,N] with 0), and `low` and `high`
  * of the clamp. Every step is rounded to float32, in this order: what the fused operator gives is the definition. The
@@ -35,6 +40,10 @@ export type FusedNode = Node & { readonly domain: typeof FUSED_DOMAIN };
 export const SCALE = 2;
 export const BIAS = 3;
 export const ADDEND = 4;
+/** Of layers on codes whose scale and zero are values of the run; the zero follows. */
+export const X_SCALE = 5;
+/** Of a binary layer that gives signs. */
+export const THRESHOLDS = 5;
 
 /** Types that are computed as FLOAT; the fused operators know no other. */
 const FLOAT_TYPES: ReadonlySet<string> = new Set(['FLOAT', 'FLOAT16', 'BFLOAT16']);

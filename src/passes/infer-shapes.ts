@@ -1,12 +1,14 @@
 import type { Dim, Graph, Model, Node, Value } from '../ir/graph.ts';
 import { capturedNames } from '../ir/traverse.ts';
 import { withoutFunctions } from './expand-functions.ts';
+import { FUSED_DOMAIN } from './fused.ts';
 import { isQuantDomain } from './quant-domains.ts';
 import { ATTENTION } from './shapes/attention.ts';
 import { CONTROL_FLOW } from './shapes/control-flow.ts';
 import { CONVOLUTION } from './shapes/convolution.ts';
 import { ELEMENTWISE } from './shapes/elementwise.ts';
 import { type Fact, fact, factOf, type Infer } from './shapes/fact.ts';
+import { FUSED } from './shapes/fused.ts';
 import { GENERATION } from './shapes/generation.ts';
 import { LINEAR } from './shapes/linear.ts';
 import { MOVEMENT } from './shapes/movement.ts';
@@ -29,12 +31,13 @@ const INFER: ReadonlyMap<string, Infer> = new Map(
     RECURRENT,
     SELECTION,
     SPATIAL,
+    FUSED,
   ].flatMap((family) => Object.entries(family)),
 );
 
 /** Domains whose operators are known here; others give unknown values. */
 function isKnownDomain(domain: string): boolean {
-  return domain === '' || domain === 'ai.onnx.preview' || isQuantDomain(domain);
+  return domain === '' || domain === 'ai.onnx.preview' || domain === FUSED_DOMAIN || isQuantDomain(domain);
 }
 
 /**

@@ -27,7 +27,12 @@ export interface ThresholdRule {
   readonly shape: readonly number[];
 }
 
-export type ActivationRule = UniformRule | ThresholdRule;
+/** Equal steps of 8 bits over what the values of the run span: all of them together, whatever the batch. */
+export interface DynamicRule {
+  readonly kind: 'dynamic';
+}
+
+export type ActivationRule = UniformRule | ThresholdRule | DynamicRule;
 
 /** A value, the operands of layers that read it, and what they shall read in its place. */
 export interface ActivationQuant {
@@ -39,16 +44,21 @@ export interface ActivationQuant {
 /** Where Quant and BipolarQuant are defined. */
 const DOMAIN = 'qonnx.custom_op.general';
 
+/** The first operator set with DynamicQuantizeLinear. */
+const DYNAMIC_OPSET = 11;
+
 /**
- * A copy of the model in which layers read rounded values: Quant for equal steps; for one bit Sub (threshold) →
+ * A copy of the model in which layers read rounded values: Quant for equal steps, DynamicQuantizeLinear → DequantizeLinear for
+ * those of the run; for one bit Sub (threshold) →
  * BipolarQuant (half the distance of the levels) → Add (their centre). x − t is never rounded to the other side of 0, so
  * x ≥ t is exactly what decides, and x = t gives the upper level. Other readers of a value, such as the sum of a residual
  * block, go on to read it as it is. A value is rounded once for all its layers.
- * @throws internal for nodes that are not in the main graph
+ * @throws internal for nodes that are not in the main graph; unsupported for ranges of the run in a model of an operator set before 11
  */
 export function insertActivationQuant(model: Model, quants: readonly ActivationQuant[]): Model {
   if (quants.length === 0) return model;
   const { graph } = model;
+  if (quants.some(({ rule }) => rule.kind === 'dynamic')) expectDynamicOpset(model);
   const free = nameMaker(model);
   const initializers = new Map(graph.initializers);
   const constant = (name: string, tensor: Tensor): string => {
@@ -67,9 +77,8 @@ export function insertActivationQuant(model: Model, quants: readonly ActivationQ
         tensor: value,
       });
     const first = graph.nodes[Math.min(...places)]!;
-    const made = rule.kind === 'uniform' ? uniform(value, rule, constant) : threshold(value, rule, constant);
-    const nodes = made.map((node) => ({ ...node, name: free(node.name) }));
-    const result = chain(nodes, value, free);
+    const result =
+      rule.kind === 'dynamic' ? dynamic(value, free) : chain(stepsOf(value, rule, constant), value, free);
     before.set(first, [...(before.get(first) ?? []), ...result.nodes]);
     for (const { node, input } of layers) {
       const inputs = rewired.get(node) ?? [...node.inputs];
@@ -82,13 +91,17 @@ export function insertActivationQuant(model: Model, quants: readonly ActivationQ
     return [...(before.get(node) ?? []), inputs === undefined ? node : { ...node, inputs }];
   });
   const opsets = new Map(model.opsets);
-  if (!opsets.has(DOMAIN)) opsets.set(DOMAIN, 1);
+  if (quants.some(({ rule }) => rule.kind !== 'dynamic') && !opsets.has(DOMAIN)) opsets.set(DOMAIN, 1);
   return { ...model, opsets, graph: { ...graph, nodes, initializers } };
 }
 
 /** A node whose first input and output are still to be named. */
 type Step = Omit<Node, 'outputs'>;
 type AddConstant = (name: string, tensor: Tensor) => string;
+
+function stepsOf(value: string, rule: UniformRule | ThresholdRule, constant: AddConstant): Step[] {
+  return rule.kind === 'uniform' ? uniform(value, rule, constant) : threshold(value, rule, constant);
+}
 
 function uniform(value: string, { bits, scale, zero }: UniformRule, constant: AddConstant): Step[] {
   const scalar = (name: string, number: number): string => constant(`${value}_${name}`, floats([], [number]));
@@ -134,9 +147,30 @@ function chain(
   const nodes = steps.map((step) => {
     const inputs = [output, ...step.inputs];
     output = free(`${value}_quantized`);
-    return { ...step, inputs, outputs: [output] };
+    return { ...step, name: free(step.name), inputs, outputs: [output] };
   });
   return { nodes, output };
+}
+
+/** Codes, scale and zero point, and what they stand for. */
+function dynamic(value: string, free: (name: string) => string): { nodes: Node[]; output: string } {
+  const coded = ['codes', 'scale', 'zero_point'].map((name) => free(`${value}_${name}`));
+  const output = free(`${value}_quantized`);
+  const node = (opType: string, inputs: readonly string[], outputs: readonly string[]): Node => ({
+    ...{ name: free(`${value}_${opType.toLowerCase()}`), opType, domain: '', inputs, outputs },
+    attributes: new Map(),
+  });
+  const nodes = [node('DynamicQuantizeLinear', [value], coded), node('DequantizeLinear', coded, [output])];
+  return { nodes, output };
+}
+
+function expectDynamicOpset({ opsets }: Model): void {
+  const opset = opsets.get('') ?? opsets.get('ai.onnx') ?? 0;
+  if (opset < DYNAMIC_OPSET)
+    throw new BnnqError(
+      'unsupported',
+      `ranges of the run are found by DynamicQuantizeLinear, which ONNX has from operator set ${DYNAMIC_OPSET} on; the model is of operator set ${opset}`,
+    );
 }
 
 /** Gives names that neither a value nor a node has, in the graph or in one inside of it. */

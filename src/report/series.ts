@@ -43,6 +43,9 @@ const SETTINGS: readonly (keyof Variant)[] = [
   'bases',
 ];
 
+/** Settings of a part of a network that points may be without: these have none. */
+const OF_A_PART: ReadonlySet<keyof Variant> = new Set(['ridge', 'actRange']);
+
 export function headlineOf(report: Report): Headline {
   if (!report.dataset.labelled || report.float.top1 === null)
     return {
@@ -93,12 +96,12 @@ export function seriesOf(report: Report): Series[] {
 
 /** The settings that all points share, in words: `granularity channel, fit correlation, …`; empty without points. */
 function commonSettings(report: Report): string {
-  const first = report.points[0];
-  if (first === undefined) return '';
   const varying = varyingSettings(report.points);
-  return SETTINGS.filter((name) => !varying.includes(name) && first[name] !== undefined)
-    .map((name) => (name === 'zero' ? settingText(name, first) : `${name} ${settingText(name, first)}`))
-    .join(', ');
+  return SETTINGS.flatMap((name) => {
+    const point = report.points.find((one) => one[name] !== undefined);
+    if (varying.includes(name) || point === undefined) return [];
+    return name === 'zero' ? settingText(name, point) : `${name} ${settingText(name, point)}`;
+  }).join(', ');
 }
 
 /** What holds for all points, in sentences: their settings, and the images that they were calibrated on; empty without points. */
@@ -163,7 +166,10 @@ export function atChance(report: Report, headline: Headline): SweepPoint[] {
 }
 
 function varyingSettings(points: readonly SweepPoint[]): (keyof Variant)[] {
-  return SETTINGS.filter((name) => new Set(points.map((point) => settingText(name, point))).size > 1);
+  return SETTINGS.filter((name) => {
+    const having = OF_A_PART.has(name) ? points.filter((point) => point[name] !== undefined) : points;
+    return new Set(having.map((point) => settingText(name, point))).size > 1;
+  });
 }
 
 function settingText(name: keyof Variant, point: SweepPoint): string {

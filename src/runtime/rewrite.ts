@@ -11,6 +11,7 @@ import { fusePad } from '../passes/fuse-pad.ts';
 import { fuseResidual } from '../passes/fuse-residual.ts';
 import { inferShapes } from '../passes/infer-shapes.ts';
 import { liftWeightViews } from '../passes/lift-weight-views.ts';
+import { matrixProducts } from '../passes/matrix-products.ts';
 import { noteHalfTypes } from '../passes/note-half-types.ts';
 import { type Pass, runPasses } from '../passes/pass.ts';
 import { removeIdentity } from '../passes/remove-identity.ts';
@@ -38,6 +39,7 @@ export function rewriteForExecution(model: Model, kernels: Kernels, keep: readon
     liftWeightViews,
     foldConstants(evaluateWith(model, kernels)),
     fusePad,
+    matrixProducts,
     fuseAffine,
     fuseBinary,
     fuseResidual,

@@ -55,7 +55,7 @@ describe('wrong usage ends with 2, one sentence, and where to find help', () => 
     [
       'what needs images, without images',
       'model.onnx --method gptq --repair scale --act-bits 8 --ridge 0.1 --calib-samples 3'.split(' '),
-      'bnn-quantize: --method gptq, --repair scale, --act-bits, --ridge, --calib-samples: name calibration images with --calib\n',
+      'bnn-quantize: --method gptq, --repair scale, --act-bits, --ridge, --calib-samples: name calibration images with --calib (--act-bits 8 --act-range dynamic needs none)\n',
     ],
     [
       'a ridge that is no number',

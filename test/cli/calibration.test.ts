@@ -103,6 +103,28 @@ describe('quantize --calib', () => {
     expect(outputOf(run)).toMatchObject({ actBits: 4, actRange: 'min-max' });
   });
 
+  it('rounds by the range of each run with --act-range dynamic, with images and without', async () => {
+    const args = ['model.onnx', '--bits', '4', '--act-bits', '8', '--act-range', 'dynamic', '-o', 'dyn.bnnq'];
+    const plain = await bnnq(args, { cwd });
+    expect([plain.code, plain.stderr]).toEqual([0, '']);
+    const line = /^activations +3 inputs of layers in 8 bits, of the range that each run has$/m;
+    expect(plain.stdout).toMatch(line);
+    const { graph } = await readModel(join(cwd, 'dyn.bnnq'));
+    expect(graph.nodes.filter(({ opType }) => opType === 'DynamicQuantizeLinear')).toHaveLength(3);
+    const fitted = await bnnq([...args, '--force', ...CALIB], { cwd });
+    expect([fitted.code, fitted.stdout.match(line) !== null]).toEqual([0, true]);
+    expect(fitted.stdout).toMatch(/^calibrated +on 64 images/m);
+  });
+
+  it('refuses other widths with --act-range dynamic', async () => {
+    const args = ['model.onnx', '--act-bits', '4', '--act-range', 'dynamic'];
+    const { code, stderr } = await bnnq(args, { cwd });
+    expect([code, stderr]).toEqual([
+      2,
+      'bnn-quantize: --act-bits, --act-range: range dynamic: activations have 8 bits, as DynamicQuantizeLinear makes them, got 4\n',
+    ]);
+  });
+
   it('is the same whatever kernels are asked for', async () => {
     const bytes: Buffer[] = [];
     for (const kernels of ['reference', 'simd']) {

@@ -2,10 +2,18 @@ import { afterAll, describe, expect, it } from 'vitest';
 import type { Kernels } from '../../src/kernels/contract.ts';
 import { createReferenceKernels } from '../../src/kernels/reference.ts';
 import { createSimdKernels } from '../../src/kernels/simd.ts';
-import { binaryConv2d, packSigns, poolSigns } from './operations/binary.ts';
+import {
+  binaryConv2d,
+  combineSigns,
+  moveChannels,
+  packSigns,
+  padSigns,
+  poolSigns,
+  unpackSigns,
+} from './operations/binary.ts';
 import { conv2d } from './operations/conv2d.ts';
 import { affine, binary, softmax, unary } from './operations/elementwise.ts';
-import { integerConv2d, poolCodes, quantizeCodes } from './operations/integer.ts';
+import { integerConv2d, poolCodes, quantizeCodes, valueRange } from './operations/integer.ts';
 import { linear, matmul } from './operations/linear.ts';
 import { averagePool2d, maxPool2d } from './operations/pool.ts';
 import { expectSameBits } from './support/bits.ts';
@@ -26,7 +34,12 @@ const OPERATIONS: readonly Operation[] = [
   packSigns,
   binaryConv2d,
   poolSigns,
+  unpackSigns,
+  combineSigns,
+  moveChannels,
+  padSigns,
   quantizeCodes,
+  valueRange,
   integerConv2d,
   poolCodes,
 ];

@@ -48,6 +48,7 @@ describe('arrays in the heap of the SIMD kernels', () => {
     const random = new Random(6);
     for (const [groups, outWidth] of [
       [1, 9],
+      [1, 3],
       [8, 9],
       [8, 3],
     ] as const) {

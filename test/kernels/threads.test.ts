@@ -140,7 +140,7 @@ describe('a team of threads', () => {
     const map = workspace.heap.allocate(64);
     const view = new Float32Array(workspace.heap.buffer, values, 64).fill(1);
     const signs = (): boolean =>
-      workspace.run([0, 1, 2, 3].map((i) => [['packSigns', values + i * 64, 1, 16, 16, map, 1]]));
+      workspace.run([0, 1, 2, 3].map((i) => [['packSigns', values + i * 64, 1, 16, 16, 0, 1, map, 1]]));
     for (const zero of [0, 17, 40, 63]) {
       expect(signs()).toBe(false);
       view[zero] = 0;

@@ -60,6 +60,7 @@ describe('the public API', () => {
       'preprocessImage',
       'quantize',
       'quantizeActivations',
+      'rangeConflict',
       'readModel',
       'readModelBytes',
       'readNpy',

@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { Model } from '../../src/ir/graph.ts';
+import { createReferenceKernels } from '../../src/kernels/reference.ts';
 import { fuseAffine } from '../../src/passes/fuse-affine.ts';
 import { fuseBinary } from '../../src/passes/fuse-binary.ts';
 import { fuseResidual } from '../../src/passes/fuse-residual.ts';
 import { runPasses } from '../../src/passes/pass.ts';
+import { rewriteForExecution } from '../../src/runtime/rewrite.ts';
 import { createSession } from '../../src/runtime/session.ts';
 import { floats, sizeOf, type Tensor } from '../../src/tensor/tensor.ts';
 import { Random } from '../kernels/support/random.ts';
@@ -31,6 +33,11 @@ const node = (
 const bipolar = (input: string, output: string): ShortNode => ({
   ...node('BipolarQuant', [input, 'one'], output),
   domain: 'qonnx.custom_op.general',
+});
+
+const multiThreshold = (input: string, output: string): ShortNode => ({
+  ...node('MultiThreshold', [input, 'none'], output, { out_scale: { float: 2 }, out_bias: { float: -1 } }),
+  domain: 'finn.custom_op.general',
 });
 
 /** One node at a time: what Larq's sign is made of. */
@@ -83,6 +90,7 @@ function networkOf(quantizer: Quantizer): Model {
       one: floats([], Float32Array.of(1)),
       minus: floats([], Float32Array.of(-1)),
       zero: floats([], Float32Array.of(0)),
+      none: floats([1, 1], Float32Array.of(0)),
       w1: signWeights([channels, 5, 3, 3], [1], 1),
       g: floats([channels], Float32Array.from(BN.g)),
       b: floats([channels], Float32Array.from(BN.b)),
@@ -124,6 +132,7 @@ describe('binary layers', () => {
     ['Sign', sign],
     ['BipolarQuant', bipolar],
     ['the sign of Larq', larq],
+    ['MultiThreshold', multiThreshold],
   ])(
     'read maps, pool them, and give signs that nothing else is wanted of, with no floats between: %s',
     (_, quantizer) => {
@@ -143,6 +152,7 @@ describe('binary layers', () => {
     ['Sign', sign],
     ['BipolarQuant', bipolar],
     ['the sign of Larq', larq],
+    ['MultiThreshold', multiThreshold],
   ])('give the bits of the network that they were, images and batches of any kind: %s', (_, quantizer) => {
     const model = networkOf(quantizer);
     for (const batch of [1, 2, 5]) expectSame(model, image(batch, batch));
@@ -181,6 +191,31 @@ describe('binary layers', () => {
     expect([map.dtype, map.shape]).toEqual(['UINT8', [1, 16, 16, 8]]);
     expect(sizeOf(map.shape) * 8).toBe(64 * 256);
     session.dispose();
+  });
+
+  it('compute in float what reads signs with a 0 among them, and on maps what reads the signs behind', () => {
+    const model = buildModel({
+      inputs: IMAGE,
+      outputs: ['y'],
+      constants: {
+        w: signWeights([8, 5, 3, 3]),
+        bias: floats([8], new Float32Array(8).fill(0.5)),
+        v: signWeights([8, 8, 3, 3], [1], 2),
+      },
+      nodes: [
+        sign('x', 's'),
+        node('Conv', ['s', 'w', 'bias'], 'c', PADDED),
+        sign('c', 't'),
+        node('Conv', ['t', 'v'], 'y', PADDED),
+      ],
+    });
+    const x = image(1);
+    (x.data as Float32Array)[3] = 0;
+    const session = createSession(model);
+    const values = session.run({ x }, { fetch: ['s/signs', 't/signs'] });
+    session.dispose();
+    expect(['s/signs', 't/signs'].map((name) => values.get(name)!.dtype)).toEqual(['FLOAT', 'UINT8']);
+    expectSame(model, x);
   });
 
   it('of weights ±a differ by rounding alone, and of an a that is a power of two not at all', () => {
@@ -239,6 +274,99 @@ describe('binary layers', () => {
       nodes: [sign('x', 's'), layer],
     });
     expect(operatorsOf(model)[0]).toBe('Sign');
+  });
+
+  it('read MultiThreshold with a threshold for each channel, values at it included, before and behind layers', () => {
+    const perChannel = (input: string, bounds: string, output: string): ShortNode => ({
+      ...multiThreshold(input, output),
+      inputs: [input, bounds],
+    });
+    const model = buildModel({
+      inputs: IMAGE,
+      outputs: ['y'],
+      constants: {
+        t1: floats([5, 1], [0.5, -0.25, 0, 1, -1]),
+        t2: floats(
+          [70, 1],
+          Float32Array.from({ length: 70 }, (_, i) => (i % 9) - 4),
+        ),
+        w: signWeights([70, 5, 3, 3]),
+        v: signWeights([3, 70, 3, 3], [1], 2),
+      },
+      nodes: [
+        perChannel('x', 't1', 's'),
+        node('Conv', ['s', 'w'], 'c', PADDED),
+        perChannel('c', 't2', 't'),
+        node('Conv', ['t', 'v'], 'y'),
+      ],
+    });
+    expect(operatorsOf(model)).toEqual(['Signs', 'BinaryConv', 'BinaryConv']);
+    const x = image();
+    (x.data as Float32Array).forEach((_, i, data) => {
+      if (i % 5 === 0) data[i] = [0.5, -0.25, 0, 1, -1][Math.floor(i / 72) % 5]!;
+    });
+    expectSame(model, x);
+    (x.data as Float32Array)[11] = Number.NaN;
+    expectSame(model, x);
+  });
+
+  it('are made of MatMul where its input is known to be a matrix, scaled and shifted by channel behind it', () => {
+    const constants = {
+      none: floats([1, 1], Float32Array.of(0)),
+      w: signWeights([40, 24]),
+      scale: floats([], Float32Array.of(0.5)),
+      shift: floats([24], randomFloats(24, 5)),
+      v: signWeights([24, 7], [1], 3),
+    };
+    const model = (shape: readonly (number | string)[]): Model =>
+      buildModel({
+        inputs: { x: ['FLOAT', shape] },
+        outputs: ['y'],
+        constants,
+        nodes: [
+          multiThreshold('x', 's'),
+          node('MatMul', ['s', 'w'], 'm'),
+          node('Mul', ['m', 'scale'], 'n'),
+          node('Add', ['n', 'shift'], 'o'),
+          multiThreshold('o', 't'),
+          node('MatMul', ['t', 'v'], 'y'),
+        ],
+      });
+    const executed = (m: Model): string[] =>
+      rewriteForExecution(m, createReferenceKernels(), []).graph.nodes.map(({ opType }) => opType);
+    expect(executed(model(['N', 40]))).toEqual(['Signs', 'BinaryLinear', 'BinaryLinear']);
+    expect(executed(model(['N', 3, 40]))).not.toContain('Signs');
+    expectSame(model(['N', 40]), floats([5, 40], randomFloats(200, 4)));
+    expectSame(model(['N', 3, 40]), floats([2, 3, 40], randomFloats(240, 4)));
+  });
+
+  it('give all slices in one map where their outputs are compared with several thresholds', () => {
+    const channels = 24;
+    const slice = (i: number): ShortNode[] => [node('Add', ['n', `t${i}`], `a${i}`), sign(`a${i}`, `s${i}`)];
+    const model = buildModel({
+      inputs: IMAGE,
+      outputs: ['y'],
+      constants: {
+        w: signWeights([channels, 5, 3, 3]),
+        bias: floats([channels], randomFloats(channels, 1)),
+        t0: floats([1], [-2.5]),
+        t1: floats([1, channels, 1, 1], randomFloats(channels, 2)),
+        t2: floats([], [3.5]),
+        v: signWeights([6, channels, 3, 3], [1], 2),
+        u: signWeights([6, channels, 3, 3], [1], 3),
+      },
+      nodes: [
+        sign('x', 's'),
+        node('Conv', ['s', 'w', 'bias'], 'n', PADDED),
+        ...[0, 1, 2].flatMap(slice),
+        node('Concat', ['s0', 's1', 's2'], 'all', { axis: 1 }),
+        node('Conv', ['all', 'v'], 'c', { ...PADDED, group: 3 }),
+        node('Conv', ['s1', 'u'], 'd', PADDED),
+        node('Add', ['c', 'd'], 'y'),
+      ],
+    });
+    expect(operatorsOf(model)).toEqual(['Signs', 'BinaryConv', 'SignMove', 'BinaryConv', 'BinaryConv']);
+    expectSame(model, image());
   });
 
   it('are not made where the signs are an output, or kept', () => {

@@ -48,6 +48,15 @@ describe('the series of a report', () => {
     );
   });
 
+  it('tell activations apart, whose range is no setting of those that are floats', () => {
+    const point = samplePoint('exp', 'channel', 3, 80);
+    const points = [point, { ...point, actBits: 8, actRange: 'dynamic' }];
+    const report = sampleReport({ points });
+    const labels = ['exp · float activations', 'exp · 8-bit activations'];
+    expect(seriesOf(report).map(({ label }) => label)).toEqual(labels);
+    expect(sharedText(report)).toContain('method rtn, actRange dynamic, fit correlation');
+  });
+
   it('tell fits and zero levels apart when they differ', () => {
     const points = [
       samplePoint('exp', 'channel', 3, 80),

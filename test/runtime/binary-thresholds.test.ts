@@ -8,6 +8,10 @@ const layer = fc.record({
   terms: fc.integer({ min: 1, max: 40 }),
   isPadded: fc.boolean(),
   zero: fc.boolean(),
+  bounds: fc.array(fc.oneof(fc.constant(0), fc.integer({ min: -20, max: 20 }), half), {
+    minLength: 1,
+    maxLength: 3,
+  }),
   alpha: fc.constantFrom(1, 0.5, 0.3, 7).map(Math.fround),
   scale: fc.oneof(half, fc.constant(0), fc.constant(undefined)),
   bias: fc.oneof(half, fc.integer({ min: -9, max: 9 }), fc.constant(undefined)),
@@ -19,7 +23,7 @@ describe('thresholds', () => {
   it('give the sign of the float for every sum that can occur, or are refused because one has none', () => {
     let refused = 0;
     fc.assert(
-      fc.property(layer, ({ terms, isPadded, zero, alpha, scale, bias, low, high }) => {
+      fc.property(layer, ({ terms, isPadded, zero, bounds, alpha, scale, bias, low, high }) => {
         const finish = {
           alpha: Float32Array.of(alpha),
           scale: scale === undefined ? undefined : Float32Array.of(scale),
@@ -31,15 +35,17 @@ describe('thresholds', () => {
         const sums = Array.from({ length: 2 * terms + 1 }, (_, i) => i - terms).filter(
           (sum) => isPadded || (sum + terms) % 2 === 0,
         );
-        const found = thresholdsOf(finish, { terms, isPadded }, zero);
-        const hasNone = !zero && sums.some((sum) => valueAt(sum) === 0);
+        const found = thresholdsOf(finish, { terms, isPadded }, zero, Float32Array.from(bounds));
+        const hasNone = !zero && sums.some((sum) => bounds.includes(valueAt(sum)));
         expect(found === undefined).toBe(hasNone);
         if (found === undefined) {
           refused++;
           return;
         }
-        for (const sum of sums)
-          expect(sum < found.thresholds[0]! !== (found.flips[0] === 1)).toBe(valueAt(sum) < 0);
+        bounds.forEach((bound, i) => {
+          for (const sum of sums)
+            expect(sum < found.thresholds[i]! !== (found.flips[i] === 1)).toBe(valueAt(sum) < bound);
+        });
       }),
       { numRuns: 1000 },
     );

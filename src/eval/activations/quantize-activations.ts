@@ -20,13 +20,16 @@ import {
   ACTIVATION_RANGES,
   type ActivationRange,
   DEFAULT_PERCENTILE,
+  DEFAULT_RANGE,
   fitUniform,
+  rangeConflict,
 } from '../../quantizers/activations/range.ts';
 import { fitThreshold } from '../../quantizers/activations/threshold.ts';
 import type { PlanOptions } from '../../quantizers/plan/plan-weights.ts';
 import { type CalibrationBatches, openBatches } from '../calibration/batches.ts';
 import type { Preprocess } from '../types.ts';
 import { type ActivationHooks, collectActivations, type Wanted } from './collect.ts';
+import { roundByRunRange } from './dynamic-ranges.ts';
 
 /** Images to find ranges and thresholds with; labels are never looked at. */
 export interface ActivationData {
@@ -46,7 +49,7 @@ export interface ActivationOptions extends PlanOptions {
   readonly bits: number;
   /** Of what is fed to layers with no other layer before them: pictures have 8 bits. max(8, bits) when absent. */
   readonly firstBits?: number | undefined;
-  /** How the range of two bits and more is found; `mse` when absent. One bit has thresholds instead. */
+  /** How the range of two bits and more is found; `mse` when absent. One bit has thresholds instead. `dynamic` is for 8 bits. */
   readonly range?: ActivationRange | undefined;
   /** Of range `percentile`: above 50, at most 100; 99.99 when absent. */
   readonly percentile?: number | undefined;
@@ -60,14 +63,14 @@ export interface ActivationFit {
   /** The first layer that reads it. */
   readonly node: string;
   readonly bits: number;
-  /** The lowest and the highest level; of thresholds those of all channels. */
-  readonly low: number;
-  readonly high: number;
-  readonly kind: 'uniform' | 'threshold';
+  /** The lowest and the highest level; of thresholds those of all channels; null where each run has its own. */
+  readonly low: number | null;
+  readonly high: number | null;
+  readonly kind: ActivationRule['kind'];
   /** Level tables: channels with a threshold of their own, or 1. */
   readonly channels: number;
-  /** 10·log10(Σ x² / Σ (x − x̂)²) on the calibration images (thresholds: on a sample), decibels; Infinity where nothing was lost. */
-  readonly snrDb: number;
+  /** 10·log10(Σ x² / Σ (x − x̂)²) on the calibration images (thresholds: on a sample), decibels; Infinity where nothing was lost, null without images. */
+  readonly snrDb: number | null;
 }
 
 export interface QuantizedActivations {
@@ -85,17 +88,21 @@ export interface QuantizedActivations {
  * keeps 8 bits at least, as is the custom (`firstBits`). Values that are of that few bits already stay as they are.
  *
  * The ranges are those of the network as it is given. Calibrate the weights afterwards, so that they are fitted to what they see.
+ * @param data not needed for range `dynamic`
  * @param options `include` and `exclude` are globs on names of weights, layers and values
  * @throws option with everything wrong with the options; what `openBatches` throws; interrupted; mismatch for values that
  * are NaN or infinite
  */
 export async function quantizeActivations(
   model: Model,
-  data: ActivationData | CalibrationBatches,
+  data: ActivationData | CalibrationBatches | undefined,
   options: ActivationOptions,
   hooks: ActivationHooks = {},
 ): Promise<QuantizedActivations> {
   checkOptions(options);
+  if (options.range === 'dynamic') return roundByRunRange(model, options);
+  if (data === undefined)
+    throw new BnnqError('option', `range ${options.range ?? DEFAULT_RANGE} of activations needs images`);
   const { bits, firstBits = Math.max(8, bits), thresholds = 'channel' } = options;
   const { chosen, skipped: left } = layerInputs(model, options);
   const skipped = [...left];
@@ -148,7 +155,8 @@ export async function quantizeActivations(
 type Fitted = Pick<ActivationFit, 'low' | 'high' | 'channels' | 'snrDb'> & { readonly rule: ActivationRule };
 
 function uniformRule(histogram: Histogram, bits: number, { range, percentile }: ActivationOptions): Fitted {
-  const { low, high, energy, error, ...rule } = fitUniform(histogram, bits, range ?? 'mse', percentile);
+  const counted = range === undefined || range === 'dynamic' ? DEFAULT_RANGE : range;
+  const { low, high, energy, error, ...rule } = fitUniform(histogram, bits, counted, percentile);
   return { rule, low, high, channels: 1, snrDb: decibels(energy, error) };
 }
 
@@ -199,6 +207,10 @@ function checkOptions({ bits, firstBits, range, percentile, thresholds }: Activa
     ACTIVATION_RANGES.join(', '),
     range,
   );
+  for (const width of new Set([bits, firstBits ?? bits])) {
+    const conflict = isWidth(width) ? rangeConflict(range, width) : undefined;
+    if (conflict !== undefined) problems.push(new BnnqError('option', conflict));
+  }
   const share = percentile ?? DEFAULT_PERCENTILE;
   expect(share > 50 && share <= 100, 'percentile', 'a number above 50, at most 100', percentile);
   expect(

@@ -2,6 +2,8 @@ import { BnnqError } from '../../errors.ts';
 import type { CCodedRows, CRows, CTail, Operand } from '../../formats/c/program.ts';
 import type { Node } from '../../ir/graph.ts';
 import type { WeightRows } from '../../kernels/contract.ts';
+import { isWinograd } from '../../kernels/winograd/rule.ts';
+import { THRESHOLDS } from '../../passes/fused.ts';
 import { broadcast, broadcastShape } from '../../runtime/broadcast.ts';
 import type { Call } from '../../runtime/call.ts';
 import { ConstantTensor } from '../../runtime/constants.ts';
@@ -12,7 +14,7 @@ import { gridOf } from '../../runtime/ops/integer/codes.ts';
 import * as integer from '../../runtime/ops/integer/layer.ts';
 import { integerLevels } from '../../runtime/ops/integer/levels.ts';
 import { rowsOfColumns, rowsOfFirstAxis } from '../../runtime/weight-rows.ts';
-import { sizeOf } from '../../tensor/tensor.ts';
+import { sizeOf, type Tensor } from '../../tensor/tensor.ts';
 import type { Lowering, Slot } from './lowering.ts';
 
 /** Writes the steps of a node. */
@@ -29,7 +31,17 @@ const conv =
       throw new BnnqError('unsupported', 'a convolution over more than two axes, or one that crops');
     const weights = withRule(weight, rowsOfFirstAxis(weight));
     withTail(to, node, tail(call), shape, window.outChannels, (y, own, addend) =>
-      to.emit({ op: 'conv', node: node.name, x: x.slot, y, window, weights, tail: own, addend }),
+      to.emit({
+        op: 'conv',
+        isWinograd: isWinograd(window),
+        node: node.name,
+        x: x.slot,
+        y,
+        window,
+        weights,
+        tail: own,
+        addend,
+      }),
     );
   };
 
@@ -116,8 +128,9 @@ const integerLayer =
     const levels = integerLevels(coded, shape.outChannels, integer.columnsOf(shape), reach);
     const plan = integer.planOf(call, levels.units, shapeOf(call, x.shape, call.input(1).shape), given);
     const weights: CCodedRows = { ...coded, ...levels.rows, kind: 'coded' };
+    const alpha = Float32Array.from(integer.alphaOf(plan, given));
     const common = { op: 'integerConv', node: node.name, x: x.slot, window: shape } as const;
-    const layer = { ...common, zero: plan.zero, weights };
+    const layer = { ...common, zero: given.zero, weights };
     const { outHeight, outWidth, outChannels } = shape;
     const pixels = outHeight * outWidth;
     const mapShape = [1, outHeight, outWidth, outChannels];
@@ -129,7 +142,7 @@ const integerLayer =
       return;
     }
     withTail(to, node, tailOf(call), plan.outputShape, outChannels, (y, tail, addend) =>
-      to.emit({ ...layer, y, addend, finish: { kind: 'floats', alpha: plan.alpha, ...tail } }),
+      to.emit({ ...layer, y, addend, finish: { kind: 'floats', alpha, ...tail } }),
     );
     if (!call.hasAttribute('y_scale')) return;
     const floats = to.floats(output);
@@ -147,8 +160,12 @@ const binaryLayer =
     const x = to.value(node.inputs[0]!);
     const { negative, sizes } = binary.signRows(call);
     const isTotal = call.int('signs', 0) === 1;
+    const wantsSigns = call.hasAttribute('signs');
     const geometry = shapeOf(call, x.shape, call.input(1).shape);
-    const plan = binary.planOf(call, sizes, geometry, call.hasAttribute('signs') ? isTotal : undefined);
+    if (geometry.shape.groups !== 1) throw new BnnqError('unsupported', 'signs in groups of channels');
+    const bounds = wantsSigns ? boundsOf(call.optional(THRESHOLDS), geometry.shape.outChannels) : undefined;
+    const rule = { zero: isTotal, thresholds: call.optional(THRESHOLDS) };
+    const plan = binary.planOf(call, sizes, geometry, wantsSigns ? rule : undefined);
     const { shape: window, thresholds, outputShape, alpha } = plan;
     const layer = { op: 'binaryConv', node: node.name, x: x.slot, window, negative } as const;
     const { outHeight, outWidth, outChannels } = window;
@@ -165,12 +182,12 @@ const binaryLayer =
     withTail(to, node, tailOf(call), outputShape, outChannels, (y, tail) =>
       to.emit({ ...layer, y, finish: { kind: 'floats', alpha, ...tail } }),
     );
-    if (!call.hasAttribute('signs')) return;
+    if (!wantsSigns) return;
     const floats = to.floats(output);
     const y = to.mapSlot('signs', pixels, outChannels);
     to.emit({
       ...{ op: 'signs', node: node.name, x: floats.slot, y },
-      ...{ channels: outChannels, pixels, isTotal },
+      ...{ channels: outChannels, pixels, isTotal, thresholds: bounds },
     });
     floats.slot.pending = 0;
     defineMap(y);
@@ -197,15 +214,40 @@ const codes: Lower = (to, node, call) => {
   to.define(node.outputs[0]!, 'codes', [1, height, width, channels], y, channels);
 };
 
+/** One threshold a channel. */
+function boundsOf(thresholds: Tensor | undefined, channels: number): Float32Array | undefined {
+  if (thresholds === undefined) return undefined;
+  const values = thresholds.data as Float32Array;
+  if (values.length === 1) return new Float32Array(channels).fill(values[0]!);
+  if (values.length !== channels) throw new BnnqError('unsupported', 'signs by several thresholds a channel');
+  return Float32Array.from(values);
+}
+
+/** Signs as floats: [N, dims, H, W], or without H and W. */
+const signFloats: Lower = (to, node, call) => {
+  const x = to.value(node.inputs[0]!);
+  const [, height = 1, width = 1] = x.shape;
+  const dims = call.ints('dims') ?? [x.channels];
+  const shape = [1, ...dims, ...(call.int('space', 1) === 0 ? [] : [height, width])];
+  const y = to.floatSlot(shape);
+  const common = { channels: x.channels, pixels: height * width };
+  to.emit({ op: 'signFloats', node: node.name, x: x.slot, y, ...common });
+  to.define(node.outputs[0]!, 'floats', shape, y);
+};
+
 const signs: Lower = (to, node, call) => {
   const x = to.floats(node.inputs[0]!);
   const channels = x.shape[1] ?? 1;
   const [height, width] = positionsOf(x.shape);
   const y = to.mapSlot('signs', height * width, channels);
   const isTotal = call.int('zero', 0) === 1;
+  const thresholds = boundsOf(call.optional(1), channels);
   const layer = to.takeBack(x.slot);
-  if (layer !== undefined) to.emit({ ...layer, op: 'convSigns', y, isTotal });
-  else to.emit({ op: 'signs', node: node.name, x: x.slot, y, channels, pixels: height * width, isTotal });
+  if (layer !== undefined) to.emit({ ...layer, op: 'convSigns', y, isTotal, thresholds });
+  else {
+    const pixels = height * width;
+    to.emit({ op: 'signs', node: node.name, x: x.slot, y, channels, pixels, isTotal, thresholds });
+  }
   to.define(node.outputs[0]!, 'signs', signShape(height, width, channels), y, channels);
 };
 
@@ -241,6 +283,7 @@ export const LAYERS: Readonly<Record<string, Lower>> = {
   'bnnq::Linear': linear(tailOf, transB),
   'bnnq::Codes': codes,
   'bnnq::Signs': signs,
+  'bnnq::SignFloats': signFloats,
   'bnnq::IntegerConv': integerLayer(integer.overImage),
   'bnnq::IntegerLinear': integerLayer(integer.overAll),
   'bnnq::BinaryConv': binaryLayer(binary.overImage),

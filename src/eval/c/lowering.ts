@@ -141,7 +141,7 @@ export class Lowering {
   /** The convolution that made a value for the node at hand alone, if it is the last step: it is taken back, and the value is no more. */
   takeBack(made: Slot): (CStep & { op: 'conv' }) | undefined {
     const last = this.steps.at(-1);
-    const isIt = last?.op === 'conv' && last.y === made && last.addend === undefined;
+    const isIt = last?.op === 'conv' && last.y === made && last.addend === undefined && !last.isWinograd;
     if (!isIt || made.pending !== 1) return undefined;
     this.steps.pop();
     made.birth = -1;

@@ -4,6 +4,7 @@ import type { Dataset } from '../../formats/datasets/dataset.ts';
 import { openDataset } from '../../formats/datasets/open-dataset.ts';
 import type { Model } from '../../ir/graph.ts';
 import { createKernels } from '../../kernels/select.ts';
+import { sharesRanges } from '../../passes/batch-range.ts';
 import { createSession } from '../../runtime/session.ts';
 import type { NumericArray, Tensor } from '../../tensor/tensor.ts';
 import { feederFor, feedOf } from '../feeder.ts';
@@ -81,7 +82,7 @@ export async function openBatches(
     return feed;
   };
 
-  const asked = counted('batch', options.batch);
+  const asked = sharesRanges(model) ? 1 : counted('batch', options.batch);
   const batch = ends.fixedBatch ?? (await freeBatch(model, ends, feeder, dataset.count, read, asked));
   if (dataset.count < batch)
     throw new BnnqError(

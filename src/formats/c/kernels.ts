@@ -348,27 +348,101 @@ static void conv_f32(const struct window *s, const struct rows_f32 *w, const str
 }
 `,
   },
+  conv_winograd_f32: {
+    needs: ['window', 'rows_f32', 'tail'],
+    text: `
+/* v0 .. v3, \`step\` apart, become v0 - v2, v1 + v2, v2 - v1, v1 - v3. */
+static void transform_four(float *v, int32_t step)
+{
+    const float v0 = v[0], v1 = v[step], v2 = v[2 * step], v3 = v[3 * step];
+    v[0] = v0 - v2;
+    v[step] = v1 + v2;
+    v[2 * step] = v2 - v1;
+    v[3 * step] = v1 - v3;
+}
+
+/* g0 .. g2, \`apart\` apart, give g0, (g0 + g2 + g1) / 2, (g0 + g2 - g1) / 2, g2. */
+static void transform_three(const float *g, int32_t apart, float *to, int32_t step)
+{
+    const float g0 = g[0], g1 = g[apart], g2 = g[2 * apart];
+    const float ends = g0 + g2;
+    to[0] = g0;
+    to[step] = (ends + g1) * 0.5f;
+    to[2 * step] = (ends - g1) * 0.5f;
+    to[3 * step] = g2;
+}
+
+/* 3 x 3, stride 1, by Winograd's F(2x2, 3x3): tiles of 2 x 2 outputs from 4 x 4 inputs, 16 sums over the channels. y may be the addend. */
+static void conv_winograd_f32(const struct window *s, const struct rows_f32 *w, const struct tail *tail, const float *x, float *y,
+                              const float *addend)
+{
+    int32_t r, oy, ox, c, i, j;
+    for (r = 0; r < s->out_channels; r++) {
+        row_f32(w, r, 0, w->columns, row.f32);
+        for (c = 0; c < s->in_channels; c++) {
+            float columns[12];
+            for (j = 0; j < 3; j++)
+                transform_three(row.f32 + 9 * c + j, 3, columns + j, 3);
+            for (i = 0; i < 4; i++)
+                transform_three(columns + 3 * i, 1, transformed + 16 * c + 4 * i, 1);
+        }
+        for (oy = 0; oy < s->out_height; oy += 2)
+            for (ox = 0; ox < s->out_width; ox += 2) {
+                float m[16] = { 0.0f }, lines[8];
+                for (c = 0; c < s->in_channels; c++) {
+                    const float *plane = x + c * s->in_height * s->in_width, *u = transformed + 16 * c;
+                    float v[16];
+                    for (i = 0; i < 4; i++)
+                        for (j = 0; j < 4; j++) {
+                            const int32_t iy = oy - s->pad_top + i, ix = ox - s->pad_left + j;
+                            const int inside = iy >= 0 && iy < s->in_height && ix >= 0 && ix < s->in_width;
+                            v[4 * i + j] = inside ? plane[iy * s->in_width + ix] : 0.0f;
+                        }
+                    for (j = 0; j < 4; j++)
+                        transform_four(v + j, 4);
+                    for (i = 0; i < 4; i++)
+                        transform_four(v + 4 * i, 1);
+                    for (i = 0; i < 16; i++)
+                        m[i] = m[i] + u[i] * v[i];
+                }
+                for (j = 0; j < 4; j++) {
+                    lines[j] = m[j] + m[4 + j] + m[8 + j];
+                    lines[4 + j] = m[4 + j] - m[8 + j] - m[12 + j];
+                }
+                for (i = 0; i < 2 && oy + i < s->out_height; i++) {
+                    const float *l = lines + 4 * i;
+                    const int32_t at = (r * s->out_height + oy + i) * s->out_width + ox;
+                    y[at] = finish(l[0] + l[1] + l[2], tail, r, addend == NULL ? NULL : addend + at);
+                    if (ox + 1 < s->out_width)
+                        y[at + 1] = finish(l[1] - l[2] - l[3], tail, r, addend == NULL ? NULL : addend + at + 1);
+                }
+            }
+    }
+}
+`,
+  },
   conv_f32_signs: {
     needs: ['conv_line', 'tail'],
     text: `
 /* A convolution whose outputs are wanted for their signs alone, as a map; see signs_f32. */
-static int conv_f32_signs(const struct window *s, const struct rows_f32 *w, const struct tail *tail, int total, const float *x,
-                          uint32_t *map)
+static int conv_f32_signs(const struct window *s, const struct rows_f32 *w, const struct tail *tail, int total,
+                          const float *thresholds, const float *x, uint32_t *map)
 {
     const int32_t words = (s->out_channels + 31) / 32;
     int32_t r, oy, ox;
     int lacks = 0;
     memset(map, 0, (size_t)((int32_t)s->out_height * s->out_width * words) * sizeof *map);
     for (r = 0; r < s->out_channels; r++) {
+        const float t = thresholds == NULL ? 0.0f : thresholds[r];
         uint32_t *to = map + (r >> 5);
         row_f32(w, r, 0, w->columns, row.f32);
         for (oy = 0; oy < s->out_height; oy++) {
             conv_line(s, group_of(s, r, x), oy, line);
             for (ox = 0; ox < s->out_width; ox++, to += words) {
                 const float v = finish(line[ox], tail, r, NULL);
-                if (!(v < 0.0f || v > 0.0f) && !total)
+                if (!(v < t || v > t) && !total)
                     lacks = 1;
-                if (!(v >= 0.0f))
+                if (!(v >= t))
                     *to |= (uint32_t)1 << (r & 31);
             }
         }
@@ -701,21 +775,22 @@ const INTEGERS: Readonly<Record<string, CKernel>> = {
   codes_f32: {
     needs: [],
     text: `
-/* Codes round(clamp(x / scale + zero, 0, high)), ties to even, of [channels, pixels] as [pixels, channels]. */
-static void codes_f32(int32_t channels, int32_t pixels, float scale, float zero, float high, const float *x, uint8_t *codes)
+/* Codes of [channels, pixels] as [pixels, channels]: round(clamp(x / scale + before, low, high)) - low, ties to even. */
+static void codes_f32(int32_t channels, int32_t pixels, float scale, float before, float low, float high, const float *x,
+                      uint8_t *codes)
 {
     int32_t c, p;
     for (c = 0; c < channels; c++)
         for (p = 0; p < pixels; p++) {
             float v = *x++ / scale;
-            v = v + zero;
-            if (!(v > 0.0f))
-                v = 0.0f;
+            v = v + before;
+            if (!(v > low))
+                v = low;
             if (v > high)
                 v = high;
-            v = v + 8388608.0f;
-            v = v - 8388608.0f;
-            codes[p * channels + c] = (uint8_t)(int32_t)v;
+            v = v + 12582912.0f; /* 1.5 * 2^23 leaves no room for a fraction */
+            v = v - 12582912.0f;
+            codes[p * channels + c] = (uint8_t)(int32_t)(v - low);
         }
 }
 `,
@@ -884,22 +959,39 @@ const SIGNS: Readonly<Record<string, CKernel>> = {
   signs_f32: {
     needs: [],
     text: `
-/* Signs of [channels, pixels] as a map. A value without a sign (0 or NaN) counts as +1 or -1 if total, else it is reported by a 1. */
-static int signs_f32(int32_t channels, int32_t pixels, int total, const float *x, uint32_t *map)
+/* Signs of [channels, pixels] as a map. Those of v - threshold of the channel where there are thresholds.
+ * A value without a sign (0 or NaN) counts as +1 or -1 if total, else it is reported by a 1. */
+static int signs_f32(int32_t channels, int32_t pixels, int total, const float *thresholds, const float *x, uint32_t *map)
 {
     const int32_t words = (channels + 31) / 32;
     int32_t c, p;
     int lacks = 0;
     memset(map, 0, (size_t)(pixels * words) * sizeof *map);
-    for (c = 0; c < channels; c++)
+    for (c = 0; c < channels; c++) {
+        const float t = thresholds == NULL ? 0.0f : thresholds[c];
         for (p = 0; p < pixels; p++) {
             const float v = *x++;
-            if (!(v < 0.0f || v > 0.0f) && !total)
+            if (!(v < t || v > t) && !total)
                 lacks = 1;
-            if (!(v >= 0.0f))
+            if (!(v >= t))
                 map[p * words + (c >> 5)] |= (uint32_t)1 << (c & 31);
         }
+    }
     return lacks;
+}
+`,
+  },
+  sign_floats: {
+    needs: [],
+    text: `
+/* Signs of a map as [channels, pixels] of 1 and -1. */
+static void sign_floats(int32_t channels, int32_t pixels, const uint32_t *map, float *y)
+{
+    const int32_t words = (channels + 31) / 32;
+    int32_t c, p;
+    for (c = 0; c < channels; c++)
+        for (p = 0; p < pixels; p++)
+            *y++ = ((map[p * words + (c >> 5)] >> (c & 31)) & 1) != 0 ? -1.0f : 1.0f;
 }
 `,
   },

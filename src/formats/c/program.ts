@@ -130,9 +130,24 @@ interface Mapped {
 }
 
 export type CStep = { readonly node: string } /** y may be the addend. */ & (
-  | ({ op: 'conv'; window: CWindow; weights: CRows; tail: CTail; addend?: Operand | undefined } & Mapped)
+  | ({
+      op: 'conv';
+      /** By F(2×2, 3×3), whose rounding differs from that of the plain sum. */
+      isWinograd: boolean;
+      window: CWindow;
+      weights: CRows;
+      tail: CTail;
+      addend?: Operand | undefined;
+    } & Mapped)
   /** A convolution whose outputs are wanted for their signs alone; `isTotal` as of `signs`. */
-  | ({ op: 'convSigns'; window: CWindow; weights: CRows; tail: CTail; isTotal: boolean } & Mapped)
+  | ({
+      op: 'convSigns';
+      window: CWindow;
+      weights: CRows;
+      tail: CTail;
+      isTotal: boolean;
+      thresholds?: Float32Array | undefined;
+    } & Mapped)
   | ({
       op: 'linear';
       batch: number;
@@ -157,10 +172,29 @@ export type CStep = { readonly node: string } /** y may be the addend. */ & (
       negative: Uint8Array;
       finish: CSignFinish | CFloatFinish;
     } & Mapped)
-  | ({ op: 'codes'; channels: number; pixels: number; scale: number; zero: number; high: number } & Mapped)
-  /** `isTotal`: what is not ≥ 0 is −1; else a value without a sign (0 or NaN) ends the run with an error. */
-  | ({ op: 'signs'; channels: number; pixels: number; isTotal: boolean } & Mapped)
+  | ({
+      op: 'codes';
+      channels: number;
+      pixels: number;
+      scale: number;
+      zero: number;
+      high: number;
+      rounds?: 'sum' | 'quotient' | undefined;
+    } & Mapped)
+  /**
+   * Whether values are below the threshold of their channel (0 where absent). `isTotal`: what is not ≥ it is −1; else a value without a
+   * sign (at it, or NaN) ends the run with an error.
+   */
+  | ({
+      op: 'signs';
+      channels: number;
+      pixels: number;
+      isTotal: boolean;
+      thresholds?: Float32Array | undefined;
+    } & Mapped)
   | ({ op: 'maxPool' | 'codePool'; window: CWindow } & Mapped)
+  /** Signs of a map as 1 and −1. */
+  | ({ op: 'signFloats'; channels: number; pixels: number } & Mapped)
   /** Channels of the window are those of the map. */
   | ({ op: 'signPool'; window: CWindow } & Mapped)
   | ({

@@ -54,7 +54,7 @@ function assemble(program: CProgram): Assembled {
     structBytes: writer.structBytes,
     codeBytes: codeBytes(writer.used, lines.length),
     arenaBytes: program.arenaBytes,
-    bufferBytes: rowBytes + 4 * writer.lineFloats + sizesBytes,
+    bufferBytes: rowBytes + 4 * (writer.lineFloats + writer.transformedFloats) + sizesBytes,
     inputBytes: 4 * program.input.count,
     outputBytes: 4 * program.output.count,
   };
@@ -166,8 +166,13 @@ static union {
 `;
   const rowText =
     row.length === 0 ? '' : `\n/* A row of weights, decoded. */\nstatic union {\n${row.join('')}} row;\n`;
-  const lineText =
+  const line =
     writer.lineFloats === 0 ? '' : `\n/* A line of sums. */\nstatic float line[${writer.lineFloats}];\n`;
+  const transformed =
+    writer.transformedFloats === 0
+      ? ''
+      : `\n/* A row of weights, transformed. */\nstatic float transformed[${writer.transformedFloats}];\n`;
+  const lineText = line + transformed;
   return `#include "${name}.h"
 #include "${name}_weights.h"
 

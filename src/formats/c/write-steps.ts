@@ -25,6 +25,8 @@ export class StepWriter {
   rowShorts = 0;
   /** Longest line of outputs that is summed up apart from them. */
   lineFloats = 0;
+  /** Longest row of weights that Winograd's algorithm transforms. */
+  transformedFloats = 0;
   /** Most sizes of levels that are made of a and q. */
   mostSizes = 0;
   /** Bytes of the structs, on a device with pointers of four bytes. */
@@ -63,18 +65,26 @@ export class StepWriter {
       case 'binaryConv':
         return this.#binaryConv(step);
       case 'codes': {
-        const { channels, pixels, scale, zero, high } = step;
-        const grid = [scale, zero, high].map((value) => cFloat(value, step.node)).join(', ');
+        const { channels, pixels, scale, zero, high, rounds } = step;
+        // Rounded is the sum, or the quotient alone and the zero added then.
+        const limits = rounds === 'quotient' ? [0, -zero, high - zero] : [zero, 0, high];
+        const grid = [scale, ...limits].map((value) => cFloat(value, step.node)).join(', ');
         return this.#call(
           'codes_f32',
           `${channels}, ${pixels}, ${grid}, ${floats(step.x)}, ${bytes(step.y)}`,
         );
       }
       case 'signs': {
-        const { channels, pixels, isTotal } = step;
-        const operands = `${channels}, ${pixels}, ${isTotal ? 1 : 0}, ${floats(step.x)}, ${words(step.y)}`;
+        const { channels, pixels, isTotal, thresholds } = step;
+        const bounds = this.#bounds(thresholds);
+        const operands = `${channels}, ${pixels}, ${isTotal ? 1 : 0}, ${bounds}, ${floats(step.x)}, ${words(step.y)}`;
         return this.#checked('signs_f32', operands, isTotal);
       }
+      case 'signFloats':
+        return this.#call(
+          'sign_floats',
+          `${step.channels}, ${step.pixels}, ${words(step.x)}, ${floats(step.y)}`,
+        );
       case 'maxPool':
         return this.#call(
           'max_pool_f32',
@@ -130,6 +140,10 @@ export class StepWriter {
     return `${kernel}(${operands});`;
   }
 
+  #bounds(thresholds: Float32Array | undefined): string {
+    return thresholds === undefined ? 'NULL' : this.#arrays.add(this.#label('bounds'), thresholds);
+  }
+
   /** A call that tells whether signs were lacking, which ends the run unless all values have one. */
   #checked(kernel: string, operands: string, isTotal: boolean): string {
     this.kernels.add(kernel);
@@ -137,24 +151,26 @@ export class StepWriter {
     return isTotal ? `(void)${call};` : `if (${call} != 0)\n        return 1;`;
   }
 
-  #conv({ window, weights, tail, addend, x, y }: StepOf<'conv'>): string {
+  #conv({ isWinograd, window, weights, tail, addend, x, y }: StepOf<'conv'>): string {
     const label = this.#label('conv');
     const operands = this.#convOperands(label, window, weights, tail);
     const places = `${floats(x)}, ${floats(y)}, ${this.#addend(label, addend)}`;
-    return this.#call('conv_f32', `${operands}, ${places}`);
+    if (isWinograd) this.transformedFloats = Math.max(this.transformedFloats, 16 * window.inChannels);
+    else this.lineFloats = Math.max(this.lineFloats, window.outWidth);
+    return this.#call(isWinograd ? 'conv_winograd_f32' : 'conv_f32', `${operands}, ${places}`);
   }
 
-  #convSigns({ window, weights, tail, isTotal, x, y }: StepOf<'convSigns'>): string {
+  #convSigns({ window, weights, tail, isTotal, thresholds, x, y }: StepOf<'convSigns'>): string {
+    this.lineFloats = Math.max(this.lineFloats, window.outWidth);
     const operands = this.#convOperands(this.#label('conv'), window, weights, tail);
-    const places = `${isTotal ? 1 : 0}, ${floats(x)}, ${words(y)}`;
+    const places = `${isTotal ? 1 : 0}, ${this.#bounds(thresholds)}, ${floats(x)}, ${words(y)}`;
     return this.#checked('conv_f32_signs', `${operands}, ${places}`, isTotal);
   }
 
   #convOperands(label: string, window: CWindow, weights: CRows, tail: CTail): string {
-    const { inChannels, groups, kernelHeight, kernelWidth, outChannels, outWidth } = window;
+    const { inChannels, groups, kernelHeight, kernelWidth, outChannels } = window;
     const columns = (inChannels / groups) * kernelHeight * kernelWidth;
     this.rowFloats = Math.max(this.rowFloats, columns);
-    this.lineFloats = Math.max(this.lineFloats, outWidth);
     const rows = this.#floatRows(label, weights, outChannels, columns);
     return `${this.#window(window)}, ${rows}, ${this.#tail(label, tail)}`;
   }

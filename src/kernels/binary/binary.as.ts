@@ -6,56 +6,6 @@
  */
 
 /**
- * Signs of pixels of one image: bit 1 where a value is below 0. Returns whether a value is neither above nor below 0.
- *
- * @param x [channels, plane] float32 from the first of `pixels` pixels on
- * @param y [pixels, words] u64; spare bits of the last word are 0
- */
-export function packSigns(x: usize, channels: i32, pixels: i32, plane: i32, y: usize, words: i32): bool {
-  const row = (<usize>plane) << 2;
-  const pixelBytes = (<usize>words) << 3;
-  let odd = i32x4.splat(0);
-  let oddScalar = false;
-  for (let word = 0; word < words; word++) {
-    const first = word << 6;
-    const count = min(64, channels - first);
-    const source = x + <usize>first * row;
-    const target = y + ((<usize>word) << 3);
-    let p = 0;
-    for (; p + 4 <= pixels; p += 4) {
-      let low = i64x2.splat(0);
-      let high = i64x2.splat(0);
-      let at = source + <usize>(count - 1) * row + ((<usize>p) << 2);
-      for (let c = 0; c < count; c++) {
-        const v = v128.load(at);
-        const below = i32x4.shr_u(f32x4.lt(v, f32x4.splat(0)), 31);
-        odd = v128.or(odd, v128.not(f32x4.gt(f32x4.abs(v), f32x4.splat(0))));
-        low = v128.or(i64x2.shl(low, 1), i64x2.extend_low_i32x4_u(below));
-        high = v128.or(i64x2.shl(high, 1), i64x2.extend_high_i32x4_u(below));
-        at -= row;
-      }
-      const to = target + <usize>p * pixelBytes;
-      store<i64>(to, i64x2.extract_lane(low, 0));
-      store<i64>(to + pixelBytes, i64x2.extract_lane(low, 1));
-      store<i64>(to + pixelBytes * 2, i64x2.extract_lane(high, 0));
-      store<i64>(to + pixelBytes * 3, i64x2.extract_lane(high, 1));
-    }
-    for (; p < pixels; p++) {
-      let bits: u64 = 0;
-      let at = source + <usize>(count - 1) * row + ((<usize>p) << 2);
-      for (let c = 0; c < count; c++) {
-        const v = load<f32>(at);
-        bits = (bits << 1) | <u64>(v < 0);
-        oddScalar = oddScalar || !(abs(v) > 0);
-        at -= row;
-      }
-      store<u64>(target + <usize>p * pixelBytes, bits);
-    }
-  }
-  return oddScalar || v128.any_true(odd);
-}
-
-/**
  * The words under the windows of successive output pixels, one window after the other; 0 where a window reaches into the padding.
  *
  * @param x [inHeight, inWidth, words] of one image
@@ -87,17 +37,58 @@ export function gatherWords(x: usize, window: usize, first: i32, count: i32, y: 
 }
 
 /**
+ * As gatherWords, of `channels` channels from `bit` on: what a group of a convolution sees.
+ *
+ * @param y [count, kernelHeight·kernelWidth·words of these channels]; spare bits are 0
+ */
+export function gatherBits(
+  x: usize, window: usize, first: i32, count: i32, bit: i32, channels: i32, y: usize,
+): void {
+  const inHeight = load<i32>(window), inWidth = load<i32>(window, 4), words = load<i32>(window, 8);
+  const outWidth = load<i32>(window, 16);
+  const kernelHeight = load<i32>(window, 20), kernelWidth = load<i32>(window, 24);
+  const strideHeight = load<i32>(window, 28), strideWidth = load<i32>(window, 32);
+  const dilationHeight = load<i32>(window, 36), dilationWidth = load<i32>(window, 40);
+  const padTop = load<i32>(window, 44), padLeft = load<i32>(window, 48);
+  const shift = <u64>(bit & 63);
+  for (let p = first; p < first + count; p++) {
+    const top = (p / outWidth) * strideHeight - padTop;
+    const left = (p % outWidth) * strideWidth - padLeft;
+    for (let ky = 0; ky < kernelHeight; ky++) {
+      const h = top + ky * dilationHeight;
+      for (let kx = 0; kx < kernelWidth; kx++) {
+        const w = left + kx * dilationWidth;
+        const isInside = <u32>h < <u32>inHeight && <u32>w < <u32>inWidth;
+        let from = x + ((<usize>((h * inWidth + w) * words + (bit >> 6))) << 3);
+        for (let rest = channels; rest > 0; rest -= 64, from += 8, y += 8) {
+          let bits: u64 = 0;
+          if (isInside) {
+            bits = load<u64>(from) >> shift;
+            const needed = min(rest, 64) + <i32>shift;
+            if (needed > 64) bits |= load<u64>(from, 8) << (64 - shift);
+            if (rest < 64) bits &= ~(<u64>0) >> (64 - rest);
+          }
+          store<u64>(y, bits);
+        }
+      }
+    }
+  }
+}
+
+/**
  * Numbers of bits in which rows differ, a tile of 2 rows by 2 pixels at a time: the counters and the words that are compared
  * stay in registers. Measured on one busy core, 256 rows of 36 words by 784 pixels, best of 40, GMAC/s: this loop 140, unrolled four
  * times 144, i8x16.popcnt alone 110, vectors and scalars side by side 148.
  *
  * @param a weights [rows, words]; rows is even (one of zeros more where it was not)
  * @param b patches [pixels, words]
- * @param y [pixels, rows] i32
+ * @param y [pixels, lineRows] i32
  */
-export function countDifferences(a: usize, rows: i32, b: usize, pixels: i32, words: i32, y: usize): void {
+export function countDifferences(
+  a: usize, rows: i32, b: usize, pixels: i32, words: i32, y: usize, lineRows: i32,
+): void {
   const bytes = (<usize>words) << 3;
-  const line = (<usize>rows) << 2;
+  const line = (<usize>lineRows) << 2;
   let p = 0;
   for (; p + 2 <= pixels; p += 2) {
     const b0 = b + <usize>p * bytes;
@@ -187,12 +178,13 @@ export function toSums(n: usize, rows: i32, total: i32, first: i32, pixels: i32,
  * @param sums [pixels, rows] i32, followed by room for a vector more
  * @param thresholds i32 a row, rounded up to 64 by the least i32, where no sum is below
  * @param flips a u64 for 64 rows
- * @param y [pixels, yWords] u64, from the first of `words` words on
+ * @param lineRows of sums from pixel to pixel
+ * @param y of the first pixel; `words` are written, there are `stepWords` to the next
  */
 export function signsOfSums(
-  sums: usize, rows: i32, pixels: i32, thresholds: usize, flips: usize, y: usize, words: i32, yWords: i32,
+  sums: usize, rows: i32, lineRows: i32, pixels: i32, thresholds: usize, flips: usize, y: usize, words: i32, stepWords: i32,
 ): void {
-  const line = (<usize>rows) << 2;
+  const line = (<usize>lineRows) << 2;
   for (let p = 0; p < pixels; p++) {
     const own = sums + <usize>p * line;
     for (let word = 0; word < words; word++) {
@@ -206,7 +198,7 @@ export function signsOfSums(
       }
       store<u64>(y + ((<usize>word) << 3), bits ^ load<u64>(flips + ((<usize>word) << 3)));
     }
-    y += (<usize>yWords) << 3;
+    y += (<usize>stepWords) << 3;
   }
 }
 
@@ -237,28 +229,9 @@ export function floatsOfSums(
   }
 }
 
-/** The largest signs under windows: a bit is 1 (−1) where it is under all of the window, whose padding counts as such. */
-export function poolSigns(x: usize, window: usize, y: usize): void {
-  const inHeight = load<i32>(window), inWidth = load<i32>(window, 4), words = load<i32>(window, 8);
-  const outHeight = load<i32>(window, 12), outWidth = load<i32>(window, 16);
-  const kernelHeight = load<i32>(window, 20), kernelWidth = load<i32>(window, 24);
-  const strideHeight = load<i32>(window, 28), strideWidth = load<i32>(window, 32);
-  const dilationHeight = load<i32>(window, 36), dilationWidth = load<i32>(window, 40);
-  const padTop = load<i32>(window, 44), padLeft = load<i32>(window, 48);
-  const bytes = (<usize>words) << 3;
-  for (let oy = 0; oy < outHeight; oy++) {
-    for (let ox = 0; ox < outWidth; ox++, y += bytes) {
-      memory.fill(y, 255, bytes);
-      for (let ky = 0; ky < kernelHeight; ky++) {
-        const h = oy * strideHeight - padTop + ky * dilationHeight;
-        if (<u32>h >= <u32>inHeight) continue;
-        for (let kx = 0; kx < kernelWidth; kx++) {
-          const w = ox * strideWidth - padLeft + kx * dilationWidth;
-          if (<u32>w >= <u32>inWidth) continue;
-          const from = x + <usize>(h * inWidth + w) * bytes;
-          for (let i: usize = 0; i < bytes; i += 8) store<u64>(y + i, load<u64>(y + i) & load<u64>(from + i));
-        }
-      }
-    }
-  }
+/** Sums [pixels, lineRows] as [pixels, times·rows]. */
+export function repeatRows(sums: usize, lineRows: i32, rows: i32, pixels: i32, times: i32, y: usize): void {
+  const bytes = (<usize>rows) << 2;
+  for (let p = 0; p < pixels; p++, sums += (<usize>lineRows) << 2)
+    for (let i = 0; i < times; i++, y += bytes) memory.copy(y, sums, bytes);
 }

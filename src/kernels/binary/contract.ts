@@ -10,18 +10,29 @@ import type { Conv2dShape, PreparedWeights } from '../contract.ts';
  */
 export interface BinaryKernels {
   /**
-   * Signs of x [batch, channels, pixels], below 0 or not, as a map.
-   * @returns whether a value is 0 or NaN, so that it has no sign
+   * Signs of x [batch, channels, pixels], below 0 or not, as a map; or whether values are below thresholds.
+   * @param thresholds of [slices, channels], finite: the map then has slices·channels channels, slice by slice
+   * @returns whether a value is 0, or at a threshold of its channel, or NaN, so that it has no sign
    */
-  packSigns(x: Float32Array, map: Uint8Array, batch: number, channels: number, pixels: number): boolean;
+  packSigns(
+    x: Float32Array,
+    map: Uint8Array,
+    batch: number,
+    channels: number,
+    pixels: number,
+    thresholds?: Float32Array,
+  ): boolean;
+
+  /** The signs of a map as floats 1 and −1, y [batch, channels, pixels]. */
+  unpackSigns(map: Uint8Array, y: Float32Array, batch: number, channels: number, pixels: number): void;
 
   /**
    * Weights of a binary layer.
-   * @param negative for each weight [rows, channels, kernelHeight, kernelWidth] 1 where it is below 0, else 0
+   * @param negative for each weight [rows, channels of a group, kernelHeight, kernelWidth] 1 where it is below 0, else 0
    */
   prepareBinary(negative: Uint8Array, shape: BinaryWeightShape): PreparedWeights;
 
-  /** A convolution of one group of a sign map. Its sums go through `finish` to y. */
+  /** A convolution of a sign map. Its sums go through `finish` to y. */
   binaryConv2d(
     map: Uint8Array,
     weights: PreparedWeights,
@@ -31,20 +42,54 @@ export interface BinaryKernels {
 
   /** Largest sign under each window; windows never lie wholly in the padding. Channels of the shape are those of the map. */
   poolSigns(map: Uint8Array, y: Uint8Array, shape: Conv2dShape): void;
+
+  /**
+   * Bits of two maps of the same shape: `xor` is the product of signs (XNOR of truth values), `and` the larger of two (OR where +1
+   * is true), `or` the smaller (AND).
+   */
+  combineSigns(how: SignCombination, a: Uint8Array, b: Uint8Array, y: Uint8Array): void;
+
+  /** A map of channels of other maps of the same pixels; what nothing is put into is +1. */
+  moveChannels(parts: readonly ChannelMove[], y: Uint8Array, pixels: number, outChannels: number): void;
+
+  /** A map with pixels around it: those of the nearest edge, or +1. Window and channels of the shape are not looked at. */
+  padSigns(map: Uint8Array, y: Uint8Array, pixelBytes: number, shape: SignPadShape, isEdge: boolean): void;
 }
 
-export type BinaryWeightShape = Pick<
+export const SIGN_COMBINATIONS = ['xor', 'and', 'or'] as const;
+export type SignCombination = (typeof SIGN_COMBINATIONS)[number];
+
+/** Where channels of a map go. */
+export interface ChannelMove {
+  readonly map: Uint8Array;
+  readonly channels: number;
+  /** [from, to, length] of runs of channels, one after the other; no channel is put where another is. */
+  readonly runs: Int32Array;
+}
+
+/** Pixel (h, w) of the output is (h − padTop, w − padLeft) of the input. */
+export type SignPadShape = Pick<
   Conv2dShape,
-  'inChannels' | 'outChannels' | 'kernelHeight' | 'kernelWidth'
+  'batch' | 'inHeight' | 'inWidth' | 'outHeight' | 'outWidth' | 'padTop' | 'padLeft'
 >;
 
-/** Signs of the sums of a row: −1 where (sum < threshold) ≠ flip. */
+export interface BinaryWeightShape
+  extends Pick<Conv2dShape, 'inChannels' | 'outChannels' | 'kernelHeight' | 'kernelWidth' | 'groups'> {
+  /** Output pixels that the layer is likely to have at once: few are computed in another way. */
+  readonly pixels?: number;
+}
+
+/**
+ * Signs of the sums of a row: −1 where (sum < threshold) ≠ flip. There may be several thresholds a row, a slice for each: channel
+ * s·outChannels + r is slice s of row r.
+ */
 export interface SignFinish {
   readonly kind: 'signs';
-  /** [batch, outHeight, outWidth, words of outChannels] */
+  /** [batch, outHeight, outWidth, words of slices·outChannels] */
   readonly y: Uint8Array;
+  /** [slices, outChannels] */
   readonly thresholds: Int32Array;
-  /** 0 or 1 */
+  /** [slices, outChannels], 0 or 1 */
   readonly flips: Uint8Array;
 }
 

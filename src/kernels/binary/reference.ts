@@ -1,6 +1,16 @@
 import type { Conv2dShape, PreparedWeights } from '../contract.ts';
 import { applyEpilogue } from '../epilogue.ts';
-import { checkBinaryConv2d, checkPackSigns, checkPoolSigns, checkSigns } from './check.ts';
+import { eachTap } from '../taps.ts';
+import {
+  checkBinaryConv2d,
+  checkCombineSigns,
+  checkMoveChannels,
+  checkPackSigns,
+  checkPadSigns,
+  checkPoolSigns,
+  checkSigns,
+  checkUnpackSigns,
+} from './check.ts';
 import {
   type BinaryKernels,
   type BinaryWeightShape,
@@ -11,18 +21,27 @@ import {
 
 /** The definitions of the binary kernels. */
 export const BINARY_REFERENCE: BinaryKernels = {
-  packSigns(x, map, batch, channels, pixels) {
-    checkPackSigns(x, map, batch, channels, pixels);
-    const bytes = mapBytes(channels);
+  packSigns(x, map, batch, channels, pixels, thresholds = new Float32Array(channels)) {
+    checkPackSigns(x, map, batch, channels, pixels, thresholds);
+    const bytes = mapBytes(thresholds.length);
     let hasNone = false;
     map.fill(0);
-    for (let n = 0, i = 0; n < batch; n++)
-      for (let c = 0; c < channels; c++)
-        for (let p = 0; p < pixels; p++, i++) {
-          if (!(Math.abs(x[i]) > 0)) hasNone = true;
-          if (x[i] < 0) setBit(map, (n * pixels + p) * bytes, c);
+    for (let n = 0; n < batch; n++)
+      for (let c = 0; c < thresholds.length; c++)
+        for (let p = 0; p < pixels; p++) {
+          const v = x[(n * channels + (c % channels)) * pixels + p];
+          if (!(v < thresholds[c] || v > thresholds[c])) hasNone = true;
+          if (v < thresholds[c]) setBit(map, (n * pixels + p) * bytes, c);
         }
     return hasNone;
+  },
+
+  unpackSigns(map, y, batch, channels, pixels) {
+    checkUnpackSigns(map, y, batch, channels, pixels);
+    const bytes = mapBytes(channels);
+    for (let n = 0, i = 0; n < batch; n++)
+      for (let c = 0; c < channels; c++)
+        for (let p = 0; p < pixels; p++, i++) y[i] = bitOf(map, (n * pixels + p) * bytes, c) ? -1 : 1;
   },
 
   prepareBinary(negative, shape) {
@@ -51,11 +70,43 @@ export const BINARY_REFERENCE: BinaryKernels = {
         for (let ox = 0; ox < outWidth; ox++)
           for (let c = 0; c < inChannels; c++) {
             let isNegative = true;
-            eachTap(shape, oy, ox, (h, w) => {
-              if (!bitOf(map, pixelAt(shape, n, h, w) * bytes, c)) isNegative = false;
+            eachTap(shape, n, oy, ox, (pixel) => {
+              if (!bitOf(map, pixel * bytes, c)) isNegative = false;
             });
             if (isNegative) setBit(y, ((n * outHeight + oy) * outWidth + ox) * bytes, c);
           }
+  },
+
+  combineSigns(how, a, b, y) {
+    checkCombineSigns(a, b, y);
+    for (let i = 0; i < a.length; i++)
+      y[i] = how === 'xor' ? a[i] ^ b[i] : how === 'and' ? a[i] & b[i] : a[i] | b[i];
+  },
+
+  moveChannels(parts, y, pixels, outChannels) {
+    checkMoveChannels(parts, y, pixels, outChannels);
+    y.fill(0);
+    for (const { map, channels, runs } of parts)
+      for (let p = 0; p < pixels; p++)
+        for (let i = 0; i < runs.length; i += 3)
+          for (let c = 0; c < runs[i + 2]; c++)
+            if (bitOf(map, p * mapBytes(channels), runs[i] + c))
+              setBit(y, p * mapBytes(outChannels), runs[i + 1] + c);
+  },
+
+  padSigns(map, y, pixelBytes, shape, isEdge) {
+    checkPadSigns(map, y, pixelBytes, shape);
+    const { batch, inHeight, inWidth, outHeight, outWidth, padTop, padLeft } = shape;
+    const nearest = (at: number, length: number): number => Math.min(Math.max(at, 0), length - 1);
+    y.fill(0);
+    for (let n = 0, to = 0; n < batch; n++)
+      for (let oy = 0; oy < outHeight; oy++)
+        for (let ox = 0; ox < outWidth; ox++, to += pixelBytes) {
+          const [h, w] = [nearest(oy - padTop, inHeight), nearest(ox - padLeft, inWidth)];
+          const isInside = h === oy - padTop && w === ox - padLeft;
+          const from = ((n * inHeight + h) * inWidth + w) * pixelBytes;
+          if (isInside || isEdge) y.set(map.subarray(from, from + pixelBytes), to);
+        }
   },
 };
 
@@ -69,14 +120,16 @@ function sumAt(
   oy: number,
   ox: number,
 ): number {
-  const { inChannels, kernelHeight, kernelWidth } = shape;
+  const { inChannels, outChannels, kernelHeight, kernelWidth, groups } = shape;
   const bytes = mapBytes(inChannels);
+  const channels = inChannels / groups;
+  const first = Math.floor(r / (outChannels / groups)) * channels;
   let sum = 0;
-  eachTap(shape, oy, ox, (h, w, tap) => {
-    const at = pixelAt(shape, n, h, w) * bytes;
-    for (let c = 0; c < inChannels; c++) {
-      const isNegative = negative[(r * inChannels + c) * kernelHeight * kernelWidth + tap] === 1;
-      sum += bitOf(map, at, c) === isNegative ? 1 : -1;
+  eachTap(shape, n, oy, ox, (pixel, tap) => {
+    const at = pixel * bytes;
+    for (let c = 0; c < channels; c++) {
+      const isNegative = negative[(r * channels + c) * kernelHeight * kernelWidth + tap] === 1;
+      sum += bitOf(map, at, first + c) === isNegative ? 1 : -1;
     }
   });
   return sum;
@@ -92,34 +145,15 @@ function store(
   sum: number,
 ): void {
   if (finish.kind === 'signs') {
-    const at = ((n * outHeight + oy) * outWidth + ox) * mapBytes(outChannels);
-    if (r === 0) finish.y.fill(0, at, at + mapBytes(outChannels));
-    const isNegative = sum < finish.thresholds[r] !== (finish.flips[r] === 1);
-    if (isNegative) setBit(finish.y, at, r);
+    const { y, thresholds, flips } = finish;
+    const at = ((n * outHeight + oy) * outWidth + ox) * mapBytes(thresholds.length);
+    if (r === 0) y.fill(0, at, at + mapBytes(thresholds.length));
+    for (let c = r; c < thresholds.length; c += outChannels)
+      if (sum < thresholds[c] !== (flips[c] === 1)) setBit(y, at, c);
     return;
   }
   const v = applyEpilogue(Math.fround(finish.alpha[r] * sum), finish, r, 0);
   finish.y[((n * outChannels + r) * outHeight + oy) * outWidth + ox] = v;
-}
-
-/** Every tap of a window that lies inside the image. */
-function eachTap(
-  shape: Conv2dShape,
-  oy: number,
-  ox: number,
-  visit: (h: number, w: number, tap: number) => void,
-): void {
-  const { inHeight, inWidth, kernelHeight, kernelWidth, padTop, padLeft } = shape;
-  for (let ky = 0; ky < kernelHeight; ky++)
-    for (let kx = 0; kx < kernelWidth; kx++) {
-      const h = oy * shape.strideHeight - padTop + ky * shape.dilationHeight;
-      const w = ox * shape.strideWidth - padLeft + kx * shape.dilationWidth;
-      if (h >= 0 && h < inHeight && w >= 0 && w < inWidth) visit(h, w, ky * kernelWidth + kx);
-    }
-}
-
-function pixelAt({ inHeight, inWidth }: Conv2dShape, n: number, h: number, w: number): number {
-  return (n * inHeight + h) * inWidth + w;
 }
 
 function bitOf(map: Uint8Array, at: number, channel: number): boolean {
@@ -139,7 +173,7 @@ class ReferenceSigns implements PreparedWeights {
 
   constructor(negative: Uint8Array, shape: BinaryWeightShape) {
     this.rows = shape.outChannels;
-    this.columns = shape.inChannels * shape.kernelHeight * shape.kernelWidth;
+    this.columns = (shape.inChannels / shape.groups) * shape.kernelHeight * shape.kernelWidth;
     this.byteLength = negative.length;
     this.negative = negative.slice();
     this.weightShape = shape;

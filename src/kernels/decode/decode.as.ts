@@ -36,13 +36,13 @@ export function decodePanels(
 
 // @ts-ignore: decorator
 @inline
-function lowMask(): v128 {
+export function lowMask(): v128 {
   return i8x16(1, 1, 1, 1, 2, 2, 2, 2, 4, 4, 4, 4, 8, 8, 8, 8);
 }
 
 // @ts-ignore: decorator
 @inline
-function highMask(): v128 {
+export function highMask(): v128 {
   return i8x16(16, 16, 16, 16, 32, 32, 32, 32, 64, 64, 64, 64, -128, -128, -128, -128);
 }
 

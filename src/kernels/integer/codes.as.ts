@@ -2,11 +2,16 @@
  * Activations as codes of 8 bits, pixel by pixel: [height, width, channels] u8.
  */
 
+/** 1.5 · 2²³: what is added to it is rounded to a whole number, ties to even, that stands in the lowest bits. */
+const ROUNDING: f32 = 12582912;
+
 /**
- * Codes of `pixels` pixels of x [channels, allPixels] as [pixels, channels]: round(clamp(x / scale + zero, 0, high)), ties to even; a NaN gives 0.
+ * Codes of `pixels` pixels of x [channels, allPixels] as [pixels, channels]: round(clamp(x / scale + before, low, high)) + after, ties
+ * to even, whole numbers from 0 to 255; a NaN gives low + after.
  */
 export function quantizeCodes(
-  x: usize, channels: i32, pixels: i32, allPixels: i32, scale: f32, zero: f32, high: f32, y: usize,
+  x: usize, channels: i32, pixels: i32, allPixels: i32, scale: f32, before: f32, low: f32, high: f32,
+  after: f32, y: usize,
 ): void {
   const plane = (<usize>allPixels) << 2;
   const length = (<usize>pixels) << 2;
@@ -20,10 +25,10 @@ export function quantizeCodes(
     let to = y + <usize>c;
     let p: usize = 0;
     for (; p + 16 <= length; p += 16) {
-      const v0 = codesOf(v128.load(x0 + p), scale, zero, high);
-      const v1 = codesOf(v128.load(x1 + p), scale, zero, high);
-      const v2 = codesOf(v128.load(x2 + p), scale, zero, high);
-      const v3 = codesOf(v128.load(x3 + p), scale, zero, high);
+      const v0 = codesOf(v128.load(x0 + p), scale, before, low, high, after);
+      const v1 = codesOf(v128.load(x1 + p), scale, before, low, high, after);
+      const v2 = codesOf(v128.load(x2 + p), scale, before, low, high, after);
+      const v3 = codesOf(v128.load(x3 + p), scale, before, low, high, after);
       const v01 = i8x16.shuffle(v0, v1, 0, 16, 4, 20, 8, 24, 12, 28, 0, 0, 0, 0, 0, 0, 0, 0);
       const v23 = i8x16.shuffle(v2, v3, 0, 16, 4, 20, 8, 24, 12, 28, 0, 0, 0, 0, 0, 0, 0, 0);
       const all = i16x8.shuffle(v01, v23, 0, 8, 1, 9, 2, 10, 3, 11);
@@ -37,34 +42,69 @@ export function quantizeCodes(
       to += step;
     }
     for (; p < length; p += 4, to += step) {
-      store<u8>(to, codeOf(load<f32>(x0 + p), scale, zero, high));
-      store<u8>(to, codeOf(load<f32>(x1 + p), scale, zero, high), 1);
-      store<u8>(to, codeOf(load<f32>(x2 + p), scale, zero, high), 2);
-      store<u8>(to, codeOf(load<f32>(x3 + p), scale, zero, high), 3);
+      store<u8>(to, codeOf(load<f32>(x0 + p), scale, before, low, high, after));
+      store<u8>(to, codeOf(load<f32>(x1 + p), scale, before, low, high, after), 1);
+      store<u8>(to, codeOf(load<f32>(x2 + p), scale, before, low, high, after), 2);
+      store<u8>(to, codeOf(load<f32>(x3 + p), scale, before, low, high, after), 3);
     }
   }
   for (; c < channels; c++) {
     let to = y + <usize>c;
     for (let at = x + <usize>c * plane, end = at + length; at < end; at += 4, to += step)
-      store<u8>(to, codeOf(load<f32>(at), scale, zero, high));
+      store<u8>(to, codeOf(load<f32>(at), scale, before, low, high, after));
   }
 }
 
-/** A code in the lowest byte of each lane: adding 2²³ rounds to a whole number, ties to even, in the lowest bits. */
+/** A code in the lowest byte of each lane. What is rounded is −255 at least, so all sums lie from 2²³ to 2²⁴, and `after` adds exactly. */
 // @ts-ignore: decorator
 @inline
-function codesOf(x: v128, scale: f32, zero: f32, high: f32): v128 {
-  const q = f32x4.add(f32x4.div(x, f32x4.splat(scale)), f32x4.splat(zero));
-  const clamped = f32x4.pmin(f32x4.pmax(f32x4.splat(0), q), f32x4.splat(high));
-  return f32x4.add(clamped, f32x4.splat(8388608));
+function codesOf(x: v128, scale: f32, before: f32, low: f32, high: f32, after: f32): v128 {
+  const q = f32x4.add(f32x4.div(x, f32x4.splat(scale)), f32x4.splat(before));
+  const clamped = f32x4.pmin(f32x4.pmax(f32x4.splat(low), q), f32x4.splat(high));
+  return f32x4.add(f32x4.add(clamped, f32x4.splat(ROUNDING)), f32x4.splat(after));
 }
 
 // @ts-ignore: decorator
 @inline
-function codeOf(x: f32, scale: f32, zero: f32, high: f32): u8 {
-  const q = x / scale + zero;
-  const low: f32 = 0 < q ? q : 0;
-  return <u8>reinterpret<i32>((high < low ? high : low) + 8388608);
+function codeOf(x: f32, scale: f32, before: f32, low: f32, high: f32, after: f32): u8 {
+  const q = x / scale + before;
+  const raised: f32 = low < q ? q : low;
+  const rounded: f32 = (high < raised ? high : raised) + ROUNDING;
+  return <u8>reinterpret<i32>(rounded + after);
+}
+
+/** Stores the least and the largest of all values and 0: a NaN is neither less nor more. */
+export function valueRange(x: usize, count: i32, y: usize): void {
+  const end = x + ((<usize>count) << 2);
+  let least0 = f32x4.splat(0);
+  let most0 = f32x4.splat(0);
+  let least1 = f32x4.splat(0);
+  let most1 = f32x4.splat(0);
+  for (; x + 32 <= end; x += 32) {
+    const v0 = v128.load(x);
+    const v1 = v128.load(x, 16);
+    least0 = f32x4.pmin(least0, v0);
+    most0 = f32x4.pmax(most0, v0);
+    least1 = f32x4.pmin(least1, v1);
+    most1 = f32x4.pmax(most1, v1);
+  }
+  least0 = f32x4.pmin(least0, least1);
+  most0 = f32x4.pmax(most0, most1);
+  let least = min(
+    min(f32x4.extract_lane(least0, 0), f32x4.extract_lane(least0, 1)),
+    min(f32x4.extract_lane(least0, 2), f32x4.extract_lane(least0, 3)),
+  );
+  let most = max(
+    max(f32x4.extract_lane(most0, 0), f32x4.extract_lane(most0, 1)),
+    max(f32x4.extract_lane(most0, 2), f32x4.extract_lane(most0, 3)),
+  );
+  for (; x < end; x += 4) {
+    const value = load<f32>(x);
+    if (value < least) least = value;
+    if (value > most) most = value;
+  }
+  store<f32>(y, least);
+  store<f32>(y, most, 4);
 }
 
 /** A copy of an image of codes with `fill` around it. */

@@ -11,7 +11,10 @@ import type { Conv2dShape, Epilogue, PreparedWeights } from '../contract.ts';
  * Winograd kernel needs that), and kernels may take the terms as they like.
  */
 export interface IntegerKernels {
-  /** Codes of x [batch, channels, pixels], as [batch, pixels, channels]: round(clamp(x / scale + zero, 0, high)), ties to even; 0 for a NaN. */
+  /**
+   * Codes of x [batch, channels, pixels], as [batch, pixels, channels], ties to even: round(clamp(x / scale + zero, 0, high)), or
+   * round(clamp(x / scale, −zero, high − zero)) + zero where the grid rounds the quotient; 0 for a NaN.
+   */
   quantizeCodes(
     x: Float32Array,
     codes: Uint8Array,
@@ -20,6 +23,9 @@ export interface IntegerKernels {
     pixels: number,
     grid: CodeGrid,
   ): void;
+
+  /** The least and the largest of all values and 0. A NaN counts for nothing. */
+  valueRange(x: Float32Array): ValueRange;
 
   /**
    * Weights of an integer layer: one group, or as many as channels with one output channel each (depthwise).
@@ -60,6 +66,17 @@ export interface CodeGrid {
   readonly zero: number;
   /** 2^bits − 1 at most, for 1 to 8 bits. */
   readonly high: number;
+  /**
+   * What is rounded: the sum x / scale + zero, as by Quant, or the quotient alone, as by QuantizeLinear; `sum` when absent. They
+   * differ at halves where zero is odd, and where the sum is rounded to a half.
+   */
+  readonly rounds?: 'sum' | 'quotient' | undefined;
+}
+
+/** least ≤ 0 ≤ most, float32; infinite where a value is. */
+export interface ValueRange {
+  readonly least: number;
+  readonly most: number;
 }
 
 /**

@@ -3,17 +3,7 @@
  * (decode/planes.ts): groups of 4 rows × 32 columns, one 32-bit word for each row and bit-plane.
  */
 
-// @ts-ignore: decorator
-@inline
-function lowMask(): v128 {
-  return i8x16(1, 1, 1, 1, 2, 2, 2, 2, 4, 4, 4, 4, 8, 8, 8, 8);
-}
-
-// @ts-ignore: decorator
-@inline
-function highMask(): v128 {
-  return i8x16(16, 16, 16, 16, 32, 32, 32, 32, 64, 64, 64, 64, -128, -128, -128, -128);
-}
+import { highMask, lowMask } from '../decode/decode.as.ts';
 
 /**
  * Decodes `rows` rows of k codes to panels of 4 rows, [ceil(k / 2)][4][2] i16; a spare k is 0. Up to 48 bytes beyond the last

@@ -7,13 +7,24 @@ import type { CodeFinish, IntegerKernels, IntegerRows, IntegerWeightShape, Plane
 export const INTEGER_REFERENCE: IntegerKernels = {
   quantizeCodes(x, codes, batch, channels, pixels, grid) {
     checkQuantizeCodes(x, codes, batch, channels, pixels, grid);
-    const { scale, zero, high } = grid;
+    const { scale, zero, high, rounds = 'sum' } = grid;
+    const [before, after] = rounds === 'sum' ? [zero, 0] : [0, zero];
     for (let n = 0, i = 0; n < batch; n++)
       for (let c = 0; c < channels; c++)
         for (let p = 0; p < pixels; p++, i++) {
-          const q = Math.fround(Math.fround(x[i] / Math.fround(scale)) + zero);
-          codes[(n * pixels + p) * channels + c] = roundHalfEven(q > 0 ? Math.min(q, high) : 0);
+          const q = Math.fround(Math.fround(x[i] / Math.fround(scale)) + before);
+          const clamped = q > -after ? Math.min(q, high - after) : -after;
+          codes[(n * pixels + p) * channels + c] = roundHalfEven(clamped) + after;
         }
+  },
+
+  valueRange(x) {
+    let [least, most] = [0, 0];
+    for (const value of x) {
+      if (value < least) least = value;
+      if (value > most) most = value;
+    }
+    return { least, most };
   },
 
   prepareInteger(rows, shape, _use, high = 255) {
@@ -112,9 +123,9 @@ function eachTap(
     }
 }
 
-/** Of a number from 0 to 255: adding 2²³ leaves no room for a fraction, and float32 rounds ties to even. */
+/** Of a number from −255 to 255: adding 1.5 · 2²³ leaves no room for a fraction, and float32 rounds ties to even. */
 function roundHalfEven(q: number): number {
-  return Math.fround(q + 2 ** 23) - 2 ** 23;
+  return Math.fround(q + 1.5 * 2 ** 23) - 1.5 * 2 ** 23;
 }
 
 class ReferenceLevels implements PreparedWeights {

@@ -78,7 +78,16 @@ export function planSerial(
           ...(['packPlanes', source, shared, runs, run, first, count, outWidth] as const),
           ...([rowStep, columnStep, planes, words, gathered, packed, totals] as const),
         ],
-        ['countDifferences', weights.planesAt, bits * evenRows, packed, planes * count, words, counts],
+        [
+          'countDifferences',
+          weights.planesAt,
+          bits * evenRows,
+          packed,
+          planes * count,
+          words,
+          counts,
+          bits * evenRows,
+        ],
         [
           ...(['sumsOfCounts', counts, evenRows, bits, planes, count] as const),
           ...([weights.coefficientsAt(zero), totals, sums, line] as const),

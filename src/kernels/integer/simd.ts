@@ -12,8 +12,9 @@ import { SerialLevels } from './serial-levels.ts';
 import { integerVectorsSimd } from './vector.ts';
 import { VectorLevels } from './vector-levels.ts';
 
-/** Nanoseconds to round a float, and to take the larger of two codes, about. */
+/** Nanoseconds to round a float, to compare it with the extremes so far, and to take the larger of two codes, about. */
 const QUANTIZE_NS = 0.5;
+const RANGE_NS = 0.2;
 const POOL_NS = 0.1;
 /** Parts of what is rounded begin at multiples of this many pixels, a cache line of floats. */
 const LINE = 16;
@@ -23,14 +24,16 @@ export function integerSimd(workspace: Workspace): IntegerKernels {
   return {
     quantizeCodes(x, codes, batch, channels, pixels, grid) {
       checkQuantizeCodes(x, codes, batch, channels, pixels, grid);
-      const { scale, zero, high } = grid;
+      const { scale, zero, high, rounds = 'sum' } = grid;
+      const [before, after] = rounds === 'sum' ? [zero, 0] : [0, zero];
+      const rounding = [scale, before, -after, high - after, after] as const;
       workspace.call(codes, [x], 0, (to, _, [from]) => {
         // Pixels are divided, within an image and from image to image.
         const callOf = ({ outer, count, channel: pixel, channels: some }: Block): KernelCall[] =>
           Array.from({ length: count }, (_image, i) => {
             const source = from! + 4 * ((outer + i) * channels * pixels + pixel);
             const target = to + ((outer + i) * pixels + pixel) * channels;
-            return ['quantizeCodes', source, channels, some, pixels, scale, zero, high, target];
+            return ['quantizeCodes', source, channels, some, pixels, ...rounding, target];
           });
         const work = { nanoseconds: batch * channels * pixels * QUANTIZE_NS, step: LINE };
         workspace.run(
@@ -39,6 +42,16 @@ export function integerSimd(workspace: Workspace): IntegerKernels {
             .map((range) => blocksOf(range.from, range.to, pixels).flatMap(callOf)),
         );
       });
+    },
+    valueRange(x) {
+      const parts = workspace.ranges(x.length, { nanoseconds: x.length * RANGE_NS, step: LINE });
+      const ends = new Float32Array(2 * parts.length);
+      workspace.call(ends, [x], 0, (to, _, [at]) => {
+        workspace.run(
+          parts.map(({ from, to: end }, i) => [['valueRange', at! + 4 * from, end - from, to + 8 * i]]),
+        );
+      });
+      return { least: Math.min(0, ...ends), most: Math.max(0, ...ends) };
     },
     prepareInteger(rows, shape, use = 'images', high = 255) {
       checkIntegerRows(rows, shape, high);

@@ -2,12 +2,23 @@
 export {
   countDifferences,
   floatsOfSums,
+  gatherBits,
   gatherWords,
-  packSigns,
-  poolSigns,
+  repeatRows,
   signsOfSums,
   toSums,
 } from '../binary/binary.as.ts';
+export {
+  channelsOfPixels,
+  combineSigns,
+  moveChannels,
+  packSigns,
+  padSigns,
+  pixelsOfChannels,
+  poolSigns,
+  unpackSigns,
+} from '../binary/maps.as.ts';
+export { clearBytes, floatsOfBlocks, signsOfBlocks, spreadSigns, sumByTables } from '../binary/tables.as.ts';
 export { decodePanels } from '../decode/decode.as.ts';
 export { depthwise } from '../depthwise/depthwise.as.ts';
 export { affine, binary } from '../elementwise/binary.as.ts';
@@ -19,7 +30,7 @@ export { codesOfSums, planesOfSums, rowsOfSums } from '../integer/finish.as.ts';
 export { decodeShorts } from '../integer/decode-shorts.as.ts';
 export { depthwiseShorts } from '../integer/depthwise-shorts.as.ts';
 export { multiplyShorts } from '../integer/multiply-shorts.as.ts';
-export { packShorts, padCodes, poolCodes, quantizeCodes } from '../integer/codes.as.ts';
+export { packShorts, padCodes, poolCodes, quantizeCodes, valueRange } from '../integer/codes.as.ts';
 export { packPlanes, sumsOfCounts } from '../integer/serial.as.ts';
 export { multiplyBytes, multiplyNibbles, multiplyPlanes, multiplySteps, tablesOfCodes } from '../integer/vector.as.ts';
 export { multiplyTiles, transformInput, transformWeights } from '../integer/winograd.as.ts';
@@ -31,6 +42,7 @@ export { descendRows, roundRows } from '../linear-algebra/rounding/rounding.as.t
 export { subtractMatrixProduct } from '../linear-algebra/subtract.as.ts';
 export { divideByCounts, maxPool } from '../pool/pool.as.ts';
 export { softmax } from '../softmax/softmax.as.ts';
+export { winogradInput, winogradMultiply, winogradWeights } from '../winograd/winograd.as.ts';
 export { placeThread } from './thread-memory.as.ts';
 
 /** First byte that the compiler's own data does not use. */

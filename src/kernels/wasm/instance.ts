@@ -30,7 +30,20 @@ export type WasmFunction =
   | 'subtractMatrixProduct'
   | 'addLevelSums'
   | 'packSigns'
+  | 'unpackSigns'
+  | 'spreadSigns'
+  | 'sumByTables'
+  | 'clearBytes'
+  | 'repeatRows'
+  | 'signsOfBlocks'
+  | 'floatsOfBlocks'
+  | 'combineSigns'
+  | 'moveChannels'
+  | 'channelsOfPixels'
+  | 'pixelsOfChannels'
+  | 'padSigns'
   | 'gatherWords'
+  | 'gatherBits'
   | 'countDifferences'
   | 'toSums'
   | 'signsOfSums'
@@ -48,6 +61,7 @@ export type WasmFunction =
   | 'poolCodes'
   | 'sumsOfCounts'
   | 'quantizeCodes'
+  | 'valueRange'
   | 'multiplyBytes'
   | 'multiplyNibbles'
   | 'multiplyPlanes'
@@ -55,7 +69,10 @@ export type WasmFunction =
   | 'tablesOfCodes'
   | 'multiplyTiles'
   | 'transformInput'
-  | 'transformWeights';
+  | 'transformWeights'
+  | 'winogradInput'
+  | 'winogradMultiply'
+  | 'winogradWeights';
 
 let bytes: Uint8Array | undefined;
 let compiled: object | undefined;

@@ -1,15 +1,27 @@
 import type { UniformRule } from '../../passes/insert-activation-quant.ts';
 import type { Histogram } from './histogram.ts';
 
-/** What the levels span: all values, all but the outermost share of them, or what gives the least squared error. */
-export type ActivationRange = 'min-max' | 'percentile' | 'mse';
+/** What levels of calibrated values span: all of them, all but the outermost share, or what gives the least squared error. */
+export type CalibratedRange = 'min-max' | 'percentile' | 'mse';
 
-export const ACTIVATION_RANGES: readonly ActivationRange[] = ['min-max', 'percentile', 'mse'];
+/** … or what the values of a run span in that very run, which needs no images. */
+export type ActivationRange = CalibratedRange | 'dynamic';
+
+export const ACTIVATION_RANGES: readonly ActivationRange[] = ['min-max', 'percentile', 'mse', 'dynamic'];
+
+/** The only width with operators for ranges of the run, in ONNX. */
+export const DYNAMIC_BITS = 8;
+
+/** Why activations of that many bits cannot have that range, a sentence; undefined where they can. */
+export function rangeConflict(range: ActivationRange | undefined, bits: number): string | undefined {
+  if (range !== 'dynamic' || bits === DYNAMIC_BITS) return undefined;
+  return `range dynamic: activations have ${DYNAMIC_BITS} bits, as DynamicQuantizeLinear makes them, got ${bits}`;
+}
 
 /** Share of the values in percent that `percentile` keeps below the highest level, and above the lowest. */
 export const DEFAULT_PERCENTILE = 99.99;
 
-export const DEFAULT_RANGE: ActivationRange = 'mse';
+export const DEFAULT_RANGE: CalibratedRange = 'mse';
 
 /** Equal steps, and how well they do on the values that they were fitted to. */
 export interface UniformFit extends UniformRule {
@@ -30,7 +42,7 @@ export interface UniformFit extends UniformRule {
 export function fitUniform(
   histogram: Histogram,
   bits: number,
-  range: ActivationRange,
+  range: CalibratedRange,
   percentile: number = DEFAULT_PERCENTILE,
 ): UniformFit {
   const low = Math.min(0, histogram.min);

@@ -176,46 +176,9 @@ const dequantizeLinear: Operator = (call) => {
   return y;
 };
 
-/**
- * To UINT8 with the scale and zero point of the data's own range, which is widened to include 0. Where there is nothing
- * but zeros the scale is 1, as in onnxruntime (the documentation's formula would divide by 0).
- */
-const dynamicQuantizeLinear: Operator = (call) => {
-  const x = call.input(0);
-  const y = call.allocate('UINT8', x.shape);
-  const { scale, zero } = quantizeByRange(x.data as Float32Array, y.data as Uint8Array);
-  const scaleTensor: Tensor = { dtype: 'FLOAT', shape: [], data: Float32Array.of(scale) };
-  return [y, scaleTensor, { dtype: 'UINT8', shape: [], data: Uint8Array.of(zero) }];
-};
-
-/** Writes the UINT8 codes of values by the scale and zero point of their own range, and gives these back. */
-export function quantizeByRange(from: Float32Array, to: Uint8Array): { scale: number; zero: number } {
-  const { scale, zero } = dynamicRange(from);
-  for (let i = 0; i < to.length; i++) {
-    const value = Math.fround(from[i]! / scale);
-    to[i] = roundBounded(Math.min(255 - zero, Math.max(-zero, value))) + zero;
-  }
-  return { scale, zero };
-}
-
-/** Scale and zero point of UINT8 for values, float32. */
-function dynamicRange(values: Float32Array): { scale: number; zero: number } {
-  let least = 0;
-  let most = 0;
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i]!;
-    if (value < least) least = value;
-    if (value > most) most = value;
-  }
-  const scale = most === least ? 1 : Math.fround(Math.fround(most - least) / 255);
-  const zero = roundBounded(Math.min(255, Math.max(0, Math.fround(-Math.fround(least / scale)))));
-  return { scale, zero };
-}
-
 export const QUANTIZATIONS: OperatorTable = {
   QuantizeLinear: { 10: quantizeLinear },
   DequantizeLinear: { 10: dequantizeLinear },
-  DynamicQuantizeLinear: { 11: dynamicQuantizeLinear },
 };
 
 /** The same operators under the name that onnxruntime's quantizer gives them for 16 and 4 bits before opset 21. */

@@ -14,6 +14,7 @@ import { CONTROL_FLOW } from './control-flow.ts';
 import { CONVOLUTIONS, FUSED_CONVOLUTIONS } from './convolution.ts';
 import { DEFORMABLE_CONVOLUTIONS } from './deformable-convolution.ts';
 import { DETERMINANTS } from './determinant.ts';
+import { DYNAMIC_QUANTIZATIONS } from './dynamic-quantization.ts';
 import { EINSUMS } from './einsum.ts';
 import { MICROSOFT_CONVOLUTIONS } from './fused-convolution.ts';
 import { GATHERS } from './gather.ts';
@@ -96,6 +97,7 @@ const TABLES: Readonly<Record<string, readonly OperatorTable[]>> = {
     PADDINGS,
     POOLS,
     QUANTIZATIONS,
+    DYNAMIC_QUANTIZATIONS,
     RECURRENT,
     REDUCTIONS,
     REGION_POOLS,

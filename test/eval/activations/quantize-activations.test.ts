@@ -80,7 +80,7 @@ describe('a network with activations of few bits', () => {
     expect(skipped).toEqual([]);
     expect(kinds(rounded).filter((kind) => kind === 'Quant').length).toBe(3);
     expect(activations.map(({ low }) => low)).toEqual([0, 0, 0]); // pictures ÷ 255 and what a Relu gives
-    for (const { high, snrDb } of activations) expect(high > 0.3 && high < 3 && snrDb > 15).toBe(true);
+    for (const { high, snrDb } of activations) expect(high! > 0.3 && high! < 3 && snrDb! > 15).toBe(true);
     const { top1 } = await score(rounded, LABELLED, { threads: 1 });
     expect(top1).toBeGreaterThan(75);
   });
@@ -121,7 +121,7 @@ describe('a network with activations of few bits', () => {
   it('loses less with more bits, and least with the range of least squares', async () => {
     const snr = async (bits: number, range: 'min-max' | 'percentile' | 'mse'): Promise<number> => {
       const { activations } = await quantizeActivations(model, data, { bits, range });
-      return activations[1]!.snrDb;
+      return activations[1]!.snrDb!;
     };
     const mse = await Promise.all([2, 3, 4, 6, 8].map((bits) => snr(bits, 'mse')));
     expect(mse).toEqual(mse.toSorted((a, b) => a - b));
@@ -140,13 +140,13 @@ describe('a network with activations of few bits', () => {
     expect(new Set(levels).size).toBe(8);
     const { low, high } = activations[1]!;
     expect([Math.min(...levels), Math.max(...levels)].map((x) => x.toFixed(5))).toEqual(
-      [low, high].map((x) => x.toFixed(5)),
+      [low!, high!].map((x) => x.toFixed(5)),
     );
 
     const whole = await quantizeActivations(dense(), rows, { bits: 1, thresholds: 'tensor' });
     expect(new Set(read(whole.model, ROWS)[1]).size).toBe(2);
     expect(whole.activations[1]!.channels).toBe(1);
-    expect(whole.activations[1]!.snrDb).toBeLessThan(activations[1]!.snrDb);
+    expect(whole.activations[1]!.snrDb).toBeLessThan(activations[1]!.snrDb!);
   });
 
   it('can have a first layer of few bits, too', async () => {
@@ -261,7 +261,7 @@ describe('a network with activations of few bits', () => {
         '5 problems:',
         'bits of activations: expected a whole number from 1 to 8, got 9',
         'bits of the first activations: expected a whole number from 1 to 8, got 0',
-        'range of activations: expected min-max, percentile, mse, got all',
+        'range of activations: expected min-max, percentile, mse, dynamic, got all',
         'percentile: expected a number above 50, at most 100, got 50',
         'thresholds: expected channel or tensor, got row',
       ].join('\n  '),

@@ -123,11 +123,45 @@ function* blocked(random: Random): Generator<Case> {
   }
 }
 
+const PLAIN_3X3 = {
+  ...{ strideHeight: 1, strideWidth: 1, dilationHeight: 1, dilationWidth: 1, groups: 1 },
+  ...{ kernelHeight: 3, kernelWidth: 3 },
+};
+
+/** What Winograd's algorithm defines, and its neighbours: channels around panels and blocks, tiles that overhang, any padding. */
+function* tiled(random: Random): Generator<Case> {
+  const channels = [1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129];
+  for (const size of channels) {
+    for (const [inChannels, outChannels] of [
+      [size, random.whole(1, 9)],
+      [random.whole(8, 20), size],
+    ] as const) {
+      for (let i = 0; i < 2; i++) {
+        const pads = { padTop: random.whole(0, 3), padLeft: random.whole(0, 3) };
+        const sizes = { inHeight: random.whole(2, 12), inWidth: random.whole(4, 36) };
+        const shape = { ...PLAIN_3X3, ...pads, ...sizes, batch: random.whole(1, 5), inChannels, outChannels };
+        const whole = withOutput(shape, random.whole(0, 3), random.whole(0, 3));
+        if (whole) yield convolution(random, whole);
+      }
+    }
+  }
+  // Several blocks of tiles in an image, of images in the batch, and of rows of weights.
+  for (const [batch, inChannels, outChannels, inHeight, inWidth] of [
+    [1, 64, 42, 41, 43],
+    [7, 64, 5, 13, 15],
+    [2, 129, 37, 8, 9],
+  ] as const) {
+    const shape = { ...PLAIN_3X3, padTop: 1, padLeft: 1, batch, inChannels, outChannels, inHeight, inWidth };
+    for (let i = 0; i < 2; i++) yield convolution(random, withOutput(shape, 1, 1)!);
+  }
+}
+
 export const conv2d: Operation = {
   name: 'conv2d',
   *cases(random) {
     yield* pointwise(random);
     yield* geometries(random, 500);
     yield* blocked(random);
+    yield* tiled(random);
   },
 };

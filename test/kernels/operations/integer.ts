@@ -221,9 +221,12 @@ export const quantizeCodes: Operation = {
         const batch = random.whole(1, 3);
         const x = random.floats(batch * channels * pixels);
         const high = 2 ** random.whole(1, 8) - 1;
-        const grid = { scale: random.pick([1, 0.5, 0.01, 1 / 3]), zero: random.whole(0, high), high };
-        // Values half way between codes, and what is no number.
-        for (let i = 0; i < x.length; i += 3) x[i] = (random.whole(-4, 300) + 0.5) * grid.scale;
+        const scale = random.pick([1, 0.5, 0.01, 1 / 3]);
+        const rounds = random.pick(['sum', 'quotient', undefined] as const);
+        const grid = { scale, zero: random.whole(0, high), high, rounds };
+        // Values half way between codes, just below that, and what is no number.
+        for (let i = 0; i < x.length; i += 3) x[i] = (random.whole(-300, 300) + 0.5) * scale;
+        for (let i = 1; i < x.length; i += 7) x[i] = 1.4999999 * scale;
         if (x.length > 2) x.set([Number.NaN, Number.POSITIVE_INFINITY], random.whole(0, x.length - 2));
         yield {
           what: `${batch} × ${channels} channels × ${pixels} pixels, ${JSON.stringify(grid)}`,
@@ -231,6 +234,26 @@ export const quantizeCodes: Operation = {
             const codes = new Uint8Array(x.length).fill(170);
             kernels.quantizeCodes(x, codes, batch, channels, pixels, grid);
             return Float32Array.from(codes);
+          },
+        };
+      }
+  },
+};
+
+export const valueRange: Operation = {
+  name: 'valueRange',
+  *cases(random) {
+    for (const size of SIZES)
+      for (const kind of ['any', 'positive', 'negative', 'no numbers', 'infinite'] as const) {
+        const sign = { positive: Math.abs, negative: (v: number) => -Math.abs(v) };
+        const x = random.floats(size).map((v) => (kind in sign ? sign[kind as 'positive'](v) : v));
+        if (kind === 'no numbers') x.fill(Number.NaN, Math.min(size, 1), Math.max(1, size - 1));
+        if (kind === 'infinite' && size > 0) x[random.whole(0, size - 1)] = Number.NEGATIVE_INFINITY;
+        yield {
+          what: `${size} values, ${kind}`,
+          run(kernels) {
+            const { least, most } = kernels.valueRange(x);
+            return Float32Array.of(least, most);
           },
         };
       }

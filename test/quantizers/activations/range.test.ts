@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { integerRange, intQuant } from '../../../src/passes/quant-arithmetic.ts';
 import { Histogram } from '../../../src/quantizers/activations/histogram.ts';
-import { type ActivationRange, fitUniform } from '../../../src/quantizers/activations/range.ts';
+import { type CalibratedRange, fitUniform } from '../../../src/quantizers/activations/range.ts';
 import { roundHalfEven } from '../../../src/tensor/round.ts';
 import { random, sampleOf } from '../samples.ts';
 
@@ -111,7 +111,7 @@ describe('the levels of an activation', () => {
 
   it('follow the size of the values: a power of two on all is one on the scale', () => {
     const values = sampleOf('laplace', 2000, 9);
-    for (const range of ['min-max', 'percentile', 'mse'] as ActivationRange[]) {
+    for (const range of ['min-max', 'percentile', 'mse'] as CalibratedRange[]) {
       const one = fitUniform(histogramOf(values), 4, range);
       const small = fitUniform(histogramOf(values.map((x) => x * 2 ** -60)), 4, range);
       expect(small).toMatchObject({ zero: one.zero, scale: one.scale * 2 ** -60 });

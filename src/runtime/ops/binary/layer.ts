@@ -1,6 +1,7 @@
 import { BnnqError } from '../../../errors.ts';
 import { mapBytes } from '../../../kernels/binary/contract.ts';
 import type { Conv2dShape, PreparedWeights } from '../../../kernels/contract.ts';
+import { THRESHOLDS } from '../../../passes/fused.ts';
 import { type SignRows, signsOfRows } from '../../../passes/sign-rows.ts';
 import { sizeOf, type Tensor } from '../../../tensor/tensor.ts';
 import type { Call, Operator } from '../../call.ts';
@@ -10,11 +11,11 @@ import { convolve } from '../convolution.ts';
 import { addAndClamp, epilogueOf, tailOf } from '../epilogue.ts';
 import { linearLayer } from '../linear.ts';
 import { conv2dShape, POINTWISE, windowOf } from '../window.ts';
-import { isMap, ON_MAP, signsOf } from './signs.ts';
+import { isMap, ON_MAP, type SignRule, signsOf } from './signs.ts';
 import { type Thresholds, thresholdsOf } from './thresholds.ts';
 
 /** What follows from the shapes and the constants of a layer. */
-export interface BinaryPlan {
+export interface LayerPlan {
   readonly shape: Conv2dShape;
   /** Of the outputs as floats. */
   readonly outputShape: readonly number[];
@@ -29,24 +30,26 @@ export type ShapeOf = (
   call: Call,
   map: readonly number[],
   w: readonly number[],
-) => Pick<BinaryPlan, 'shape' | 'outputShape'>;
+) => Pick<LayerPlan, 'shape' | 'outputShape'>;
 
 /** Over a map, by the binary kernels; floats, where signs had zeros among them, as in the layer that it was. */
 function binaryLayer(shapeOf: ShapeOf, onFloats: (call: Call) => Tensor): Operator {
   return (call) => {
     const x = call.input(0);
     const wantsSigns = call.hasAttribute('signs');
-    const zero = call.int('signs', 0) === 1;
-    const y = isMap(x) ? onMap(call, shapeOf, wantsSigns, zero) : onFloats(call);
-    if (!wantsSigns || isMap(y)) return y;
-    const signs = signsOf(call, y, zero);
+    const rule = wantsSigns
+      ? { zero: call.int('signs', 0) === 1, thresholds: call.optional(THRESHOLDS) }
+      : undefined;
+    const y = isMap(x) ? onMap(call, shapeOf, rule) : onFloats(call);
+    if (rule === undefined || isMap(y)) return y;
+    const signs = signsOf(call, y, rule);
     call.release(y);
     return signs;
   };
 }
 
 /** Signs as a map where the layer is to give them and all have one; else floats. */
-function onMap(call: Call, shapeOf: ShapeOf, wantsSigns: boolean, zero: boolean): Tensor {
+function onMap(call: Call, shapeOf: ShapeOf, rule: SignRule | undefined): Tensor {
   const x = call.input(0);
   const w = call.input(1);
   // Plan and weights are first made in one call: the weight is read once for both.
@@ -56,7 +59,7 @@ function onMap(call: Call, shapeOf: ShapeOf, wantsSigns: boolean, zero: boolean)
     return rows;
   };
   const plan = call.memo(
-    () => planOf(call, signs().sizes, shapeOf(call, x.shape, w.shape), wantsSigns ? zero : undefined),
+    () => planOf(call, signs().sizes, shapeOf(call, x.shape, w.shape), rule),
     ON_MAP,
     x.shape,
     w.shape,
@@ -66,11 +69,16 @@ function onMap(call: Call, shapeOf: ShapeOf, wantsSigns: boolean, zero: boolean)
   const y =
     thresholds === undefined
       ? call.allocate('FLOAT', outputShape)
-      : call.allocate('UINT8', [batch, outHeight, outWidth, mapBytes(outChannels)]);
-  const make = (): PreparedWeights => call.kernels.prepareBinary(signs().negative, shape);
+      : call.allocate('UINT8', [batch, outHeight, outWidth, mapBytes(thresholds.thresholds.length)]);
+  const pixels = batch * outHeight * outWidth;
+  const make = (): PreparedWeights =>
+    call.kernels.prepareBinary(signs().negative, {
+      ...shape,
+      pixels: outHeight * outWidth === 1 ? 1 : pixels,
+    });
   const tail = tailOf(call);
   const isWhole = tail.addend === undefined;
-  withWeights(w, `binary/${shape.kernelHeight}x${shape.kernelWidth}`, make, (weights) => {
+  withWeights(w, `binary/${shape.kernelHeight}x${shape.kernelWidth}/${shape.groups}`, make, (weights) => {
     const map = x.data as Uint8Array;
     if (thresholds === undefined) {
       const epilogue = epilogueOf(tail, outChannels, isWhole);
@@ -84,21 +92,31 @@ function onMap(call: Call, shapeOf: ShapeOf, wantsSigns: boolean, zero: boolean)
   return isWhole ? y : addAndClamp(call, y, tail);
 }
 
-/** @param zero what 0 counts as where signs are wanted */
+/** @param rule absent where floats are wanted */
 export function planOf(
   call: Call,
   alpha: Float32Array,
-  geometry: Pick<BinaryPlan, 'shape' | 'outputShape'>,
-  zero: boolean | undefined,
-): BinaryPlan {
+  geometry: Pick<LayerPlan, 'shape' | 'outputShape'>,
+  rule: SignRule | undefined,
+): LayerPlan {
   const { shape } = geometry;
-  const terms = shape.inChannels * shape.kernelHeight * shape.kernelWidth;
+  const terms = (shape.inChannels / shape.groups) * shape.kernelHeight * shape.kernelWidth;
   const epilogue = epilogueOf(tailOf(call), shape.outChannels, true);
   const thresholds =
-    zero === undefined
+    rule === undefined
       ? undefined
-      : thresholdsOf({ alpha, ...epilogue }, { terms, isPadded: reachesOut(shape) }, zero);
+      : thresholdsOf(
+          { alpha, ...epilogue },
+          { terms, isPadded: reachesOut(shape) },
+          rule.zero,
+          rule.thresholds && boundsOf(rule.thresholds.data as Float32Array, shape.outChannels),
+        );
   return { ...geometry, alpha, thresholds };
+}
+
+/** One bound for all channels, or one for each, slice by slice. */
+function boundsOf(bounds: Float32Array, channels: number): Float32Array {
+  return bounds.length === 1 ? new Float32Array(channels).fill(bounds[0]!) : bounds;
 }
 
 export function signRows(call: Call): SignRows {
@@ -120,10 +138,12 @@ function reachesOut(shape: Conv2dShape): boolean {
 
 export const overImage: ShapeOf = (call, map, w) => {
   const [batch = 0, height = 0, width = 0, bytes] = map;
-  const [outChannels = 0, channels = 0, ...kernel] = w;
+  const [outChannels = 0, groupChannels = 0, ...kernel] = w;
+  const groups = call.int('group', 1);
+  const channels = groupChannels * groups;
   const window = windowOf(call, [height, width], kernel);
-  const shape = conv2dShape(window, batch, channels, outChannels, 1);
-  if (shape === undefined || mapBytes(channels) !== bytes)
+  const shape = conv2dShape(window, batch, channels, outChannels, groups);
+  if (shape === undefined || outChannels % groups !== 0 || mapBytes(channels) !== bytes)
     throw new BnnqError(
       'mismatch',
       `a weight of shape ${shapeText(w)} does not fit signs of shape ${shapeText(map)}`,

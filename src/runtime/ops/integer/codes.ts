@@ -8,6 +8,7 @@ export function gridOf(call: Call, prefix = ''): CodeGrid {
     scale: call.float(`${prefix}scale`, 1),
     zero: call.int(`${prefix}zero`, 0),
     high: call.int(`${prefix}high`, 255),
+    rounds: call.int(`${prefix}quotient`, 0) === 0 ? 'sum' : 'quotient',
   };
 }
 

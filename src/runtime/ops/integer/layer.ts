@@ -1,6 +1,7 @@
 import { BnnqError } from '../../../errors.ts';
 import type { CodedRows, Conv2dShape, PreparedWeights } from '../../../kernels/contract.ts';
 import type { CodeFinish, CodeGrid } from '../../../kernels/integer/contract.ts';
+import { X_SCALE } from '../../../passes/fused.ts';
 import type { Tensor } from '../../../tensor/tensor.ts';
 import type { Call, Operator } from '../../call.ts';
 import { shapeText } from '../../shapes.ts';
@@ -12,13 +13,12 @@ import { type IntegerLevels, integerLevels } from './levels.ts';
 import { fixedPoint } from './requantize.ts';
 
 /** What follows from the shapes and the constants of a layer. */
-export interface IntegerPlan {
+export interface LayerPlan {
   readonly shape: Conv2dShape;
   /** Of the outputs as floats. */
   readonly outputShape: readonly number[];
-  /** What a sum of 1 stands for, a row. */
-  readonly alpha: Float32Array;
-  readonly zero: number;
+  /** What a sum of 1 stands for where the scale of the codes is 1, a row. */
+  readonly units: Float64Array;
   /** Absent where outputs are floats, or codes that fixed-point numbers cannot say. */
   readonly fixed: Omit<CodeFinish, 'kind' | 'y'> | undefined;
 }
@@ -28,7 +28,7 @@ export type ShapeOf = (
   call: Call,
   map: readonly number[],
   w: readonly number[],
-) => Pick<IntegerPlan, 'shape' | 'outputShape'>;
+) => Pick<LayerPlan, 'shape' | 'outputShape'>;
 
 /** So many vectors are faster one by one, from packed codes, than together from decoded panels; measured on 4096 × 4096. */
 const MOST_VECTORS = 3;
@@ -37,8 +37,9 @@ function integerLayer(shapeOf: ShapeOf): Operator {
   return (call) => {
     const x = call.input(0);
     const w = call.input(1);
-    const given = gridOf(call, 'x_');
-    const reach = Math.max(given.zero, given.high - given.zero);
+    const given = givenGrid(call);
+    // The zero of a grid of the run may be any.
+    const reach = isDynamic(call) ? given.high : Math.max(given.zero, given.high - given.zero);
     // Plan and weights are first made in one call: the weight is read once for both.
     let levels: IntegerLevels | undefined;
     const levelsFor = (shape: Conv2dShape): IntegerLevels => {
@@ -60,15 +61,36 @@ function integerLayer(shapeOf: ShapeOf): Operator {
     let y: Tensor | undefined;
     const key = `integer/${shape.kernelHeight}x${shape.kernelWidth}/${reach}/${given.high}/${use}`;
     withWeights(w, key, make, (weights) => {
-      y = fixed === undefined ? toFloats(call, plan, weights) : toCodes(call, plan, weights, fixed);
+      y =
+        fixed === undefined
+          ? toFloats(call, plan, given, weights)
+          : toCodes(call, plan, given, weights, fixed);
     });
     return y!;
   };
 }
 
+/** Whether scale and zero of the codes are values of the run. */
+function isDynamic(call: Call): boolean {
+  return call.optional(X_SCALE) !== undefined;
+}
+
+function givenGrid(call: Call): CodeGrid {
+  const scale = call.optional(X_SCALE);
+  const zero = call.optional(X_SCALE + 1);
+  if (scale === undefined || zero === undefined) return gridOf(call, 'x_');
+  return { scale: Number(scale.data[0]), zero: Number(zero.data[0]), high: 255 };
+}
+
+/** What a sum of 1 stands for, a row. */
+export function alphaOf({ units }: Pick<LayerPlan, 'units'>, { scale }: CodeGrid): Float64Array {
+  return units.map((unit) => unit * scale);
+}
+
 function toCodes(
   call: Call,
-  { shape, zero }: IntegerPlan,
+  { shape }: LayerPlan,
+  { zero }: CodeGrid,
   weights: PreparedWeights,
   fixed: Omit<CodeFinish, 'kind' | 'y'>,
 ): Tensor {
@@ -81,8 +103,10 @@ function toCodes(
 }
 
 /** Floats, and codes of these where such are wanted after all. */
-function toFloats(call: Call, plan: IntegerPlan, weights: PreparedWeights): Tensor {
-  const { shape, outputShape, alpha, zero } = plan;
+function toFloats(call: Call, plan: LayerPlan, given: CodeGrid, weights: PreparedWeights): Tensor {
+  const { shape, outputShape } = plan;
+  const { zero } = given;
+  const alpha = Float32Array.from(alphaOf(plan, given));
   const tail = tailOf(call);
   const isWhole = isWholeTail(tail, outputShape);
   const y = call.allocate('FLOAT', outputShape);
@@ -97,17 +121,19 @@ function toFloats(call: Call, plan: IntegerPlan, weights: PreparedWeights): Tens
   return coded;
 }
 
-/** @param units what a level of 1 stands for, a row; @param given the codes that the layer reads */
+/** @param units what a level of 1 stands for, a row, in steps of the codes that are read; @param given these codes */
 export function planOf(
   call: Call,
   units: Float64Array,
-  geometry: Pick<IntegerPlan, 'shape' | 'outputShape'>,
+  geometry: Pick<LayerPlan, 'shape' | 'outputShape'>,
   given: CodeGrid,
-): IntegerPlan {
-  const alpha = units.map((unit) => unit * given.scale);
+): LayerPlan {
   const tail = epilogueOf(tailOf(call), geometry.shape.outChannels, true);
-  const fixed = call.hasAttribute('y_scale') ? fixedPoint({ ...tail, alpha }, gridOf(call, 'y_')) : undefined;
-  return { ...geometry, alpha: Float32Array.from(alpha), zero: given.zero, fixed };
+  const isFixed = call.hasAttribute('y_scale') && !isDynamic(call);
+  const fixed = isFixed
+    ? fixedPoint({ ...tail, alpha: alphaOf({ units }, given) }, gridOf(call, 'y_'))
+    : undefined;
+  return { ...geometry, units, fixed };
 }
 
 export function codedRowsOf(call: Call): CodedRows {

@@ -56,7 +56,7 @@ function planOf(call: Call, operands: Operands): Plan {
   const chunks = boundedChannels(operands, limit)?.map(([from, to]) => ({
     from,
     to,
-    shape: { ...conv2d, inChannels: (to - from) * groups },
+    shape: { ...conv2d, inChannels: (to - from) * groups, isDirect: true },
   }));
   return { geometry, chunks };
 }

@@ -2,8 +2,8 @@ import { BnnqError } from '../../../errors.ts';
 import { sizeOf, type Tensor } from '../../../tensor/tensor.ts';
 import type { Call, Operator } from '../../call.ts';
 import { shapeText } from '../../shapes.ts';
+import { quantizeByRange } from '../dynamic-quantization.ts';
 import type { OperatorTable } from '../operator-table.ts';
-import { quantizeByRange } from '../quantization.ts';
 import { type Operands, operandsOf, sumsOf } from './matmul.ts';
 import { single } from './zero-point.ts';
 
@@ -52,7 +52,7 @@ const matMulIntegerToFloat: Operator = (call) => {
 const dynamicQuantizeMatMul: Operator = (call) => {
   const a = call.input(0);
   const codes = call.allocate('UINT8', a.shape);
-  const { scale, zero } = quantizeByRange(a.data as Float32Array, codes.data as Uint8Array);
+  const { scale, zero } = quantizeByRange(call.kernels, a.data as Float32Array, codes.data as Uint8Array);
   const aZero: Tensor = { dtype: 'UINT8', shape: [], data: Uint8Array.of(zero) };
   const operands = operandsOf(codes, aZero, call.input(1), call.optional(3));
   const y = scaled(call, operands, scale, call.input(2), call.optional(4));

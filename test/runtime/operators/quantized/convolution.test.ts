@@ -4,6 +4,7 @@ import type { DataType } from '../../../../src/tensor/dtype.ts';
 import type { Tensor } from '../../../../src/tensor/tensor.ts';
 import { buildModel, type ShortAttribute, type ShortModel } from '../../build-model.ts';
 import { expectAsOnnxRuntime } from '../../oracle.ts';
+import { generator } from '../../random.ts';
 import { one, scales, wholeRange } from './bytes.ts';
 
 interface Shape {
@@ -158,6 +159,32 @@ describe('ConvInteger agrees with onnxruntime', () => {
     session.dispose();
     expect(y.shape).toEqual([1, 3, 3, 3, 3]);
     expect([...y.data]).toEqual(sumsOf(x, w, 9, [1, -2, 3]));
+  });
+
+  it('is exact up to 2^24 in shapes that a float layer has other sums for', () => {
+    // Σ |w| = 65,151, times 255 just below 2^24; products of Winograd's transforms would have quarters beside that.
+    const next = generator(4);
+    const tensor = (shape: readonly number[], value: () => number): Tensor => ({
+      dtype: 'UINT8',
+      shape,
+      data: new Uint8Array(shape.reduce((p, d) => p * d)).map(value),
+    });
+    const x = tensor([1, 57, 8, 9], () => 252 + Math.floor(next() * 4));
+    const w = tensor([2, 57, 3, 3], () => 127);
+    const session = createSession(
+      buildModel({
+        inputs: { x: ['UINT8', x.shape], w: ['UINT8', w.shape] },
+        outputs: ['y'],
+        nodes: [{ op: 'ConvInteger', inputs: ['x', 'w'], outputs: ['y'] }],
+      }),
+    );
+    const y = session.run({ x, w }).get('y')!;
+    session.dispose();
+    const inDepth = (t: Tensor): Tensor => ({
+      ...t,
+      shape: [...t.shape.slice(0, 2), 1, ...t.shape.slice(2)],
+    });
+    expect([...y.data]).toEqual(sumsOf(inDepth(x), inDepth(w), 0, [0, 0]));
   });
 
   it('is exact where one channel alone has more products than float32 can sum', () => {
