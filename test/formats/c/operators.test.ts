@@ -63,6 +63,8 @@ const CASES: Readonly<Record<string, Model>> = {
   'Conv in groups': conv([4, 5, 6], [6, 2, 3, 3], { group: 2, pads: [1, 1, 1, 1] }),
   'Conv by channel': conv([5, 7, 7], [5, 1, 3, 3], { group: 5, pads: [1, 1, 1, 1], strides: [2, 2] }),
   'Conv by channel with two outputs each': conv([3, 6, 6], [6, 1, 2, 2], { group: 3 }),
+  'Conv by Winograd, odd sizes': conv([9, 7, 11], [5, 9, 3, 3], { pads: [1, 0, 1, 2] }),
+  'Conv by Winograd without padding': conv([8, 4, 8], [3, 8, 3, 3]),
   'Conv of one tap': conv([7, 4, 3], [9, 7, 1, 1]),
   'Conv whose windows lie in the padding': conv([2, 2, 2], [2, 2, 3, 3], { pads: [4, 4, 4, 4] }),
   'Conv over one axis': single('Conv', [3, 11], { w: weight([4, 3, 4]) }, { pads: [1, 2], strides: [2] }),

@@ -93,6 +93,40 @@ describe.skipIf(!HAS_GCC)('layers of signs in C (needs gcc)', () => {
     expectSame(model, randomSamples(model, 20));
   });
 
+  it('give the bits of the runtime where values are compared with thresholds of their channel, and read as floats besides', () => {
+    const greater = (input: string, output: string, bound: string): readonly ShortNode[] => [
+      node('Sub', [input, bound], `${output}-`),
+      node('GreaterOrEqual', [`${output}-`, 'zero'], `${output}?`),
+      node('Where', [`${output}?`, 'one', 'minus'], output),
+    ];
+    const model = buildModel({
+      inputs: { x: ['FLOAT', ['N', 9, 6, 5]] },
+      outputs: ['y'],
+      constants: {
+        ...{ one: floats([], Float32Array.of(1)), minus: floats([], Float32Array.of(-1)) },
+        ...{
+          zero: floats([], Float32Array.of(0)),
+          t1: weight([9, 1, 1], 1),
+          t2: weight([10, 1, 1], 2, -4, 4),
+        },
+        ...{ w1: signWeights([10, 9, 3, 3], 3), w2: signWeights([6, 10, 1, 1], 4) },
+      },
+      nodes: [
+        ...greater('x', 's1', 't1'),
+        node('Conv', ['s1', 'w1'], 'c1', { pads: [1, 1, 1, 1] }),
+        ...greater('c1', 's2', 't2'),
+        node('MaxPool', ['s2'], 'm', { kernel_shape: [2, 2] }),
+        node('Conv', ['m', 'w2'], 'c2'),
+        node('GlobalAveragePool', ['m'], 'p'),
+        node('Concat', ['c2', 'c2'], 'd', { axis: 1 }),
+        node('GlobalAveragePool', ['d'], 'q'),
+        node('Concat', ['p', 'q'], 'y', { axis: 1 }),
+      ],
+    });
+    const { files } = expectSame(model, randomSamples(model, 10));
+    expect(files.get('net.c')).toMatch(/ {4}sign_floats\(/);
+  });
+
   it('hold no floats between two of them: a map takes a bit an element', () => {
     // The convolution before the first signs gives 5 · 7 · 6 floats, 840 bytes. Most is alive when 40 channels are pooled, 2 words a pixel.
     const { size } = exportC(network(bipolar), { name: 'net' });

@@ -93,6 +93,34 @@ describe.skipIf(!HAS_GCC)('coded weights in C give the bits of the runtime (need
   });
 });
 
+describe.skipIf(!HAS_GCC)('codes that QuantizeLinear rounds (needs gcc)', () => {
+  it('are those of the runtime, halves and odd zero points among them', () => {
+    const quantized = (input: string, output: string): ShortNode[] => [
+      { op: 'QuantizeLinear', inputs: [input, 'scale', 'point'], outputs: [`${output}q`] },
+      { op: 'DequantizeLinear', inputs: [`${output}q`, 'scale', 'point'], outputs: [output] },
+    ];
+    const model = buildModel({
+      inputs: { x: ['FLOAT', ['N', 9, 4, 3]] },
+      outputs: ['y'],
+      constants: {
+        ...{ scale: scalar(1 / 8), point: { dtype: 'UINT8', shape: [], data: Uint8Array.of(101) } },
+        ...{ w1: weight([4, 9, 3, 3], 1), w2: weight([5, 4, 1, 1], 2) },
+      },
+      nodes: [
+        ...quantized('x', 'a'),
+        { op: 'Conv', inputs: ['a', 'w1'], outputs: ['c'], attributes: { pads: [1, 1, 1, 1] } },
+        ...quantized('c', 'd'),
+        { op: 'Conv', inputs: ['d', 'w2'], outputs: ['y'] },
+      ],
+    });
+    const { model: coded } = quantizeModel(model, { scheme: 'linear', bits: 4 });
+    // Multiples of half a step.
+    const halves = randomSamples(coded, 6, -400, 400).map((value) => Math.round(value) / 16);
+    const { files } = expectSame(coded, halves);
+    expect(files.get('net.c')).toMatch(/ {4}conv_codes(_f32)?\(/);
+  });
+});
+
 describe('the constants of coded weights', () => {
   const counts = [14 * 27, 14 * 9, 13 * 56, 13 * 6];
   const biases = 4 * (14 + 13);
