@@ -1,0 +1,207 @@
+import fc from 'fast-check';
+import onnxProto from 'onnx-proto';
+import { describe, expect, it } from 'vitest';
+import { openBatches } from '../../src/eval/calibration/batches.ts';
+import { exportModel } from '../../src/eval/export-model.ts';
+import { readOnnx } from '../../src/formats/onnx/read.ts';
+import { encodePacked } from '../../src/formats/packed/write.ts';
+import { readModel } from '../../src/formats/read-model.ts';
+import { quantizedInitializer } from '../../src/ir/quantized-initializer.ts';
+import { quantizeModel } from '../../src/quantizers/quantize-model.ts';
+import { createSession } from '../../src/runtime/session.ts';
+import { numberToFloat16 } from '../../src/tensor/float16.ts';
+import { floats, sizeOf, type Tensor } from '../../src/tensor/tensor.ts';
+import { runOnnxRuntime } from '../runtime/onnxruntime.ts';
+import { randomFloats } from '../runtime/random.ts';
+import { sharedData } from '../shared-data.ts';
+import { quantizeNaively } from './naive-quantize.ts';
+import { bytesOf, modelBytes, value } from './onnx-bytes.ts';
+import { modelOfWeights, sampleWeight, WEIGHTS } from './quantized-samples.ts';
+
+const X: Tensor = floats([1], [1]);
+
+describe('a weight of few bits in a standard ONNX file', () => {
+  it('is in onnxruntime the very floats that it stands for: rules, bits, granularities, layouts, types, operator sets', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(WEIGHTS, { minLength: 1, maxLength: 12 }),
+        fc.integer({ min: 11, max: 24 }),
+        async (samples, opset) => {
+          const weights = samples.map(sampleWeight);
+          const bytes = exportModel(modelOfWeights(weights, opset), { to: 'onnx' });
+          const results = await runOnnxRuntime(bytes, { x: X });
+          weights.forEach((q, i) => {
+            const actual = results.get(`y${i}`)!;
+            const expected = quantizedInitializer('', q).read();
+            expect(actual.shape).toEqual(expected.shape);
+            const same = Buffer.compare(
+              bytesOf(actual.data as Float32Array),
+              bytesOf(expected.data as Float32Array),
+            );
+            expect(same, JSON.stringify(samples[i])).toBe(0);
+          });
+        },
+      ),
+      { numRuns: 40 },
+    );
+  });
+
+  it('takes its bits on disk, and what unpacks it is there once for each kind of weight', () => {
+    const sample = { rule: 'linear', bits: 3, granularity: 'channel', dtype: 'FLOAT' } as const;
+    const layout = { split: [8, 100], perm: [0, 1], rowAxes: 1 };
+    const sizes = [1, 2, 3].map((count) => {
+      const weights = Array.from({ length: count }, (_, seed) =>
+        sampleWeight({ ...sample, shape: [8, 100], layout, seed: seed + 1 }),
+      );
+      return exportModel(modelOfWeights(weights), { to: 'onnx' }).length;
+    });
+    const nodes = 120; // names, shapes and the Identity of the test
+    expect(sizes[1]! - sizes[0]!).toBeLessThan((3 * 800) / 8 + 8 * 4 + 2 * nodes);
+    expect(sizes[2]! - sizes[1]!).toBe(sizes[1]! - sizes[0]!);
+  });
+
+  it('is written as its levels with flavor "float", without functions', () => {
+    const q = sampleWeight({
+      ...{ rule: 'geometric', bits: 3, granularity: 'tensor', dtype: 'FLOAT', seed: 1 },
+      ...{ shape: [4, 5], layout: { split: [4, 5], perm: [0, 1], rowAxes: 1 } },
+    });
+    const model = readOnnx(exportModel(modelOfWeights([q]), { to: 'onnx', flavor: 'float' }));
+    expect(model.functions).toEqual([]);
+    expect(model.graph.initializers.get('w0')!.read().data).toEqual(quantizedInitializer('', q).read().data);
+  });
+});
+
+describe('everything that the source had', () => {
+  it('stays in the file: names, metadata, doc strings, fields of later versions, the other initializers', () => {
+    const w = { name: 'w', dims: [2, 4], dataType: 1, docString: 'a weight' };
+    const source = modelBytes(
+      {
+        docString: 'a graph',
+        input: [value('x', ['N', 2])],
+        output: [{ ...value('y', ['N', 4]), docString: 'an output' }],
+        valueInfo: [value('h', ['N', 4])],
+        initializer: [
+          { ...w, rawData: bytesOf(randomFloats(8)) },
+          { name: 'b', dims: [4], dataType: 1, floatData: [1, 2, 3, 4], docString: 'a bias' },
+        ],
+        node: [
+          { name: 'mul', opType: 'MatMul', input: ['x', 'w'], output: ['h'], docString: 'first' },
+          { name: 'add', opType: 'Add', input: ['h', 'b'], output: ['y'], docString: 'second' },
+        ],
+      },
+      {
+        ...{
+          docString: 'a model',
+          producerName: 'maker',
+          producerVersion: '7',
+          domain: 'org',
+          modelVersion: 5,
+        },
+        metadataProps: [{ key: 'k', value: 'v' }],
+      },
+    );
+    const unknownField = [0xba, 0x3e, 3, 1, 2, 3];
+    const model = quantizeNaively(readOnnx(Uint8Array.from([...source, ...unknownField])), 2);
+    const bytes = exportModel(model, { to: 'onnx' });
+    expect(Buffer.from(bytes).includes(Buffer.from(unknownField))).toBe(true);
+    const before = onnxProto.onnx.ModelProto.decode(source).toJSON();
+    const after = onnxProto.onnx.ModelProto.decode(bytes).toJSON();
+    const { graph, functions: _, opsetImport, metadataProps, ...fields } = after;
+    expect({ ...fields, graph: undefined, opsetImport: undefined, metadataProps: undefined }).toEqual({
+      ...before,
+      ...{ graph: undefined, opsetImport: undefined, metadataProps: undefined },
+    });
+    expect(metadataProps).toEqual(expect.arrayContaining(before.metadataProps));
+    expect(opsetImport).toEqual([...before.opsetImport, { domain: 'bnnq', version: '1' }]);
+    const { node, initializer, ...others } = graph;
+    const { node: nodes, initializer: constants, ...rest } = before.graph;
+    expect(others).toEqual(rest);
+    expect(node.slice(-2)).toEqual(nodes);
+    expect(initializer[0]).toEqual(constants[1]);
+  });
+});
+
+/** Models, shapes of an input, the scheme that they are discretized by. */
+const MODELS: readonly [string, readonly number[], string, number][] = [
+  ['cifar10_resnet20.onnx', [2, 3, 32, 32], 'exp', 3],
+  ['mobilenet_v2_1.0_224_float_hybrid.onnx', [1, 224, 224, 3], 'linear', 5],
+  ['squeezenet1.1_imagenet.onnx', [1, 3, 224, 224], 'codebook', 4],
+  ['ic_resnet8_cifar10.h5', [2, 32, 32, 3], 'linear', 4],
+  ['mobilenet_v1_0.25_224.h5', [1, 224, 224, 3], 'exp', 4],
+  ['bnn_cnv_w1a1_cifar10.onnx', [2, 3, 32, 32], 'binary', 1],
+];
+
+/** The largest logit of each row. */
+function classesOf({ shape, data }: Tensor): number[] {
+  const [rows = 0, classes = 0] = shape;
+  return Array.from({ length: rows }, (_, r) => {
+    const row = (data as Float32Array).subarray(r * classes, (r + 1) * classes);
+    return row.indexOf(Math.max(...row));
+  });
+}
+
+describe('a discretized network in onnxruntime', () => {
+  const expectSame = async (path: string, scheme: string, bits: number, shape: readonly number[]) => {
+    const { model } = quantizeModel(await readModel(path), { scheme, bits } as never);
+    const bytes = exportModel(model, { to: 'onnx' });
+    // The functions and the nodes that call them take 1 to 5 kB, which a small network shows.
+    const packed = encodePacked(model, { toolVersion: '1.0.0' }).length;
+    expect(bytes.length).toBeLessThan(1.03 * packed + 1000);
+    const session = createSession(model);
+    const input = session.inputs[0]!;
+    const values = randomFloats(sizeOf(shape), 5, -1, 1);
+    const x: Tensor =
+      input.dtype === 'FLOAT16'
+        ? { dtype: 'FLOAT16', shape, data: Uint16Array.from(values, numberToFloat16) }
+        : floats(shape, values);
+    const expected = session.run({ [input.name]: x });
+    session.dispose();
+    const actual = await runOnnxRuntime(bytes, { [input.name]: x });
+    expect([...actual.keys()]).toEqual([...expected.keys()]);
+    for (const [name, { data }] of expected) {
+      const got = actual.get(name)!.data as Float32Array;
+      const numbers = data as Float32Array;
+      const scale = numbers.reduce((max, v) => Math.max(max, Math.abs(v)), 0);
+      const gap = numbers.reduce((max, v, i) => Math.max(max, Math.abs(v - got[i]!)), 0);
+      // Sums of another order: as models.test.ts has it of the float networks.
+      expect(gap / scale).toBeLessThan(1e-4);
+    }
+  };
+
+  it('gives our outputs: the demo network of the package, at every width', async () => {
+    for (let bits = 1; bits <= 8; bits++)
+      await expectSame('examples/demo/digits.onnx', 'linear', bits, [3, 1, 28, 28]);
+  });
+
+  const images = sharedData('cifar10/test_batch.bin');
+  it.skipIf(images === undefined)(
+    'puts 1,000 images into the classes that our runtime puts them into: ResNet-20, exp 3 (needs ../shared/data)',
+    async () => {
+      const source = await readModel(sharedData('models/cifar10_resnet20.onnx')!);
+      const { model } = quantizeModel(source, { scheme: 'exp', bits: 3 });
+      const batches = await openBatches(model, `cifar10:${images}`, {
+        ...{ preprocess: 'torch', samples: 1000, batch: 250 },
+      });
+      const feeds = await Promise.all(Array.from({ length: batches.batches }, (_, i) => batches.feed(i)));
+      const bytes = exportModel(model, { to: 'onnx' });
+      const session = createSession(model);
+      let count = 0;
+      for (const feed of feeds) {
+        const ours = [...session.run({ [batches.input]: feed }).values()][0]!;
+        const theirs = [...(await runOnnxRuntime(bytes, { [batches.input]: feed })).values()][0]!;
+        expect(classesOf(theirs)).toEqual(classesOf(ours));
+        count += ours.shape[0]!;
+      }
+      session.dispose();
+      expect(count).toBe(1000);
+    },
+  );
+
+  for (const [file, shape, scheme, bits] of MODELS) {
+    const path = sharedData(`models/${file}`);
+    it.skipIf(path === undefined)(
+      `gives our outputs, and the file is as small as the packed one: ${file}, ${scheme} ${bits} (needs ../shared/data)`,
+      () => expectSame(path!, scheme, bits, shape),
+    );
+  }
+});
