@@ -8,6 +8,7 @@ import { onnxBytes } from '../write.ts';
 import { quantFunctions } from './quant-functions.ts';
 import { spliceOnnx } from './splice.ts';
 import { UNPACK_OPSET } from './unpack-function.ts';
+import { NOTES_KEY, writeNotes } from './unpack-notes.ts';
 import { unpackWeights } from './unpack-weights.ts';
 
 /** `planes`: weights of k bits stay k bits, unpacked by standard operators. `float`: their levels, as any tool reads them. */
@@ -43,7 +44,8 @@ export function exportOnnx(model: Model, flavor: OnnxFlavor = 'planes'): Uint8Ar
     replaced: new Set(weights.keys()),
     opsets: new Map([...domains].map((domain) => [domain, 1])),
     irVersion: functions.length > 0 ? FUNCTIONS_IR_VERSION : 0,
-    metadata: new Set([INDEX_KEY]),
+    metadata: new Set([INDEX_KEY, NOTES_KEY]),
+    notes: weights.size === 0 ? undefined : { key: NOTES_KEY, value: writeNotes(weights) },
   });
 }
 

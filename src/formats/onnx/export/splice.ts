@@ -1,5 +1,6 @@
 import onnxProto from 'onnx-proto';
 import protobuf from 'protobufjs/minimal.js';
+import type { MetadataEntry } from '../patch.ts';
 import { GRAPH, MODEL, NODE, TENSOR } from '../schema.ts';
 import {
   concat,
@@ -25,6 +26,8 @@ export interface Splice {
   readonly irVersion: number;
   /** Keys of metadata entries to leave out. */
   readonly metadata: ReadonlySet<string>;
+  /** An entry to add. */
+  readonly notes: MetadataEntry | undefined;
 }
 
 /** Values of the main graph, inputs, initializers and node outputs, of the file and of the splice: names must differ from these. */
@@ -63,6 +66,12 @@ export function spliceOnnx(bytes: Uint8Array, splice: Splice): Uint8Array {
   }
   if (!hasVersion) chunks.push(varint(MODEL.irVersion, splice.irVersion));
   for (const [domain, version] of missing) chunks.push(...opset(domain, version));
+  if (splice.notes !== undefined)
+    chunks.push(
+      ...delimited(MODEL.metadataProps, [
+        onnxProto.onnx.StringStringEntryProto.encode(splice.notes).finish(),
+      ]),
+    );
   for (const one of splice.functions) chunks.push(...delimited(MODEL.functions, [one]));
   return concat(chunks);
 }

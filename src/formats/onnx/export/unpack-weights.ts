@@ -60,9 +60,10 @@ export function unpackWeights(
     const inputs = [codes, params, shapeInput(steps.shape)];
     let made = name;
     const chain: Node[] = [];
-    // From the last step to the first, so that the last one makes the weight under its name.
+    // From the last step to the first, so that the last one makes the weight under its name. What a step reads is called
+    // after what it makes: so a reader tells it from the model's own nodes.
     for (const step of steps.rest.toReversed()) {
-      const before = free(`${name}.${step.opType}`);
+      const before = free(`${made}.${step.opType}`);
       const operands = step.inputs.map((input) => (typeof input === 'string' ? input : shapeInput(input)));
       chain.unshift(nodeOf(step.opType, [before, ...operands], made, step.attributes));
       made = before;
