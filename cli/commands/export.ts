@@ -9,7 +9,7 @@ import {
   writeFileAtomically,
 } from '../../src/index.ts';
 import { MODEL_KINDS, type ModelOptions, openModel, withModelOptions } from '../model-options.ts';
-import { type CommonOptions, withCommonOptions } from '../options.ts';
+import { type CommonOptions, parseCount, withCommonOptions } from '../options.ts';
 import { stemOf } from '../quantize-file.ts';
 import { formatBytes, grouped, plural, printable } from '../terminal/format.ts';
 import { printJson, printText } from '../terminal/output.ts';
@@ -17,7 +17,8 @@ import { printJson, printText } from '../terminal/output.ts';
 interface ExportCommandOptions extends CommonOptions, ModelOptions {
   readonly to: ExportFormat;
   readonly output?: string;
-  readonly flavor: OnnxFlavor;
+  readonly flavor?: OnnxFlavor;
+  readonly opset?: number;
   readonly force?: boolean;
 }
 
@@ -34,10 +35,14 @@ export function exportCommand(): Command {
     .addOption(
       new Option(
         '--flavor <name>',
-        'planes: weights as bit-planes, unpacked by operators of the standard; float: weights as the floats that they stand for, for any tool',
-      )
-        .choices([...ONNX_FLAVORS])
-        .default('planes'),
+        'planes: weights as bit-planes, unpacked by operators of the standard (default); integer: as integers of 2, 4 and 8 bits for DequantizeLinear where they can be said so (default with --opset); float: as the floats that they stand for, for any tool',
+      ).choices([...ONNX_FLAVORS]),
+    )
+    .addOption(
+      new Option(
+        '--opset <version>',
+        'the set of standard operators that the reader knows: integers of 8 bits from 13 on, of 4 bits from 21, of 2 bits from 25',
+      ).argParser(parseCount(1)),
     )
     .option('-o, --output <file>', 'what to write (default: the name of the model with the format behind it)')
     .option('--force', 'overwrite the file if it is there');
@@ -54,7 +59,7 @@ Examples:
       const force = options.force === true;
       checkWritable(file, { force });
       const model = await openModel(path, options);
-      const bytes = exportModel(model, { to: options.to, flavor: options.flavor });
+      const bytes = exportModel(model, { to: options.to, flavor: options.flavor, opset: options.opset });
       writeFileAtomically(file, [bytes], { force });
       const weights = [...model.graph.initializers.values()].filter(({ quantized }) => quantized).length;
       const size = `${formatBytes(bytes.length)} (${grouped(bytes.length)} bytes)`;

@@ -59,6 +59,11 @@ describe.skipIf(!has('onnx'))(
       expectFine([11, 13, 17, 21].map((opset) => write(modelOfWeights(everyRule(), opset), { to: 'onnx' })));
     });
 
+    it('find nothing wrong with integers of 2, 4 and 8 bits', () => {
+      const model = modelOfWeights(everyRule(), 13);
+      expectFine([13, 21, 25].map((opset) => write(model, { to: 'onnx', opset })));
+    });
+
     it.skipIf(sharedData('models') === undefined)(
       'find nothing wrong with real networks, a Keras model among them (needs ../shared/data)',
       async () => {

@@ -1,5 +1,6 @@
 import onnxProto from 'onnx-proto';
 import protobuf from 'protobufjs/minimal.js';
+import { domainName } from '../graph.ts';
 import type { MetadataEntry } from '../patch.ts';
 import { GRAPH, MODEL, NODE, TENSOR } from '../schema.ts';
 import {
@@ -52,8 +53,8 @@ export function spliceOnnx(bytes: Uint8Array, splice: Splice): Uint8Array {
         const { domain, version } = decodeLeaf(span, 'an operator set', (reader) =>
           onnxProto.onnx.OperatorSetIdProto.decode(reader),
         );
-        const wanted = missing.get(domain);
-        missing.delete(domain);
+        const wanted = missing.get(domainName(domain));
+        missing.delete(domainName(domain));
         chunks.push(...(wanted === undefined || Number(version) >= wanted ? [whole] : opset(domain, wanted)));
         break;
       }
