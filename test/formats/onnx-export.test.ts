@@ -13,7 +13,7 @@ import { createSession } from '../../src/runtime/session.ts';
 import { widen } from '../../src/runtime/widen.ts';
 import { numberToFloat16 } from '../../src/tensor/float16.ts';
 import { floats, sizeOf, type Tensor } from '../../src/tensor/tensor.ts';
-import { nodeOf, type ShortNode } from '../runtime/build-model.ts';
+import { buildModel, nodeOf, type ShortNode } from '../runtime/build-model.ts';
 import { runOnnxRuntime } from '../runtime/onnxruntime.ts';
 import { randomFloats } from '../runtime/random.ts';
 import { sharedData } from '../shared-data.ts';
@@ -137,6 +137,80 @@ describe('weights of equal steps as integers', () => {
     expect(node.outputs).toEqual(['w0']);
     expect(node.attributes.get('axis')!.value).toBe(1);
     expect(node.inputs.map((name) => graph.initializers.get(name)!.shape)).toEqual([[6, 8], [8]]);
+  });
+});
+
+describe('products of matrices by MatMulNBits of onnxruntime', () => {
+  const [K, N] = [64, 6];
+  const transposed = { shape: [N, K], layout: { split: [N, K], perm: [0, 1], rowAxes: 1 } };
+  const plain = { shape: [K, N], layout: { split: [K, N], perm: [1, 0], rowAxes: 1 } };
+  const x = floats([3, K], randomFloats(3 * K, 3));
+  const modelBy = (node: ShortNode, weight: ReturnType<typeof sampleWeight>): Model =>
+    buildModel({
+      opset: 17,
+      inputs: { x: ['FLOAT', [3, K]] },
+      outputs: ['y'],
+      constants: { w: quantizedInitializer('w', weight), b: floats([N], randomFloats(N, 9)) },
+      nodes: [node],
+    });
+  const matmul: ShortNode = { op: 'MatMul', inputs: ['x', 'w'], outputs: ['y'] };
+  const gemm: ShortNode = { op: 'Gemm', inputs: ['x', 'w', 'b'], outputs: ['y'], attributes: { transB: 1 } };
+
+  it('give our results: rules, widths, groups, MatMul and Gemm with a bias', async () => {
+    const nodes = [
+      [matmul, plain],
+      [gemm, transposed],
+    ] as const;
+    for (const [node, place] of nodes)
+      for (const rule of ['linear', 'linear-zero', 'affine'] as const)
+        for (const bits of [2, 4, 8])
+          for (const granularity of ['group:16', 'group:32', 'channel'] as const) {
+            const sample = { rule, bits, granularity, dtype: 'FLOAT', seed: bits, ...place } as const;
+            const model = modelBy(node, sampleWeight(sample));
+            const bytes = exportModel(model, { to: 'onnx', flavor: 'msft' });
+            const operators = readOnnx(bytes).graph.nodes.map(({ opType }) => opType);
+            const isProduct = rule !== 'linear' || bits !== 8;
+            expect(operators.includes('MatMulNBits'), JSON.stringify(sample)).toBe(isProduct);
+            const session = createSession(model);
+            const expected = session.run({ x }).get('y')!.data as Float32Array;
+            session.dispose();
+            const actual = (await runOnnxRuntime(bytes, { x })).get('y')!.data as Float32Array;
+            const scale = expected.reduce((max, v) => Math.max(max, Math.abs(v)), 0);
+            expected.forEach((v, i) => {
+              expect(Math.abs(v - actual[i]!) / scale, JSON.stringify(sample)).toBeLessThan(1e-5);
+            });
+          }
+  });
+
+  it('take the bits of their codes and a scale for each block on disk', () => {
+    const sample = { bits: 4, granularity: 'group:32', dtype: 'FLOAT', seed: 1, ...plain } as const;
+    for (const rule of ['linear', 'linear-zero'] as const) {
+      const bytes = exportModel(modelBy(matmul, sampleWeight({ ...sample, rule })), {
+        ...{ to: 'onnx', flavor: 'msft' },
+      });
+      const { initializers } = readOnnx(bytes).graph;
+      const size = [...initializers.values()].reduce((sum, { byteLength }) => sum + byteLength, 0);
+      expect(size).toBe((K * N) / 2 + 4 * 2 * N + 4 * N + (rule === 'linear' ? 16 : 0));
+    }
+  });
+
+  it('are not made of what the operator cannot say: other rules and widths, groups of 5, a scaled Gemm, a second reader', () => {
+    const sample = { rule: 'linear', bits: 4, granularity: 'group:32', dtype: 'FLOAT', seed: 1 } as const;
+    const kept = [
+      modelBy(matmul, sampleWeight({ ...sample, ...plain, bits: 3 })),
+      modelBy(matmul, sampleWeight({ ...sample, ...plain, rule: 'geometric' })),
+      modelBy(matmul, sampleWeight({ ...sample, ...plain, granularity: 'group:5' })),
+      modelBy(
+        { ...gemm, attributes: { transB: 1, alpha: { float: 2 } } },
+        sampleWeight({ ...sample, ...transposed }),
+      ),
+      modelBy({ ...matmul, inputs: ['w', 'w'] }, sampleWeight({ ...sample, ...plain })),
+    ];
+    for (const model of kept) {
+      const back = readOnnx(exportModel(model, { to: 'onnx', flavor: 'msft' }));
+      expect(back.graph.nodes).toHaveLength(1);
+      expect(back.graph.initializers.get('w')!.quantized).toBeDefined();
+    }
   });
 });
 

@@ -1,9 +1,10 @@
-import type { Model } from '../../../ir/graph.ts';
+import type { Model, Node } from '../../../ir/graph.ts';
 import type { QuantizedTensor } from '../../../ir/quantized-tensor.ts';
 import { allNodes } from '../../../ir/traverse.ts';
 import { INDEX_KEY } from '../../packed/format.ts';
 import { encodeParts } from '../encode.ts';
 import { onnxBytes } from '../write.ts';
+import { blockProducts, MICROSOFT_DOMAIN } from './block-products.ts';
 import { dequantizeWeight } from './dequantize-weights.ts';
 import { quantFunctions } from './quant-functions.ts';
 import { spliceOnnx } from './splice.ts';
@@ -13,9 +14,10 @@ import { WeightParts } from './weight-parts.ts';
 
 /**
  * How discretized weights are written. `planes`: k bits stay k bits, unpacked by standard operators. `integer`: as integers for
- * DequantizeLinear where the operator set has them, the others as planes. `float`: their levels, as any tool reads them.
+ * DequantizeLinear where the operator set has them, the others as planes. `msft`: matrix products by blocks of 2, 4 or 8 bits as
+ * onnxruntime's MatMulNBits, the others as planes. `float`: their levels, as any tool reads them.
  */
-export const ONNX_FLAVORS = ['planes', 'integer', 'float'] as const;
+export const ONNX_FLAVORS = ['planes', 'integer', 'msft', 'float'] as const;
 
 export type OnnxFlavor = (typeof ONNX_FLAVORS)[number];
 
@@ -45,7 +47,12 @@ export function exportOnnx(model: Model, flavor: OnnxFlavor, opset: number): Uin
       if (quantized !== undefined) weights.set(name, quantized);
   const parts = new WeightParts(nameMaker(model));
   const unpacked = new Map<string, QuantizedTensor>();
+  const products =
+    flavor === 'msft'
+      ? blockProducts(model.graph, weights, parts)
+      : { nodes: new Map<string, Node>(), written: new Set<string>() };
   for (const [name, weight] of weights) {
+    if (products.written.has(name)) continue;
     if (flavor === 'integer' && dequantizeWeight(parts, name, weight, opset)) continue;
     unpackWeight(parts, name, weight, opset);
     unpacked.set(name, weight);
@@ -54,12 +61,16 @@ export function exportOnnx(model: Model, flavor: OnnxFlavor, opset: number): Uin
   const bytes = onnxBytes(model, ({ name }) => (weights.has(name) ? 'unpacked' : undefined));
   const functions = [...quantFunctions(model, opset), ...parts.functions.values()];
   const opsets = new Map(functions.map(({ domain }) => [domain, 1]));
+  if (products.nodes.size > 0) opsets.set(MICROSOFT_DOMAIN, 1);
   if (opset > 0) opsets.set('', opset);
   const own = model.opsets.get('') ?? 0;
   const needed = opset > own ? (IR_VERSIONS.find(([from]) => from <= opset)?.[1] ?? 0) : 0;
   return spliceOnnx(bytes, {
     ...encodeParts(parts.nodes, parts.initializers, functions),
     replaced: new Set(weights.keys()),
+    substitutes: new Map(
+      [...products.nodes].map(([output, node]) => [output, encodeParts([node], [], []).nodes[0]!]),
+    ),
     opsets,
     irVersion: Math.max(needed, functions.length > 0 ? FUNCTIONS_IR_VERSION : 0),
     metadata: new Set([INDEX_KEY, NOTES_KEY]),

@@ -19,6 +19,8 @@ export interface Splice {
   /** Values of the main graph that are made by the new nodes: their initializers, Constant nodes and inputs are left out. */
   readonly replaced: ReadonlySet<string>;
   readonly nodes: readonly Uint8Array[];
+  /** Nodes that take the place of others of the main graph, by a value that both make. */
+  readonly substitutes: ReadonlyMap<string, Uint8Array>;
   readonly initializers: readonly Uint8Array[];
   readonly functions: readonly Uint8Array[];
   /** Operator sets that the model imports at least, by domain. */
@@ -78,10 +80,14 @@ export function spliceOnnx(bytes: Uint8Array, splice: Splice): Uint8Array {
 }
 
 /** New nodes come first: what they make is read by any of the others. */
-function graphChunks(span: Span, { replaced, nodes, initializers }: Splice): Uint8Array[] {
+function graphChunks(span: Span, { replaced, substitutes, nodes, initializers }: Splice): Uint8Array[] {
   const chunks = nodes.flatMap((node) => delimited(GRAPH.node, [node]));
   for (const field of fieldsOf(span, 'the graph'))
-    if (!isReplaced(span.bytes, field, replaced)) chunks.push(span.bytes.subarray(field.head, field.end));
+    if (!isReplaced(span.bytes, field, replaced)) {
+      const substitute = substituteOf(span.bytes, field, substitutes);
+      if (substitute === undefined) chunks.push(span.bytes.subarray(field.head, field.end));
+      else chunks.push(...delimited(GRAPH.node, [substitute]));
+    }
   for (const one of initializers) chunks.push(...delimited(GRAPH.initializer, [one]));
   return chunks;
 }
@@ -89,12 +95,26 @@ function graphChunks(span: Span, { replaced, nodes, initializers }: Splice): Uin
 /** The field with the name in the messages that define a value. */
 const NAMES: Readonly<Record<number, number>> = { [GRAPH.initializer]: TENSOR.name, [GRAPH.input]: 1 };
 
+function outputsOf(bytes: Uint8Array, field: Field): string[] {
+  const read = new FieldReader(bytes, 'a node');
+  return fieldsOf(read.message(field), 'a node')
+    .filter(({ number }) => number === NODE.output)
+    .map((one) => read.string(one));
+}
+
+function substituteOf(
+  bytes: Uint8Array,
+  field: Field,
+  substitutes: Splice['substitutes'],
+): Uint8Array | undefined {
+  if (field.number !== GRAPH.node || substitutes.size === 0) return undefined;
+  const output = outputsOf(bytes, field).find((name) => substitutes.has(name));
+  return output === undefined ? undefined : substitutes.get(output);
+}
+
 function isReplaced(bytes: Uint8Array, field: Field, replaced: ReadonlySet<string>): boolean {
   const read = new FieldReader(bytes, 'a value');
-  if (field.number === GRAPH.node) {
-    const inside = fieldsOf(read.message(field), 'a node');
-    return inside.some(({ number }, i) => number === NODE.output && replaced.has(read.string(inside[i]!)));
-  }
+  if (field.number === GRAPH.node) return outputsOf(bytes, field).some((name) => replaced.has(name));
   const number = NAMES[field.number];
   if (number === undefined) return false;
   const name = fieldsOf(read.message(field), 'a value').findLast((one) => one.number === number);
