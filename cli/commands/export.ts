@@ -30,12 +30,17 @@ export function exportCommand(): Command {
     )
     .argument('<model>', MODEL_KINDS)
     .addOption(
-      new Option('--to <format>', 'what to write').choices([...EXPORT_FORMATS]).makeOptionMandatory(),
+      new Option(
+        '--to <format>',
+        'onnx: operators of the standard; qonnx: floats and the nodes of QONNX that round to them',
+      )
+        .choices([...EXPORT_FORMATS])
+        .makeOptionMandatory(),
     )
     .addOption(
       new Option(
         '--flavor <name>',
-        'planes: weights as bit-planes, unpacked by operators of the standard (default); integer: as integers of 2, 4 and 8 bits for DequantizeLinear where they can be said so (default with --opset); msft: matrix products by groups of 16 to 256 weights of 2, 4 and 8 bits as MatMulNBits of onnxruntime; float: as the floats that they stand for, for any tool',
+        'planes: weights as bit-planes, unpacked by operators of the standard (default); integer: as integers of 2, 4 and 8 bits for DequantizeLinear where they can be said so (default with --opset); msft: matrix products by groups of 16 to 256 weights of 2, 4 and 8 bits as MatMulNBits of onnxruntime; float: as the floats that they stand for, for any tool (with --to qonnx: where QONNX has no node for them)',
       ).choices([...ONNX_FLAVORS]),
     )
     .addOption(
@@ -52,10 +57,12 @@ export function exportCommand(): Command {
       `
 Examples:
   $ bnn-quantize export model.exp3.bnnq --to onnx
-  $ bnn-quantize export model.exp3.bnnq --to onnx --flavor float -o discretized.onnx`,
+  $ bnn-quantize export model.exp3.bnnq --to onnx --flavor float -o discretized.onnx
+  $ bnn-quantize export model.linear4.bnnq --to onnx --opset 21
+  $ bnn-quantize export model.linear4.bnnq --to qonnx`,
     )
     .action(async (path: string, options: ExportCommandOptions) => {
-      const file = options.output ?? `${stemOf(path)}.packed.onnx`;
+      const file = options.output ?? `${stemOf(path)}.${options.to === 'onnx' ? 'packed' : options.to}.onnx`;
       const force = options.force === true;
       checkWritable(file, { force });
       const model = await openModel(path, options);

@@ -1,11 +1,12 @@
 import { BnnqError } from '../errors.ts';
 import { exportOnnx, ONNX_FLAVORS, type OnnxFlavor } from '../formats/onnx/export/export-onnx.ts';
+import { exportQonnx } from '../formats/onnx/export/export-qonnx.ts';
 import { UNPACK_OPSET } from '../formats/onnx/export/unpack-function.ts';
 import type { Model } from '../ir/graph.ts';
 import { expectRaisable, NEWEST_OPSET, opsetOf } from './raise-opset.ts';
 
 /** The formats that models leave in. */
-export const EXPORT_FORMATS = ['onnx'] as const;
+export const EXPORT_FORMATS = ['onnx', 'qonnx'] as const;
 
 export type ExportFormat = (typeof EXPORT_FORMATS)[number];
 
@@ -24,11 +25,13 @@ export interface ExportOptions {
  * what the source had stays as it was; a discretized weight is made by nodes of its codes and level parameters, or with flavor
  * `float` is its levels. What QONNX operators do (activations of few bits) is said by functions beside the graph. A model of an
  * older operator set than its weights need is declared to be of a newer one if every node means the same there. Same model and
- * options, same bytes.
+ * options, same bytes. `qonnx`: weights as their levels, rounded by a node of QONNX; flavor `float` leaves those that it has no
+ * node for as floats.
  * @throws option for a set that is none; unsupported where that cannot be said, with every node that cannot
  */
 export function exportModel(model: Model, options: ExportOptions): Uint8Array {
   const { opset } = options;
+  if (options.to === 'qonnx') return qonnx(model, options);
   const flavor = options.flavor ?? (opset === undefined ? 'planes' : 'integer');
   const own = opsetOf(model);
   if (opset !== undefined && (!Number.isInteger(opset) || opset < own || opset > Math.max(own, NEWEST_OPSET)))
@@ -47,4 +50,12 @@ export function exportModel(model: Model, options: ExportOptions): Uint8Array {
       : '',
   );
   return exportOnnx(model, flavor, target);
+}
+
+function qonnx(model: Model, { flavor, opset }: ExportOptions): Uint8Array {
+  if (flavor !== undefined && flavor !== 'float')
+    throw new BnnqError('option', `flavor: QONNX is written as it is or with floats (float), got ${flavor}`);
+  if (opset !== undefined)
+    throw new BnnqError('option', 'opset: a model written as QONNX stays of its own operator set');
+  return exportQonnx(model, flavor === 'float');
 }

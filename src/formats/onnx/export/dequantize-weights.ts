@@ -1,8 +1,9 @@
 import type { Attribute } from '../../../ir/graph.ts';
-import { codesOf, type QuantizedTensor, rowOrder, tableCount } from '../../../ir/quantized-tensor.ts';
+import { codesOf, type QuantizedTensor, tableCount } from '../../../ir/quantized-tensor.ts';
 import { DATA_TYPES, type DataType } from '../../../tensor/dtype.ts';
 import { floats, type Tensor } from '../../../tensor/tensor.ts';
-import { reshapeTo, stepsFrom, withWholeGroups } from './unpack-weights.ts';
+import { alongTables, placeOf, reordered } from './table-rows.ts';
+import { withWholeGroups } from './unpack-weights.ts';
 import type { Step, WeightParts } from './weight-parts.ts';
 
 /** The operator set from which on DequantizeLinear takes integers of so many bits (and scales along an axis, from 13 on). */
@@ -45,8 +46,7 @@ export function dequantizeWeight(
   const steps: Step[] = [];
   const inputs = [codes];
   if (isHalfUp) {
-    const along = isOne ? [] : place.shape.map((_, axis) => (axis === place.axis ? scales.length : 1));
-    const factor = parts.constant('levels', floats(along, scales));
+    const factor = parts.constant('levels', alongTables(place, scales));
     inputs.push(parts.scalar(1));
     steps.push({ opType: 'Add', inputs: [parts.scalar(0.5)], attributes: {} });
     steps.push({ opType: 'Mul', inputs: [factor], attributes: {} });
@@ -90,41 +90,4 @@ function integersOf(q: QuantizedTensor): Integers | undefined {
     ...{ dtype: `UINT${q.bits}` as DataType, values: codes, scales },
     ...{ zeros: Uint8Array.from(zeros), isHalfUp: false },
   };
-}
-
-/** How integers lie in the file. */
-interface Place {
-  readonly shape: readonly number[];
-  /** The axis along which tables are numbered. */
-  readonly axis: number;
-  /** For each element of the weight its place in row order; absent where they are in row order. */
-  readonly order?: Uint32Array;
-  readonly rest: readonly Step[];
-}
-
-/**
- * In the shape of the weight where tables are numbered by one of its axes, as tools expect it; else a row for each table,
- * and then the steps from there.
- */
-function placeOf(q: QuantizedTensor, weight: QuantizedTensor): Place {
-  const { layout, shape, granularity } = weight;
-  const isOwnShape = `${layout.split}` === `${shape}` && !granularity.startsWith('group:');
-  if (isOwnShape && (layout.rowAxes === 1 || granularity === 'tensor')) {
-    const order = rowOrder(layout);
-    return { shape, axis: layout.perm[0] ?? 0, ...(order === undefined ? {} : { order }), rest: [] };
-  }
-  const tables = tableCount(q);
-  const steps = stepsFrom(q, weight);
-  return {
-    shape: [tables, (q.rows * q.columns) / tables],
-    axis: 0,
-    rest: [reshapeTo(steps.shape), ...steps.rest],
-  };
-}
-
-/** Elements in the order of the weight. */
-function reordered<T extends Int8Array | Uint8Array>(values: T, order: Uint32Array): T {
-  const result = values.slice() as T;
-  for (let i = 0; i < order.length; i++) result[order[i]!] = values[i]!;
-  return result;
 }

@@ -1,11 +1,11 @@
 import type { Model, Node } from '../../../ir/graph.ts';
 import type { QuantizedTensor } from '../../../ir/quantized-tensor.ts';
-import { allNodes } from '../../../ir/traverse.ts';
 import { INDEX_KEY } from '../../packed/format.ts';
 import { encodeParts } from '../encode.ts';
 import { onnxBytes } from '../write.ts';
 import { blockProducts, MICROSOFT_DOMAIN } from './block-products.ts';
 import { dequantizeWeight } from './dequantize-weights.ts';
+import { nameMaker } from './name-maker.ts';
 import { quantFunctions } from './quant-functions.ts';
 import { spliceOnnx } from './splice.ts';
 import { NOTES_KEY, writeNotes } from './unpack-notes.ts';
@@ -76,18 +76,4 @@ export function exportOnnx(model: Model, flavor: OnnxFlavor, opset: number): Uin
     metadata: new Set([INDEX_KEY, NOTES_KEY]),
     notes: unpacked.size === 0 ? undefined : { key: NOTES_KEY, value: writeNotes(unpacked) },
   });
-}
-
-/** Gives names that no value of the model has. */
-function nameMaker({ graph }: Model): (wanted: string) => string {
-  const taken = new Set([...graph.inputs, ...graph.outputs].map(({ name }) => name));
-  for (const name of graph.initializers.keys()) taken.add(name);
-  for (const { inputs, outputs } of allNodes(graph.nodes))
-    for (const name of [...inputs, ...outputs]) taken.add(name);
-  return (wanted) => {
-    let name = wanted;
-    for (let i = 2; taken.has(name); i++) name = `${wanted}.${i}`;
-    taken.add(name);
-    return name;
-  };
 }

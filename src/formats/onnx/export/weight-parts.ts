@@ -34,6 +34,11 @@ export class WeightParts {
     return name;
   }
 
+  /** A constant of that very name. */
+  named(name: string, tensor: Tensor): void {
+    this.initializers.push(constantInitializer(name, tensor));
+  }
+
   /** Numbers as INT64, once for all who want the same. */
   ints(values: readonly number[]): string {
     const known = this.#shapes.get(`${values}`);
