@@ -3,15 +3,18 @@ import {
   checkWritable,
   EXPORT_FORMATS,
   type ExportFormat,
+  exportedSize,
   exportModel,
   ONNX_FLAVORS,
   type OnnxFlavor,
   writeFileAtomically,
 } from '../../src/index.ts';
+import { noteGrowth } from '../growth.ts';
+import { onDiskText } from '../inspect-text.ts';
 import { MODEL_KINDS, type ModelOptions, openModel, withModelOptions } from '../model-options.ts';
 import { type CommonOptions, parseCount, withCommonOptions } from '../options.ts';
 import { stemOf } from '../quantize-file.ts';
-import { formatBytes, grouped, plural, printable } from '../terminal/format.ts';
+import { plural, printable } from '../terminal/format.ts';
 import { printJson, printText } from '../terminal/output.ts';
 
 interface ExportCommandOptions extends CommonOptions, ModelOptions {
@@ -67,14 +70,19 @@ Examples:
       checkWritable(file, { force });
       const model = await openModel(path, options);
       const bytes = exportModel(model, { to: options.to, flavor: options.flavor, opset: options.opset });
+      noteGrowth(file, bytes.length, model, options.quiet);
       writeFileAtomically(file, [bytes], { force });
-      const weights = [...model.graph.initializers.values()].filter(({ quantized }) => quantized).length;
-      const size = `${formatBytes(bytes.length)} (${grouped(bytes.length)} bytes)`;
+      const weights = [...model.graph.initializers.values()].flatMap(({ quantized }) => quantized ?? []);
+      const elements = weights.reduce((sum, { rows, columns }) => sum + rows * columns, 0);
+      const disk = exportedSize(bytes);
       if (options.json)
         printJson({
-          ...{ model: path, file, to: options.to, flavor: options.flavor },
-          ...{ bytes: bytes.length, weights },
+          ...{ model: path, file, to: options.to, flavor: options.flavor ?? null },
+          ...{ bytes: bytes.length, onDisk: disk, weights: weights.length },
         });
-      else printText(`${printable(file)}  ${size}, ${plural(weights, 'discretized weight')}`);
+      else
+        printText(
+          `${printable(file)}  ${plural(weights.length, 'discretized weight')}\n${onDiskText(disk, elements)}`,
+        );
     });
 }

@@ -2,6 +2,8 @@ import { BnnqError } from '../errors.ts';
 import { exportOnnx, ONNX_FLAVORS, type OnnxFlavor } from '../formats/onnx/export/export-onnx.ts';
 import { exportQonnx } from '../formats/onnx/export/export-qonnx.ts';
 import { UNPACK_OPSET } from '../formats/onnx/export/unpack-function.ts';
+import { type OnnxFileSize, onnxFileSize } from '../formats/onnx/file-size.ts';
+import { readOnnx } from '../formats/onnx/read.ts';
 import type { Model } from '../ir/graph.ts';
 import { expectRaisable, NEWEST_OPSET, opsetOf } from './raise-opset.ts';
 
@@ -50,6 +52,13 @@ export function exportModel(model: Model, options: ExportOptions): Uint8Array {
       : '',
   );
   return exportOnnx(model, flavor, target);
+}
+
+/** What the bytes of an ONNX file are for. @throws as reading it does */
+export function exportedSize(bytes: Uint8Array): OnnxFileSize {
+  const size = onnxFileSize(readOnnx(bytes), bytes.length);
+  if (size === undefined) throw new BnnqError('unsupported', 'onnx: constants of the file are outside of it');
+  return size;
 }
 
 function qonnx(model: Model, { flavor, opset }: ExportOptions): Uint8Array {
