@@ -10,7 +10,11 @@ const BLOCK_BYTES = 4096;
  */
 export function noteGrowth(file: string, bytes: number, { source, graph }: Model, quiet = false): void {
   // A model whose weights lie in other files has the bytes of its description alone.
-  const constants = [...graph.initializers.values()].reduce((sum, { byteLength }) => sum + byteLength, 0);
+  const constants = [...graph.initializers.values()].reduce(
+    (sum, { byteLength, quantized }) =>
+      sum + (quantized === undefined ? byteLength : 4 * quantized.rows * quantized.columns),
+    0,
+  );
   const before = Math.max(source.byteLength ?? 0, constants);
   if (quiet || bytes <= BLOCK_BYTES || source.byteLength === undefined || bytes <= before) return;
   process.stderr.write(
