@@ -313,6 +313,8 @@ const MODELS: readonly [string, readonly number[], string, number][] = [
   ['ic_resnet8_cifar10.h5', [2, 32, 32, 3], 'linear', 4],
   ['mobilenet_v1_0.25_224.h5', [1, 224, 224, 3], 'exp', 4],
   ['SqueezeNet_fp16.onnx', [1, 3, 224, 224], 'linear', 6],
+  ['winml_mnist.onnx', [1, 1, 28, 28], 'exp', 3],
+  ['TFC_1W2A.onnx', [1, 1, 28, 28], 'linear', 4],
   ['bnn_cnv_w1a1_cifar10.onnx', [2, 3, 32, 32], 'binary', 1],
 ];
 
