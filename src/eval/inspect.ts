@@ -2,6 +2,7 @@ import { statSync } from 'node:fs';
 import { readFileBytes } from '../formats/file.ts';
 import { notConverted } from '../formats/keras/not-converted.ts';
 import { MAX_MODEL_BYTES } from '../formats/limits.ts';
+import { type OnnxFileSize, onnxFileSize } from '../formats/onnx/file-size.ts';
 import { CODES_TENSOR, GRAPH_TENSOR, LEVELS_TENSOR } from '../formats/packed/format.ts';
 import type { PackedSize } from '../formats/packed/pack.ts';
 import { type ReadModelOptions, readModel } from '../formats/read-model.ts';
@@ -123,6 +124,8 @@ export interface ModelInspection {
   readonly discretized: readonly InspectedCodes[];
   /** Bytes of a packed file on disk, all of them counted; null for other files. */
   readonly packed: PackedSize | null;
+  /** Bytes of an ONNX file; null for other files, and where constants are outside of it. */
+  readonly onDisk: OnnxFileSize | null;
   /** What running one sample takes; absent unless asked for. */
   readonly memory?: SampleMemory;
 }
@@ -169,6 +172,7 @@ export async function inspectModel(
     lowBit,
     discretized: discretizedOf(model, inputs),
     packed: path !== null && format === 'packed' ? bytesOnDisk(path) : null,
+    onDisk: path !== null && format === 'onnx' ? (onnxFileSize(model, statSync(path).size) ?? null) : null,
     ...(options.memory === true && { memory: measureMemory(model) }),
   };
 }

@@ -42,6 +42,7 @@ describe('the public API', () => {
       'dropMeter',
       'encodePacked',
       'exportModel',
+      'exportedSize',
       'floats',
       'holdOut',
       'inspectModel',
