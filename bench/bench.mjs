@@ -1,12 +1,13 @@
 #!/usr/bin/env node
 /**
- * `npm run bench [-- --only runtime,sweep,size,memory,large] [--json file] [--write]`: every speed and memory figure that the documents quote, in
+ * `npm run bench [-- --only runtime,sweep,size,export,memory,large] [--json file] [--write]`: every speed and memory figure that the documents quote, in
  * one run. `--write` puts the tables under docs/results/bench.md. Of `runtime`: `--threads 1,2`, `--quick` for few repetitions
  * while something is being written, `--work <part of a name>` for some rows alone.
  */
 import { writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { parseArgs } from 'node:util';
+import { exportRows } from './exports.mjs';
 import { largeRows, memoryRows } from './memory.mjs';
 import { runtimeRows } from './runtime.mjs';
 import { sizeRows } from './size.mjs';
@@ -37,6 +38,11 @@ const SECTIONS = {
     title: 'Packed files on disk, `--scheme exp`, a table a channel (bytes)',
     note: 'Graph: operators, names, the index of the weights, and every tensor up to 64 KiB that is not discretized.',
     rows: sizeRows,
+  },
+  export: {
+    title: 'Exported files on disk (bytes)',
+    note: 'Other: constants that are no codes or levels, discretized weights as floats among them. Graph: nodes, functions, names, metadata.',
+    rows: exportRows,
   },
   memory: {
     title: 'Peak memory of importing, quantizing and writing a large model',

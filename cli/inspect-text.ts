@@ -30,7 +30,25 @@ export function inspectText(model: ModelInspection): string {
       `${bold('on disk')}  ${formatBytes(total)} (${grouped(total)} bytes)${smaller(model, total)}\n${sizeText(packed, total, count)}`,
     );
   }
+  if (model.onDisk !== null && model.onDisk.codes > 0)
+    parts.push(onDiskText(model.onDisk, codedWeights(model)));
   return parts.join('\n\n');
+}
+
+/** Elements whose codes the file holds. */
+function codedWeights({ discretized, lowBit }: ModelInspection): number {
+  const ints = lowBit.filter(({ maker }) => maker === 'DequantizeLinear');
+  return [...discretized, ...ints].reduce((sum, { count }) => sum + count, 0);
+}
+
+/** What the bytes of an ONNX file are for. */
+export function onDiskText(
+  { total, ...size }: NonNullable<ModelInspection['onDisk']>,
+  weights: number,
+): string {
+  const { bold } = coloursFor(process.stdout);
+  const parts = sizeText({ ...size, header: 0 }, total, weights);
+  return `${bold('on disk')}  ${formatBytes(total)} (${grouped(total)} bytes)\n${parts}`;
 }
 
 function facts(model: ModelInspection): string {
@@ -131,7 +149,7 @@ function weights(model: ModelInspection): string {
   rows.push([
     plural(rows.length, 'tensor'),
     '',
-    `${share.toFixed(1)} % of all`,
+    share > 100 ? '' : `${share.toFixed(1)} % of all`, // integers are not among the parameters
     '',
     grouped(count),
     formatBytes(model.weights.reduce((sum, one) => sum + one.byteLength, 0)),

@@ -26,6 +26,7 @@ import { type AllocationOptions, type Goal, gatesBeside } from './allocation-opt
 import { type CalibrationOptions, calibrationOf } from './calibration-options.ts';
 import { type DataOptions, evaluateOptions } from './data-options.ts';
 import { checkGates } from './gates.ts';
+import { noteGrowth } from './growth.ts';
 import { interruptible } from './interrupt.ts';
 import { type ModelOptions, modelSource } from './model-options.ts';
 import type { CommonOptions, GateOptions } from './options.ts';
@@ -156,6 +157,7 @@ class FileMaker {
     const scores = data && (await this.#score(done.model, data));
     const gates =
       scores === undefined ? [] : checkGates(gatesBeside(goal, options), scores, scores.float?.top1 ?? null);
+    noteGrowth(file, packedSize(done.model, packOptions).total, model, options.quiet);
     const { total, ...packed } = await writePacked(done.model, file, {
       force: options.force === true,
       ...packOptions,

@@ -102,9 +102,17 @@ export function sizeText(packed: PackedParts, total: number, weights: number): s
       ? []
       : [[`  ${name}`, `${grouped(bytes).padStart(grouped(total).length)}  ${share(bytes)}  ${note}`]];
   return pairs([
-    ...line('codes', packed.codes, `${((8 * packed.codes) / weights).toFixed(2)} bits a weight`),
-    ...line('levels', packed.levels, `${((8 * packed.levels) / weights).toFixed(2)} bits a weight`),
-    ...line('other', packed.other, 'large tensors that stay as they were'),
+    ...line(
+      'codes',
+      packed.codes,
+      weights === 0 ? '' : `${((8 * packed.codes) / weights).toFixed(2)} bits a weight`,
+    ),
+    ...line(
+      'levels',
+      packed.levels,
+      weights === 0 ? '' : `${((8 * packed.levels) / weights).toFixed(2)} bits a weight`,
+    ),
+    ...line('other', packed.other, 'tensors that stay as they were'),
     ...line('graph', packed.graph, 'operators, names, small tensors such as biases'),
     ...line('header', packed.header, 'index of the file'),
   ]);

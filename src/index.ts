@@ -88,6 +88,7 @@ export {
   EXPORT_FORMATS,
   type ExportFormat,
   type ExportOptions,
+  exportedSize,
   exportModel,
   ONNX_FLAVORS,
 } from './eval/export-model.ts';
@@ -132,6 +133,7 @@ export { decodeImage } from './formats/images/decode-image.ts';
 export { notConverted } from './formats/keras/not-converted.ts';
 export { readNpy, writeNpy } from './formats/npy/npy.ts';
 export type { OnnxFlavor } from './formats/onnx/export/export-onnx.ts';
+export type { OnnxFileSize } from './formats/onnx/file-size.ts';
 export { CodeSpool } from './formats/packed/code-spool.ts';
 export type { PackedSize } from './formats/packed/pack.ts';
 export { type ReadModelOptions, readModel, readModelBytes } from './formats/read-model.ts';

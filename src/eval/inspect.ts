@@ -3,6 +3,7 @@ import type { CSize } from '../formats/c/write-c.ts';
 import { readFileBytes } from '../formats/file.ts';
 import { notConverted } from '../formats/keras/not-converted.ts';
 import { MAX_MODEL_BYTES } from '../formats/limits.ts';
+import { type OnnxFileSize, onnxFileSize } from '../formats/onnx/file-size.ts';
 import { CODES_TENSOR, GRAPH_TENSOR, LEVELS_TENSOR } from '../formats/packed/format.ts';
 import type { PackedSize } from '../formats/packed/pack.ts';
 import { type ReadModelOptions, readModel } from '../formats/read-model.ts';
@@ -125,6 +126,8 @@ export interface ModelInspection {
   readonly discretized: readonly InspectedCodes[];
   /** Bytes of a packed file on disk, all of them counted; null for other files. */
   readonly packed: PackedSize | null;
+  /** Bytes of an ONNX file; null for other files, and where constants are outside of it. */
+  readonly onDisk: OnnxFileSize | null;
   /** What running one sample takes; absent unless asked for. */
   readonly memory?: SampleMemory;
   /** What the network takes as C on a device (`export --to c`), a sentence where it cannot be written; absent unless asked for. */
@@ -173,6 +176,7 @@ export async function inspectModel(
     lowBit,
     discretized: discretizedOf(model, inputs),
     packed: path !== null && format === 'packed' ? bytesOnDisk(path) : null,
+    onDisk: path !== null && format === 'onnx' ? (onnxFileSize(model, statSync(path).size) ?? null) : null,
     ...(options.memory === true && { memory: measureMemory(model), c: measureC(model) }),
   };
 }

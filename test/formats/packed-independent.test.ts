@@ -199,7 +199,15 @@ describe.skipIf(!hasPython)(
     );
     const reader = /```python\n(.*?)```/s.exec(specification)![1];
 
-    it('opens the file, and the reader in the specification gets the same weights, bit for bit', async () => {
+    const example = readFileSync(
+      fileURLToPath(new URL('../../examples/python/read_bnnq.py', import.meta.url)),
+      'utf8',
+    );
+
+    it.each([
+      ['in the specification', reader],
+      ['among the examples', example],
+    ])('opens the file, and the reader %s gets the same weights, bit for bit', async (_, reader) => {
       const model = await everyRule();
       const path = writeTo('python.bnnq', model);
       const script = join(folder, 'reader.py');

@@ -43,6 +43,7 @@ describe('the public API', () => {
       'encodePacked',
       'exportC',
       'exportModel',
+      'exportedSize',
       'floats',
       'holdOut',
       'inspectModel',

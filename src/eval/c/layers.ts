@@ -128,7 +128,8 @@ const integerLayer =
     const levels = integerLevels(coded, shape.outChannels, integer.columnsOf(shape), reach);
     const plan = integer.planOf(call, levels.units, shapeOf(call, x.shape, call.input(1).shape), given);
     const weights: CCodedRows = { ...coded, ...levels.rows, kind: 'coded' };
-    const alpha = Float32Array.from(integer.alphaOf(plan, given));
+    const { alpha } = plan;
+    if (alpha === undefined) throw new BnnqError('unsupported', 'codes whose scale is a value of the run');
     const common = { op: 'integerConv', node: node.name, x: x.slot, window: shape } as const;
     const layer = { ...common, zero: given.zero, weights };
     const { outHeight, outWidth, outChannels } = shape;

@@ -1,4 +1,4 @@
-import type { Graph, Initializer, Model, Node } from '../../ir/graph.ts';
+import type { FunctionBody, Graph, Initializer, Model, Node } from '../../ir/graph.ts';
 import type { StoredTensor } from './stored-tensor.ts';
 import type { Span } from './wire.ts';
 
@@ -13,6 +13,8 @@ export interface OnnxContainer {
   readonly bytes: Uint8Array;
   /** The graph as it was read. */
   readonly graph: Graph;
+  readonly functions: readonly FunctionBody[];
+  readonly metadata: ReadonlyMap<string, string>;
   /** Every TensorProto of the file, of subgraphs and attributes too. */
   readonly tensors: readonly StoredTensor[];
 }
@@ -39,6 +41,18 @@ export interface FileChanges {
   readonly folded: ReadonlyMap<string, Initializer>;
   /** Values that are gone, with the nodes or initializers that gave them. */
   readonly dropped: ReadonlySet<string>;
+  /** Functions that are gone, as `functionKey` has them, and keys of metadata. */
+  readonly functions: ReadonlySet<string>;
+  readonly metadata: ReadonlySet<string>;
+}
+
+/** A function by domain, name and overload. */
+export function functionKey({
+  domain,
+  name,
+  overload,
+}: Pick<FunctionBody, 'domain' | 'name' | 'overload'>): string {
+  return `${domain} ${name} ${overload}`;
 }
 
 /**
@@ -60,7 +74,11 @@ export function changesOf(model: Model, container: OnnxContainer): FileChanges |
     } else if (initializer !== original && !isReplaceable(original, initializer)) return undefined;
   }
   for (const name of before.initializers.keys()) if (!graph.initializers.has(name)) dropped.add(name);
-  return { folded, dropped };
+  const functions = new Set(container.functions.map(functionKey));
+  for (const body of model.functions) functions.delete(functionKey(body));
+  const metadata = new Set(container.metadata.keys());
+  for (const key of model.metadata.keys()) metadata.delete(key);
+  return { folded, dropped, functions, metadata };
 }
 
 /** Outputs of the nodes that are gone; undefined where others have come or the order is another. */

@@ -1,4 +1,6 @@
-import { GRAPH, MODEL, NODE, TENSOR } from './schema.ts';
+import { type FileChanges, functionKey } from './container.ts';
+import { domainName } from './graph.ts';
+import { FUNCTION, GRAPH, MODEL, NODE, TENSOR } from './schema.ts';
 import { concat, delimited, type Field, FieldReader, fieldsOf, type Span, wholeOf } from './wire.ts';
 
 /** The field with the name in the messages of a graph that define or describe a value. */
@@ -11,16 +13,18 @@ const NAME_FIELDS: Readonly<Record<number, number>> = {
 /**
  * A copy of an ONNX file without some values of its main graph: their nodes and initializers are left out (and the inputs
  * that old files list for initializers), or a node is put in the place of theirs. Every other byte stays as it was.
- * @param dropped names of the values
+ * @param gone names of the values, functions and keys of metadata to leave out
  * @param nodeFor the node to put in the place of the one of that name which makes the value; undefined leaves it out
  */
 export function foldNodes(
   bytes: Uint8Array,
-  dropped: ReadonlySet<string>,
+  { dropped, functions, metadata }: Omit<FileChanges, 'folded'>,
   nodeFor: (output: string, name: string) => Uint8Array | undefined,
 ): Uint8Array {
   const chunks: Uint8Array[] = [];
   for (const field of fieldsOf(wholeOf(bytes), 'the model')) {
+    if (field.number === MODEL.functions && functions.size > 0 && functions.has(functionIn(field))) continue;
+    if (field.number === MODEL.metadataProps && metadata.size > 0 && metadata.has(textIn(field, 1))) continue;
     if (field.number !== MODEL.graph || field.wire !== 2) chunks.push(bytes.subarray(field.head, field.end));
     else chunks.push(...delimited(MODEL.graph, graphWithout({ bytes, start: field.start, end: field.end })));
   }
@@ -39,6 +43,20 @@ export function foldNodes(
       } else if (!dropped.has(nameIn(field) ?? '')) kept.push(whole);
     }
     return kept;
+  }
+
+  /** The text in a field of a message, empty where it is not there. */
+  function textIn(message: Field, number: number): string {
+    const read = new FieldReader(bytes, 'the model');
+    const field = fieldsOf(read.message(message), 'the model').findLast((one) => one.number === number);
+    return field === undefined ? '' : read.string(field);
+  }
+
+  function functionIn(field: Field): string {
+    const [domain, name, overload] = [FUNCTION.domain, FUNCTION.name, FUNCTION.overload].map((number) =>
+      textIn(field, number),
+    );
+    return functionKey({ domain: domainName(domain!), name: name!, overload: overload! });
   }
 
   /** Name of the value that a field of the graph defines or describes. */

@@ -8,6 +8,7 @@ import { readAttribute } from './attribute.ts';
 import type { OnnxContainer } from './container.ts';
 import { type ExternalReader, noExternalData } from './external-data.ts';
 import { domainName, readGraph, readNode, sortedNodes } from './graph.ts';
+import { withPackedWeights } from './import/packed-weights.ts';
 import { outlineOnnx } from './outline.ts';
 import { FUNCTION, MODEL } from './schema.ts';
 import type { StoredTensor, TensorContext } from './stored-tensor.ts';
@@ -69,7 +70,7 @@ export function readOnnx(bytes: Uint8Array, options: OnnxOptions = {}): Model {
   }
   const graph = readGraph(graphSpan, context);
   const functions = functionSpans.map((span) => readFunction(span, context));
-  const container: OnnxContainer = { kind: 'onnx', bytes, graph, tensors };
+  const container: OnnxContainer = { kind: 'onnx', bytes, graph, functions, metadata, tensors };
   const model: Model = {
     irVersion,
     opsets,
@@ -88,7 +89,9 @@ export function readOnnx(bytes: Uint8Array, options: OnnxOptions = {}): Model {
     },
   };
   throwIfAny([...context.problems, ...(context.problems.length === 0 ? validateModel(model) : [])]);
-  return model;
+  const unpacked = withPackedWeights(model, context.problems);
+  throwIfAny(context.problems);
+  return unpacked;
 }
 
 /** Reads an ONNX model whose large tensors stay in the file until they are read. The file must not be changed meanwhile. */

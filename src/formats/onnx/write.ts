@@ -41,9 +41,10 @@ export function onnxBytes(
   for (const tensor of container.tensors)
     if (tensor.isOutside && !named.has(tensor.span.start) && !changes.dropped.has(tensor.name))
       patches.set(tensor.span.start, raw(tensor));
-  if (changes.dropped.size === 0) return patchOnnx(container.bytes, patches, metadata);
+  if (changes.dropped.size + changes.functions.size + changes.metadata.size === 0)
+    return patchOnnx(container.bytes, patches, metadata);
   const patched = patchOnnx(container.bytes, patches);
-  const folded = foldNodes(patched, changes.dropped, (output, name) => {
+  const folded = foldNodes(patched, changes, (output, name) => {
     const initializer = changes.folded.get(output);
     return initializer && constantNode(name, initializer, placeOf(initializer));
   });

@@ -50,7 +50,20 @@ export function quantizeCodes(
   }
   for (; c < channels; c++) {
     let to = y + <usize>c;
-    for (let at = x + <usize>c * plane, end = at + length; at < end; at += 4, to += step)
+    let at = x + <usize>c * plane;
+    const end = at + length;
+    if (channels == 1) {
+      for (; at + 64 <= end; at += 64, to += 16) {
+        const v0 = codesOf(v128.load(at), scale, before, low, high, after);
+        const v1 = codesOf(v128.load(at, 16), scale, before, low, high, after);
+        const v2 = codesOf(v128.load(at, 32), scale, before, low, high, after);
+        const v3 = codesOf(v128.load(at, 48), scale, before, low, high, after);
+        const v01 = i8x16.shuffle(v0, v1, 0, 4, 8, 12, 16, 20, 24, 28, 0, 0, 0, 0, 0, 0, 0, 0);
+        const v23 = i8x16.shuffle(v2, v3, 0, 4, 8, 12, 16, 20, 24, 28, 0, 0, 0, 0, 0, 0, 0, 0);
+        v128.store(to, i64x2.shuffle(v01, v23, 0, 2));
+      }
+    }
+    for (; at < end; at += 4, to += step)
       store<u8>(to, codeOf(load<f32>(at), scale, before, low, high, after));
   }
 }

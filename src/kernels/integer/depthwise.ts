@@ -8,7 +8,10 @@ import { padding } from './padding.ts';
 /** Products that one thread makes in a nanosecond, about. */
 const MACS_PER_NS = 8;
 
-/** Sums of one input channel for each output channel, a row of pixels at a time. */
+/** Sums of a block of rows are to stay near, and calls to be few. */
+const BLOCK_BYTES = 128 * 1024;
+
+/** Sums of one input channel for each output channel, some rows of pixels at a time. */
 export function planDepthwise(
   workspace: Workspace,
   weights: HeapLevels,
@@ -23,12 +26,15 @@ export function planDepthwise(
   const offsetsBytes = alignedBytes(weights.pairs * 8);
   const startBytes = alignedBytes(channels * 4);
   const decodedBytes = alignedBytes(weights.scratchBytes(inChannels));
+  const nanoseconds = (outHeight * outWidth * inChannels * taps) / MACS_PER_NS;
+  const most = Math.max(1, Math.floor(BLOCK_BYTES / (outWidth * line)));
+  const blockRows = Math.min(most, Math.ceil(outHeight / workspace.parts(nanoseconds)));
   return {
     line,
-    blockPixels: outWidth,
-    blocks: outHeight,
+    blockPixels: blockRows * outWidth,
+    blocks: Math.ceil(outHeight / blockRows),
     panelRows: roundedRows(inChannels),
-    nanoseconds: (outHeight * outWidth * inChannels * taps) / MACS_PER_NS,
+    nanoseconds,
     sharedBytes: offsetsBytes + startBytes + decodedBytes + padded.scratchBytes,
     ownBytes: 0,
     prepare(shared) {
@@ -45,23 +51,28 @@ export function planDepthwise(
     decode: (row, rows, shared) => weights.decode(row, rows, shared + offsetsBytes + startBytes),
     open: (image, shared) =>
       padded.of(workspace, image, zero, shared + offsetsBytes + startBytes + decodedBytes),
-    addSums(task, source, shared, _own, sums, _rows, y) {
+    addSums(task, source, shared, _own, sums, _rows, block) {
       const start = shared + offsetsBytes;
+      const y = block * blockRows;
+      const rows = Math.min(blockRows, outHeight - y);
+      const rowStep = shape.strideHeight * padded.rowBytes;
       task.push([
         'depthwiseShorts',
-        source + y * shape.strideHeight * padded.rowBytes,
+        source + y * rowStep,
         shared,
         weights.pairs,
         start + startBytes,
         weights.panelBytes,
         start,
         channels,
+        rows,
         outWidth,
+        rowStep,
         shape.strideWidth * inChannels,
         sums,
         line,
       ]);
-      return { first: y * outWidth, count: outWidth };
+      return { first: y * outWidth, count: rows * outWidth };
     },
   };
 }

@@ -22,8 +22,11 @@ const LINE = 16;
 /** The integer kernels in WebAssembly. */
 export function integerSimd(workspace: Workspace): IntegerKernels {
   return {
-    quantizeCodes(x, codes, batch, channels, pixels, grid) {
-      checkQuantizeCodes(x, codes, batch, channels, pixels, grid);
+    quantizeCodes(x, codes, images, allChannels, allPixels, grid) {
+      checkQuantizeCodes(x, codes, images, allChannels, allPixels, grid);
+      // One pixel, or one channel: codes lie as the values do.
+      const isLine = allChannels === 1 || allPixels === 1;
+      const [batch, channels, pixels] = isLine ? [1, 1, x.length] : [images, allChannels, allPixels];
       const { scale, zero, high, rounds = 'sum' } = grid;
       const [before, after] = rounds === 'sum' ? [zero, 0] : [0, zero];
       const rounding = [scale, before, -after, high - after, after] as const;

@@ -48,6 +48,17 @@ export class FunctionWriter {
     return this.constant('DOUBLE', shape, Float64Array.from(values.slice(0, sizeOf(shape))));
   }
 
+  /** A row of `count` numbers, DOUBLE: `first` and what is 1, 2, … more; many of them are said by an operator. */
+  range(first: number, count: number): string {
+    if (count <= 8)
+      return this.doubles(
+        [1, count],
+        Array.from({ length: count }, (_, i) => first + i),
+      );
+    const [start, end, step] = [first, first + count, 1].map((value) => this.doubles([], [value]));
+    return this.node('Range', [start!, end!, step!]);
+  }
+
   /** Columns `start` to `end` of a matrix. */
   slice(matrix: string, start: number, end: number): string {
     return this.node('Slice', [matrix, this.ints([start]), this.ints([end]), this.ints([1])]);

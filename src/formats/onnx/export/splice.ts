@@ -1,5 +1,7 @@
 import onnxProto from 'onnx-proto';
 import protobuf from 'protobufjs/minimal.js';
+import { domainName } from '../graph.ts';
+import type { MetadataEntry } from '../patch.ts';
 import { GRAPH, MODEL, NODE, TENSOR } from '../schema.ts';
 import {
   concat,
@@ -17,6 +19,8 @@ export interface Splice {
   /** Values of the main graph that are made by the new nodes: their initializers, Constant nodes and inputs are left out. */
   readonly replaced: ReadonlySet<string>;
   readonly nodes: readonly Uint8Array[];
+  /** Nodes that take the place of others of the main graph, by a value that both make. */
+  readonly substitutes: ReadonlyMap<string, Uint8Array>;
   readonly initializers: readonly Uint8Array[];
   readonly functions: readonly Uint8Array[];
   /** Operator sets that the model imports at least, by domain. */
@@ -25,6 +29,8 @@ export interface Splice {
   readonly irVersion: number;
   /** Keys of metadata entries to leave out. */
   readonly metadata: ReadonlySet<string>;
+  /** An entry to add. */
+  readonly notes: MetadataEntry | undefined;
 }
 
 /** Values of the main graph, inputs, initializers and node outputs, of the file and of the splice: names must differ from these. */
@@ -49,8 +55,8 @@ export function spliceOnnx(bytes: Uint8Array, splice: Splice): Uint8Array {
         const { domain, version } = decodeLeaf(span, 'an operator set', (reader) =>
           onnxProto.onnx.OperatorSetIdProto.decode(reader),
         );
-        const wanted = missing.get(domain);
-        missing.delete(domain);
+        const wanted = missing.get(domainName(domain));
+        missing.delete(domainName(domain));
         chunks.push(...(wanted === undefined || Number(version) >= wanted ? [whole] : opset(domain, wanted)));
         break;
       }
@@ -63,15 +69,25 @@ export function spliceOnnx(bytes: Uint8Array, splice: Splice): Uint8Array {
   }
   if (!hasVersion) chunks.push(varint(MODEL.irVersion, splice.irVersion));
   for (const [domain, version] of missing) chunks.push(...opset(domain, version));
+  if (splice.notes !== undefined)
+    chunks.push(
+      ...delimited(MODEL.metadataProps, [
+        onnxProto.onnx.StringStringEntryProto.encode(splice.notes).finish(),
+      ]),
+    );
   for (const one of splice.functions) chunks.push(...delimited(MODEL.functions, [one]));
   return concat(chunks);
 }
 
 /** New nodes come first: what they make is read by any of the others. */
-function graphChunks(span: Span, { replaced, nodes, initializers }: Splice): Uint8Array[] {
+function graphChunks(span: Span, { replaced, substitutes, nodes, initializers }: Splice): Uint8Array[] {
   const chunks = nodes.flatMap((node) => delimited(GRAPH.node, [node]));
   for (const field of fieldsOf(span, 'the graph'))
-    if (!isReplaced(span.bytes, field, replaced)) chunks.push(span.bytes.subarray(field.head, field.end));
+    if (!isReplaced(span.bytes, field, replaced)) {
+      const substitute = substituteOf(span.bytes, field, substitutes);
+      if (substitute === undefined) chunks.push(span.bytes.subarray(field.head, field.end));
+      else chunks.push(...delimited(GRAPH.node, [substitute]));
+    }
   for (const one of initializers) chunks.push(...delimited(GRAPH.initializer, [one]));
   return chunks;
 }
@@ -79,12 +95,26 @@ function graphChunks(span: Span, { replaced, nodes, initializers }: Splice): Uin
 /** The field with the name in the messages that define a value. */
 const NAMES: Readonly<Record<number, number>> = { [GRAPH.initializer]: TENSOR.name, [GRAPH.input]: 1 };
 
+function outputsOf(bytes: Uint8Array, field: Field): string[] {
+  const read = new FieldReader(bytes, 'a node');
+  return fieldsOf(read.message(field), 'a node')
+    .filter(({ number }) => number === NODE.output)
+    .map((one) => read.string(one));
+}
+
+function substituteOf(
+  bytes: Uint8Array,
+  field: Field,
+  substitutes: Splice['substitutes'],
+): Uint8Array | undefined {
+  if (field.number !== GRAPH.node || substitutes.size === 0) return undefined;
+  const output = outputsOf(bytes, field).find((name) => substitutes.has(name));
+  return output === undefined ? undefined : substitutes.get(output);
+}
+
 function isReplaced(bytes: Uint8Array, field: Field, replaced: ReadonlySet<string>): boolean {
   const read = new FieldReader(bytes, 'a value');
-  if (field.number === GRAPH.node) {
-    const inside = fieldsOf(read.message(field), 'a node');
-    return inside.some(({ number }, i) => number === NODE.output && replaced.has(read.string(inside[i]!)));
-  }
+  if (field.number === GRAPH.node) return outputsOf(bytes, field).some((name) => replaced.has(name));
   const number = NAMES[field.number];
   if (number === undefined) return false;
   const name = fieldsOf(read.message(field), 'a value').findLast((one) => one.number === number);

@@ -19,6 +19,8 @@ export interface LayerPlan {
   readonly outputShape: readonly number[];
   /** What a sum of 1 stands for where the scale of the codes is 1, a row. */
   readonly units: Float64Array;
+  /** The same for the scale that codes have; absent where that is a value of the run. */
+  readonly alpha: Float32Array | undefined;
   /** Absent where outputs are floats, or codes that fixed-point numbers cannot say. */
   readonly fixed: Omit<CodeFinish, 'kind' | 'y'> | undefined;
 }
@@ -83,7 +85,7 @@ function givenGrid(call: Call): CodeGrid {
 }
 
 /** What a sum of 1 stands for, a row. */
-export function alphaOf({ units }: Pick<LayerPlan, 'units'>, { scale }: CodeGrid): Float64Array {
+function alphaOf(units: Float64Array, { scale }: CodeGrid): Float64Array {
   return units.map((unit) => unit * scale);
 }
 
@@ -106,7 +108,7 @@ function toCodes(
 function toFloats(call: Call, plan: LayerPlan, given: CodeGrid, weights: PreparedWeights): Tensor {
   const { shape, outputShape } = plan;
   const { zero } = given;
-  const alpha = Float32Array.from(alphaOf(plan, given));
+  const alpha = plan.alpha ?? new Float32Array(alphaOf(plan.units, given));
   const tail = tailOf(call);
   const isWhole = isWholeTail(tail, outputShape);
   const y = call.allocate('FLOAT', outputShape);
@@ -130,10 +132,9 @@ export function planOf(
 ): LayerPlan {
   const tail = epilogueOf(tailOf(call), geometry.shape.outChannels, true);
   const isFixed = call.hasAttribute('y_scale') && !isDynamic(call);
-  const fixed = isFixed
-    ? fixedPoint({ ...tail, alpha: alphaOf({ units }, given) }, gridOf(call, 'y_'))
-    : undefined;
-  return { ...geometry, units, fixed };
+  const alpha = alphaOf(units, given);
+  const fixed = isFixed ? fixedPoint({ ...tail, alpha }, gridOf(call, 'y_')) : undefined;
+  return { ...geometry, units, alpha: isDynamic(call) ? undefined : new Float32Array(alpha), fixed };
 }
 
 export function codedRowsOf(call: Call): CodedRows {
