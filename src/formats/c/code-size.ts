@@ -1,4 +1,4 @@
-import { neededKernels } from './kernels.ts';
+import { neededKernels } from './kernels/registry.ts';
 
 /**
  * Bytes of machine code of each function: arm-none-eabi-gcc 12, -Os -mcpu=cortex-m4 -mthumb, without a floating-point unit. What the

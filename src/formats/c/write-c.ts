@@ -1,7 +1,7 @@
 import { BnnqError } from '../../errors.ts';
 import { codeBytes } from './code-size.ts';
 import { ConstantArrays, cFloat } from './constants.ts';
-import { kernelText } from './kernels.ts';
+import { kernelText } from './kernels/registry.ts';
 import { mainText, makefileText } from './makefile.ts';
 import type { CProgram, Place } from './program.ts';
 import { readmeText } from './readme.ts';
