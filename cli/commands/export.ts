@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
 import {
+  BnnqError,
   checkWritable,
   EXPORT_FORMATS,
   type ExportFormat,
@@ -78,6 +79,8 @@ Examples:
       if (options.to === 'c') {
         const folder = options.output ?? `${stemOf(path)}.c`;
         const { name, force = false, json = false } = options;
+        if (options.flavor !== undefined || options.opset !== undefined)
+          throw new BnnqError('usage', '--flavor and --opset are of ONNX files, --to c takes neither');
         checkFolder(folder, force);
         exportCFolder(path, await openModel(path, options), folder, { name, force, json });
         return;

@@ -64,6 +64,12 @@ describe('export --to c', () => {
     expect(readdirSync(join(folder, 'mine')).sort()).toEqual([...FILES, 'notes.txt'].sort());
   });
 
+  it('takes no options of ONNX', async () => {
+    const { code, stderr } = await toC('tiny.onnx', '-o', 'none', '--opset', '21');
+    expect(code).toBe(2);
+    expect(stderr).toContain('--flavor and --opset are of ONNX files');
+  });
+
   it('writes nothing of a network that it cannot write, and says why', async () => {
     const { code, stderr } = await toC('erf.onnx', '-o', 'nothing');
     expect(code).toBe(1);
