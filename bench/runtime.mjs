@@ -124,6 +124,7 @@ function notesOf(threads, runs) {
     'Bits are those of weights × activations; ours computes from packed weights at their nearest levels, × 8 with the inputs of layers rounded as `--act-bits 8` does it. Peers have a float32 and an int8 model of the same network,',
     'whatever the bits of ours: int8 weights by channel, uint8 activations, QDQ, for fully connected layers the faster of that and dynamic ranges.',
     'Binary rows equal onnxruntime in float32 to the bit; "as floats" computes them without bits.',
+    'A share above 100 % is that of Winograd’s algorithm, or of sums that rows share in tables: fewer operations than the products that are counted.',
     `Peaks of this run, GMAC/s. ${rates.join('; ')}.`,
   ];
 }
