@@ -1,8 +1,8 @@
 import type { Model, Node } from '../ir/graph.ts';
+import { isQuantDomain } from '../ir/quant-domains.ts';
 import { producersOf } from '../ir/traverse.ts';
 import type { DataType } from '../tensor/dtype.ts';
 import { floatsOf } from './constant-elementwise.ts';
-import { isQuantDomain } from './quant-domains.ts';
 import { VIEWS } from './weight-chain.ts';
 
 /** How few values an activation has, and the operator that makes it so. */

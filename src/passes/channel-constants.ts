@@ -1,9 +1,10 @@
+import { constantInitializer } from '../ir/constant-initializer.ts';
 import type { Initializer, Model, Node } from '../ir/graph.ts';
 import { type DataType, isHalf } from '../tensor/dtype.ts';
 import { sizeOf } from '../tensor/tensor.ts';
 import { batchNormOf } from './batch-norm.ts';
 import { floatTensor, floatValues, numberAttribute } from './constant-values.ts';
-import { constantInitializer, type GraphEditor } from './graph-editor.ts';
+import type { GraphEditor } from './graph-editor.ts';
 import { inferShapes } from './infer-shapes.ts';
 
 /** A constant of one value a channel, as it may be written: `values` of that shape, the last axis that of the channels. */

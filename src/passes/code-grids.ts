@@ -1,8 +1,8 @@
 import type { Attribute, Initializer, Node } from '../ir/graph.ts';
+import { isQuantDomain } from '../ir/quant-domains.ts';
 import { sizeOf } from '../tensor/tensor.ts';
 import { numberAttribute, scalarValue, textAttribute } from './constant-values.ts';
 import type { GraphEditor } from './graph-editor.ts';
-import { isQuantDomain } from './quant-domains.ts';
 
 /** What codes stand for, as attributes: one scale and one zero, and whether the quotient is what is rounded (see `CodeGrid`). */
 export type Grid = Readonly<Record<'scale' | 'zero' | 'high' | 'quotient', Attribute>>;

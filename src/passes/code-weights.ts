@@ -1,11 +1,11 @@
 import type { Initializer, Model, Node } from '../ir/graph.ts';
+import { isQuantDomain } from '../ir/quant-domains.ts';
 import { quantizedInitializer } from '../ir/quantized-initializer.ts';
 import { copyInRowOrder, planesOf, type RowLayout } from '../ir/quantized-tensor.ts';
 import { asFused } from './fused.ts';
 import { GraphEditor } from './graph-editor.ts';
 import { isFlatten, isMapPool } from './map-readers.ts';
 import type { Pass } from './pass.ts';
-import { isQuantDomain } from './quant-domains.ts';
 
 /**
  * Weights that are floats, but only a few whole multiples of a unit in each row, become codes where a `Quant` rounds what their

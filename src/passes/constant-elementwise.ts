@@ -1,11 +1,11 @@
 import type { Initializer, Node } from '../ir/graph.ts';
+import { isQuantDomain } from '../ir/quant-domains.ts';
 import { rowOrder } from '../ir/quantized-tensor.ts';
 import { DATA_TYPES, type DataType } from '../tensor/dtype.ts';
 import { bfloat16ToNumber, float16ToNumber } from '../tensor/float16.ts';
 import { sizeOf } from '../tensor/tensor.ts';
 import { numberAttribute, textAttribute } from './constant-values.ts';
 import { bipolarQuant, dequantize, integerRange, intQuant, roundingOf } from './quant-arithmetic.ts';
-import { isQuantDomain } from './quant-domains.ts';
 
 /** Elements in float32, row-major. */
 export interface Floats {

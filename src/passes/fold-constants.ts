@@ -1,7 +1,8 @@
+import { constantInitializer } from '../ir/constant-initializer.ts';
 import type { Initializer, Model, Node } from '../ir/graph.ts';
 import { subgraphsOf } from '../ir/traverse.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { constantInitializer, GraphEditor } from './graph-editor.ts';
+import { GraphEditor } from './graph-editor.ts';
 import type { Pass } from './pass.ts';
 
 /** Computes a node from its constant operands (absent ones undefined), or declines with undefined. */

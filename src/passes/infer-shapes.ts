@@ -1,8 +1,8 @@
 import type { Dim, Graph, Model, Node, Value } from '../ir/graph.ts';
+import { isQuantDomain } from '../ir/quant-domains.ts';
 import { capturedNames } from '../ir/traverse.ts';
 import { withoutFunctions } from './expand-functions.ts';
 import { FUSED_DOMAIN } from './fused.ts';
-import { isQuantDomain } from './quant-domains.ts';
 import { ATTENTION } from './shapes/attention.ts';
 import { CONTROL_FLOW } from './shapes/control-flow.ts';
 import { CONVOLUTION } from './shapes/convolution.ts';

@@ -1,8 +1,8 @@
 import { BnnqError } from '../errors.ts';
+import { constantInitializer } from '../ir/constant-initializer.ts';
 import type { Attribute, Initializer, Model, Node } from '../ir/graph.ts';
 import { allNodes } from '../ir/traverse.ts';
 import { floats, type Tensor } from '../tensor/tensor.ts';
-import { constantInitializer } from './graph-editor.ts';
 
 /** Equal steps: x becomes (q − zero)·scale for the nearest q of 0 … 2^bits − 1. The zero is whole, so that 0 is a level. */
 export interface UniformRule {

@@ -1,4 +1,5 @@
 import type { Dim, Initializer, Node } from '../ir/graph.ts';
+import { isQuantDomain } from '../ir/quant-domains.ts';
 import {
   floatValues,
   integerValues,
@@ -7,7 +8,6 @@ import {
   scalarValue,
 } from './constant-values.ts';
 import type { GraphEditor } from './graph-editor.ts';
-import { isQuantDomain } from './quant-domains.ts';
 
 /** A node that gives signs, as a comparison of an earlier value. */
 export interface SignSource {

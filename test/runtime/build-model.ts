@@ -1,5 +1,5 @@
+import { constantInitializer } from '../../src/ir/constant-initializer.ts';
 import type { Attribute, FunctionBody, Graph, Initializer, Model, Node } from '../../src/ir/graph.ts';
-import { constantInitializer } from '../../src/passes/graph-editor.ts';
 import type { DataType } from '../../src/tensor/dtype.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
 

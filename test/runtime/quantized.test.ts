@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { constantInitializer } from '../../src/ir/constant-initializer.ts';
 import type { Initializer } from '../../src/ir/graph.ts';
 import { quantizedInitializer } from '../../src/ir/quantized-initializer.ts';
 import {
@@ -9,7 +10,6 @@ import {
   type RowLayout,
   rowsAndColumns,
 } from '../../src/ir/quantized-tensor.ts';
-import { constantInitializer } from '../../src/passes/graph-editor.ts';
 import { createSession } from '../../src/runtime/session.ts';
 import { floats, sizeOf, type Tensor } from '../../src/tensor/tensor.ts';
 import { buildModel, int64, type ShortModel } from './build-model.ts';

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { BnnqError } from '../../errors.ts';
+import { constantInitializer } from '../../ir/constant-initializer.ts';
 import type { Initializer, Model } from '../../ir/graph.ts';
 import { quantizedInitializer } from '../../ir/quantized-initializer.ts';
 import { withConstants } from '../../ir/with-constants.ts';
 import { createKernels, type KernelChoice } from '../../kernels/select.ts';
-import { constantInitializer } from '../../passes/graph-editor.ts';
 import { type PlannedWeight, planWeights } from '../../quantizers/plan/plan-weights.ts';
 import { readWeight } from '../../quantizers/plan/read-weight.ts';
 import { encodeWeight } from '../../quantizers/quantize-model.ts';

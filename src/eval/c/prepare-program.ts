@@ -1,10 +1,10 @@
 import { BnnqError, messageOf } from '../../errors.ts';
 import type { CodesEntry, CProgram, CStep } from '../../formats/c/program.ts';
 import type { Model, Node } from '../../ir/graph.ts';
+import { isQuantDomain } from '../../ir/quant-domains.ts';
 import { createKernels } from '../../kernels/select.ts';
 import { FUSED_DOMAIN } from '../../passes/fused.ts';
 import { singleSampleShapes } from '../../passes/infer-shapes.ts';
-import { isQuantDomain } from '../../passes/quant-domains.ts';
 import { withMissingFunctions } from '../../runtime/operator-support.ts';
 import { orderedNodes } from '../../runtime/plan.ts';
 import { rewriteForExecution } from '../../runtime/rewrite.ts';

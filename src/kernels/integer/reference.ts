@@ -1,5 +1,6 @@
 import type { Conv2dShape, PreparedWeights } from '../contract.ts';
 import { applyEpilogue } from '../epilogue.ts';
+import { eachTap } from '../taps.ts';
 import { checkIntegerConv2d, checkIntegerRows, checkPoolCodes, checkQuantizeCodes } from './check.ts';
 import type { CodeFinish, IntegerKernels, IntegerRows, IntegerWeightShape, PlaneFinish } from './contract.ts';
 
@@ -103,24 +104,6 @@ function store(
   }
   const at = ((n * outChannels + r) * outHeight + oy) * outWidth + ox;
   finish.y[at] = applyEpilogue(Math.fround(finish.alpha[r] * Math.fround(sum)), finish, r, at);
-}
-
-/** Every tap of a window that lies inside the image, and the pixel under it. */
-function eachTap(
-  shape: Conv2dShape,
-  n: number,
-  oy: number,
-  ox: number,
-  visit: (pixel: number, tap: number) => void,
-): void {
-  const { inHeight, inWidth, kernelHeight, kernelWidth, padTop, padLeft } = shape;
-  for (let ky = 0; ky < kernelHeight; ky++)
-    for (let kx = 0; kx < kernelWidth; kx++) {
-      const h = oy * shape.strideHeight - padTop + ky * shape.dilationHeight;
-      const w = ox * shape.strideWidth - padLeft + kx * shape.dilationWidth;
-      if (h >= 0 && h < inHeight && w >= 0 && w < inWidth)
-        visit((n * inHeight + h) * inWidth + w, ky * kernelWidth + kx);
-    }
 }
 
 /** Of a number from −255 to 255: adding 1.5 · 2²³ leaves no room for a fraction, and float32 rounds ties to even. */

@@ -1,5 +1,5 @@
 import type { Model } from '../../ir/graph.ts';
-import { isQuantDomain } from '../../passes/quant-domains.ts';
+import { isQuantDomain } from '../../ir/quant-domains.ts';
 import { DATA_TYPES } from '../../tensor/dtype.ts';
 import { isOfManyValues, lowBitCodes } from '../low-bit.ts';
 import type { WeightFit } from '../quantize-weight.ts';

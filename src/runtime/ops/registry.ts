@@ -1,4 +1,4 @@
-import { isQuantDomain } from '../../passes/quant-domains.ts';
+import { isQuantDomain } from '../../ir/quant-domains.ts';
 import type { Operator } from '../call.ts';
 import { ACTIVATIONS } from './activation.ts';
 import { ARITHMETIC } from './arithmetic.ts';

@@ -9,9 +9,9 @@ import {
 } from '../../../src/eval/calibration/calibrate.ts';
 import type { Dataset } from '../../../src/formats/datasets/dataset.ts';
 import { packModel } from '../../../src/formats/packed/pack.ts';
+import { constantInitializer } from '../../../src/ir/constant-initializer.ts';
 import type { Model } from '../../../src/ir/graph.ts';
 import { codesOf, dequantize } from '../../../src/ir/quantized-tensor.ts';
-import { constantInitializer } from '../../../src/passes/graph-editor.ts';
 import { REPAIRS } from '../../../src/quantizers/calibrate/repair.ts';
 import type { ModelSettings } from '../../../src/quantizers/quantize-model.ts';
 import { quantizeModel } from '../../../src/quantizers/quantize-model.ts';

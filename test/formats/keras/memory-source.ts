@@ -1,7 +1,7 @@
 import type { JsonObject, KerasSource, VariableRef } from '../../../src/formats/keras/contract.ts';
 import { checked } from '../../../src/formats/keras/files/stored-variable.ts';
+import { constantInitializer } from '../../../src/ir/constant-initializer.ts';
 import type { Initializer } from '../../../src/ir/graph.ts';
-import { constantInitializer } from '../../../src/passes/graph-editor.ts';
 import { floats } from '../../../src/tensor/tensor.ts';
 
 /** Shape and elements of a variable; elements 0, 1, 2, … where they do not matter. */

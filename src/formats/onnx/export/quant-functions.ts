@@ -1,11 +1,9 @@
 import { BnnqError, throwIfAny } from '../../../errors.ts';
 import type { FunctionBody, Model, Node } from '../../../ir/graph.ts';
 import { nodeLabel } from '../../../ir/print.ts';
+import { isQuantDomain } from '../../../ir/quant-domains.ts';
 import { allNodes } from '../../../ir/traverse.ts';
 import { FunctionWriter } from './function-writer.ts';
-
-/** Domains in which Brevitas, QONNX and FINN have the same operators. */
-const QUANT_DOMAIN = /^(?:onnx\.brevitas|(?:qonnx|finn)\.custom_op(?:\.general)?)$/;
 
 const OPERATORS: ReadonlySet<string> = new Set(['Quant', 'IntQuant', 'BipolarQuant']);
 
@@ -20,7 +18,7 @@ export function quantFunctions(model: Model, opset: number): FunctionBody[] {
   const problems: BnnqError[] = [];
   for (const node of allNodes(model.graph.nodes)) {
     const key = `${node.domain}::${node.opType}`;
-    if (!QUANT_DOMAIN.test(node.domain) || own.has(key)) continue;
+    if (!isQuantDomain(node.domain) || own.has(key)) continue;
     const body = bodyOf(node, opset);
     const known = functions.get(key);
     if (body === undefined || (known !== undefined && known.name !== body.name)) {
