@@ -4,6 +4,7 @@ import type { Workspace } from '../wasm/workspace.ts';
 import { roundedRows, type SumPlan } from './conv2d.ts';
 import type { HeapLevels } from './heap-levels.ts';
 import { padding } from './padding.ts';
+import { windowRuns } from './window-runs.ts';
 
 /** Products that one thread makes in a nanosecond, about. */
 const MACS_PER_NS = 25;
@@ -19,7 +20,7 @@ export function planDirect(
   shape: Conv2dShape,
   zero: number,
 ): SumPlan {
-  const { inChannels, outHeight, outWidth, kernelHeight, kernelWidth, dilationHeight, dilationWidth } = shape;
+  const { inChannels, outHeight, outWidth } = shape;
   const padded = padding(shape);
   const pixels = outHeight * outWidth;
   const pixelBytes = weights.pairs * 4;
@@ -31,11 +32,7 @@ export function planDirect(
   const even = Math.ceil(pixels / workspace.parts(nanoseconds) / 4) * 4;
   const blockPixels = Math.min(pixels, most, even);
 
-  // Taps side by side in a row of the image are one run of codes.
-  const isRun = dilationWidth === 1;
-  const runs = isRun ? kernelHeight : kernelHeight * kernelWidth;
-  const run = isRun ? kernelWidth * inChannels : inChannels;
-  const offsetsBytes = alignedBytes(runs * 4);
+  const { runs, run, offsetsBytes, layOut } = windowRuns(shape, padded.rowBytes);
   const valueBytes = alignedBytes(blockPixels * pixelBytes + 16);
   const decodedBytes = alignedBytes(weights.scratchBytes(rowsOf(0)));
   return {
@@ -46,14 +43,7 @@ export function planDirect(
     nanoseconds,
     sharedBytes: offsetsBytes + decodedBytes + padded.scratchBytes,
     ownBytes: valueBytes,
-    prepare(shared) {
-      const offsets = new Int32Array(workspace.heap.buffer, shared, runs);
-      for (let i = 0; i < runs; i++) {
-        const ky = isRun ? i : Math.floor(i / kernelWidth);
-        const kx = isRun ? 0 : i % kernelWidth;
-        offsets[i] = ky * dilationHeight * padded.rowBytes + kx * dilationWidth * inChannels;
-      }
-    },
+    prepare: (shared) => layOut(workspace.heap.buffer, shared),
     decode: (row, rows, shared) => weights.decode(row, rows, shared + offsetsBytes),
     open: (image, shared) => padded.of(workspace, image, zero, shared + offsetsBytes + decodedBytes),
     addSums(task, source, shared, values, sums, rows, block) {

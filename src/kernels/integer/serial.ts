@@ -4,6 +4,7 @@ import type { Workspace } from '../wasm/workspace.ts';
 import { roundedRows, type SumPlan } from './conv2d.ts';
 import { padding } from './padding.ts';
 import type { SerialLevels } from './serial-levels.ts';
+import { windowRuns } from './window-runs.ts';
 
 /** Bits compared by one thread in a nanosecond, about. */
 const BITS_PER_NS = 120;
@@ -27,7 +28,7 @@ export function planSerial(
   shape: Conv2dShape,
   zero: number,
 ): SumPlan {
-  const { inChannels, outHeight, outWidth, kernelHeight, kernelWidth, dilationHeight, dilationWidth } = shape;
+  const { inChannels, outHeight, outWidth } = shape;
   const { bits, planes, words, evenRows } = weights;
   if (zero >= 2 ** planes)
     throw new RangeError(`kernels: integerConv2d: zero is ${zero}, and codes have ${planes} bits`);
@@ -41,11 +42,7 @@ export function planSerial(
   const even = Math.ceil(pixels / workspace.parts(nanoseconds) / 2) * 2;
   const blockPixels = Math.min(pixels, most, even);
 
-  // Taps side by side in a row of the image are one run of codes.
-  const isRun = dilationWidth === 1;
-  const runs = isRun ? kernelHeight : kernelHeight * kernelWidth;
-  const run = isRun ? kernelWidth * inChannels : inChannels;
-  const offsetsBytes = alignedBytes(runs * 4);
+  const { runs, run, offsetsBytes, layOut } = windowRuns(shape, padded.rowBytes);
   const totalsAt = alignedBytes(words * 64 + 16);
   const planesAt = totalsAt + alignedBytes(blockPixels * 4);
   const countsAt = planesAt + alignedBytes(blockPixels * pixelBytes);
@@ -57,14 +54,7 @@ export function planSerial(
     nanoseconds,
     sharedBytes: offsetsBytes + padded.scratchBytes,
     ownBytes: countsAt + alignedBytes(blockPixels * countBytes),
-    prepare(shared) {
-      const offsets = new Int32Array(workspace.heap.buffer, shared, runs);
-      for (let i = 0; i < runs; i++) {
-        const ky = isRun ? i : Math.floor(i / kernelWidth);
-        const kx = isRun ? 0 : i % kernelWidth;
-        offsets[i] = ky * dilationHeight * padded.rowBytes + kx * dilationWidth * inChannels;
-      }
-    },
+    prepare: (shared) => layOut(workspace.heap.buffer, shared),
     decode() {},
     open: (image, shared) => padded.of(workspace, image, zero, shared + offsetsBytes),
     addSums(task, source, shared, gathered, sums, _rows, block) {

@@ -38,18 +38,11 @@ export class VectorLevels implements PreparedWeights {
   readonly #codeBytes: number;
   #released = false;
 
-  /** How rows are laid out best. */
-  static kindOf(rows: IntegerRows): VectorKind {
-    const steps = bitStepsOf(rows);
-    if (steps === undefined) return rows.bits <= 4 ? 'nibbles' : 'bytes';
-    const isEqual = steps.every((one) => one.steps.every((step, b) => step === one.steps[0]! * 2 ** b));
-    return isEqual && (rows.bits === 3 || rows.bits === 4) ? 'steps' : 'planes';
-  }
-
   constructor(heap: Heap, rows: IntegerRows, shape: IntegerWeightShape) {
     const { inChannels, outChannels, kernelHeight, kernelWidth } = shape;
     const { bits } = rows;
-    const kind = VectorLevels.kindOf(rows);
+    const steps = bitStepsOf(rows);
+    const kind = kindOf(bits, steps);
     this.kind = kind;
     this.#heap = heap;
     this.shape = shape;
@@ -73,7 +66,7 @@ export class VectorLevels implements PreparedWeights {
     this.sums = rowSums(ordered, rows.levels, outChannels, this.columns);
     this.bases = new Int32Array(outChannels);
     if (hasTables) this.#layOutTables(ordered, rows, tableBytes);
-    else this.#layOutSteps(ordered, bitStepsOf(rows)!);
+    else this.#layOutSteps(ordered, steps!);
   }
 
   get codesAt(): number {
@@ -151,4 +144,11 @@ export class VectorLevels implements PreparedWeights {
           bytes[start + (c >> 5) * BLOCK_BYTES + (c & 15)] |= codes[c] << ((c >> 2) & 4);
     }
   }
+}
+
+/** How rows are laid out best. */
+function kindOf(bits: number, steps: readonly BitSteps[] | undefined): VectorKind {
+  if (steps === undefined) return bits <= 4 ? 'nibbles' : 'bytes';
+  const isEqual = steps.every((one) => one.steps.every((step, b) => step === one.steps[0]! * 2 ** b));
+  return isEqual && (bits === 3 || bits === 4) ? 'steps' : 'planes';
 }

@@ -10,7 +10,8 @@ import { transientFloats, withWeights } from '../../weight-rows.ts';
 import { convolve } from '../convolution.ts';
 import { addAndClamp, epilogueOf, tailOf } from '../epilogue.ts';
 import { linearLayer } from '../linear.ts';
-import { conv2dShape, POINTWISE, windowOf } from '../window.ts';
+import { wholeWindow } from '../map-geometry.ts';
+import { conv2dShape, windowOf } from '../window.ts';
 import { isMap, ON_MAP, type SignRule, signsOf } from './signs.ts';
 import { type Thresholds, thresholdsOf } from './thresholds.ts';
 
@@ -162,12 +163,7 @@ export const overAll: ShapeOf = (call, map, w) => {
       'mismatch',
       `a matrix of ${columns} columns does not fit signs of shape ${shapeText(map)}`,
     );
-  const shape = {
-    ...{ ...POINTWISE, batch, inChannels: channels, outChannels: rows, groups: 1 },
-    ...{ inHeight: height, inWidth: width, outHeight: 1, outWidth: 1 },
-    ...{ kernelHeight: height, kernelWidth: width },
-  };
-  return { shape, outputShape: [batch, rows] };
+  return { shape: wholeWindow(map, channels, rows), outputShape: [batch, rows] };
 };
 
 /** bnnq.BinaryConv */

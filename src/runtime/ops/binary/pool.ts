@@ -1,9 +1,6 @@
-import { BnnqError } from '../../../errors.ts';
-import type { Conv2dShape } from '../../../kernels/contract.ts';
 import type { Call, Operator } from '../../call.ts';
-import { shapeText } from '../../shapes.ts';
+import { poolOverMap } from '../map-geometry.ts';
 import { maxPoolOfWindows } from '../pooling.ts';
-import { conv2dShape, expectElements, windowOf } from '../window.ts';
 import { isMap, ON_MAP } from './signs.ts';
 
 /** bnnq.SignPool: the largest sign under each window. */
@@ -16,16 +13,7 @@ export const signPool: Operator = (call) => {
   return y;
 };
 
-export function geometryOf(
-  call: Call,
-  map: readonly number[],
-): { readonly shape: Conv2dShape; readonly outputShape: readonly number[] } {
-  const [batch = 0, height = 0, width = 0, bytes = 0] = map;
-  const window = windowOf(call, [height, width], call.ints('kernel_shape') ?? []);
-  expectElements(window);
+export function geometryOf(call: Call, map: readonly number[]): ReturnType<typeof poolOverMap> {
   // As many channels as the words have room for: spare bits are 0 under any window.
-  const shape = conv2dShape(window, batch, bytes * 8, bytes * 8, bytes * 8);
-  if (shape === undefined)
-    throw new BnnqError('unsupported', `pads below 0 over signs of shape ${shapeText(map)}`);
-  return { shape, outputShape: [batch, ...window.output, bytes] };
+  return poolOverMap(call, map, (map[3] ?? 0) * 8, 'signs');
 }

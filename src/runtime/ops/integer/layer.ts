@@ -7,7 +7,8 @@ import type { Call, Operator } from '../../call.ts';
 import { shapeText } from '../../shapes.ts';
 import { rowsOfColumns, rowsOfFirstAxis, withWeights } from '../../weight-rows.ts';
 import { addAndClamp, epilogueOf, isWholeTail, tailOf } from '../epilogue.ts';
-import { conv2dShape, POINTWISE, windowOf } from '../window.ts';
+import { wholeWindow } from '../map-geometry.ts';
+import { conv2dShape, windowOf } from '../window.ts';
 import { codesOf, gridOf } from './codes.ts';
 import { type IntegerLevels, integerLevels } from './levels.ts';
 import { fixedPoint } from './requantize.ts';
@@ -174,12 +175,7 @@ export const overAll: ShapeOf = (call, map, w) => {
       'mismatch',
       `a matrix of ${columns} columns does not fit codes of shape ${shapeText(map)}`,
     );
-  const shape = {
-    ...{ ...POINTWISE, batch, inChannels: channels, outChannels: rows, groups: 1 },
-    ...{ inHeight: height, inWidth: width, outHeight: 1, outWidth: 1 },
-    ...{ kernelHeight: height, kernelWidth: width },
-  };
-  return { shape, outputShape: [batch, rows] };
+  return { shape: wholeWindow(map, channels, rows), outputShape: [batch, rows] };
 };
 
 /** bnnq.IntegerConv */

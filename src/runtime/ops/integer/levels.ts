@@ -1,5 +1,6 @@
 import type { CodedRows } from '../../../kernels/contract.ts';
 import { type IntegerRows, MOST_LEVEL, MOST_SUM } from '../../../kernels/integer/contract.ts';
+import { codesOfRow } from '../../../kernels/integer/row-codes.ts';
 
 /** Codes with whole-number levels, and what a level of 1 stands for in each row. */
 export interface IntegerLevels {
@@ -85,15 +86,12 @@ function weightedSum(levels: Int16Array, counts: Uint32Array): number {
 }
 
 /** How often each code stands in each row. */
-function countCodes({ bits, planes, rowBytes }: CodedRows, rowCount: number, columns: number): Uint32Array[] {
+function countCodes(coded: CodedRows, rowCount: number, columns: number): Uint32Array[] {
+  const codes = new Uint8Array(columns);
   return Array.from({ length: rowCount }, (_, r) => {
-    const counts = new Uint32Array(1 << bits);
-    for (let c = 0; c < columns; c++) {
-      let code = 0;
-      for (let b = 0; b < bits; b++)
-        code |= ((planes[(b * rowCount + r) * rowBytes + (c >> 3)]! >> (c & 7)) & 1) << b;
-      counts[code]!++;
-    }
+    const counts = new Uint32Array(1 << coded.bits);
+    codesOfRow(coded, rowCount, r, codes);
+    for (const code of codes) counts[code]!++;
     return counts;
   });
 }
