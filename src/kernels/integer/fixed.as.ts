@@ -49,9 +49,10 @@ function fourFixed(sums: usize, m: usize, o: usize, limits: usize, shift: i32): 
   const most = v128.load(limits);
   const s = i32x4.min_s(i32x4.max_s(v128.load(sums), i32x4.neg(most)), most);
   const factors = v128.load(m);
-  const p0 = i64x2.shr_s(i64x2.add(i64x2.extmul_low_i32x4_s(s, factors), v128.load(o)), shift);
-  const p1 = i64x2.shr_s(i64x2.add(i64x2.extmul_high_i32x4_s(s, factors), v128.load(o, 16)), shift);
-  return i32x4.shuffle(p0, p1, 0, 2, 4, 6);
+  // Bits shift … shift + 31: shifted to the upper words, because x86 shifts 64-bit lanes to the right without their sign alone.
+  const p0 = i64x2.shl(i64x2.add(i64x2.extmul_low_i32x4_s(s, factors), v128.load(o)), 32 - shift);
+  const p1 = i64x2.shl(i64x2.add(i64x2.extmul_high_i32x4_s(s, factors), v128.load(o, 16)), 32 - shift);
+  return i32x4.shuffle(p0, p1, 1, 3, 5, 7);
 }
 
 /** Codes: clamp(⌊v · multiplier / 2³² + zero + ½⌋, 0, high). */
