@@ -133,7 +133,12 @@ const slice: RewriterOf = (editor, node) => {
   const isConstant = [ends, ...(steps === '' ? [] : [steps])].every(
     (name) => editor.constant(name) !== undefined,
   );
-  if (count === undefined || moved?.length !== count || moved.includes(undefined) || !isConstant)
+  if (
+    count === undefined ||
+    moved?.length !== count ||
+    moved.some((axis) => axis === undefined) ||
+    !isConstant
+  )
     return undefined;
   return {
     rewritten: (target) => {

@@ -2,8 +2,9 @@ import { BnnqError } from '../../errors.ts';
 import type { CCodedRows, CRows, CTail, Operand } from '../../formats/c/program.ts';
 import type { Node } from '../../ir/graph.ts';
 import type { WeightRows } from '../../kernels/contract.ts';
+import { MOST_FIXED } from '../../kernels/integer/fixed-contract.ts';
 import { isWinograd } from '../../kernels/winograd/rule.ts';
-import { THRESHOLDS } from '../../passes/fused.ts';
+import { ADDEND, THRESHOLDS } from '../../passes/fused.ts';
 import { broadcast, broadcastShape } from '../../runtime/broadcast.ts';
 import type { Call } from '../../runtime/call.ts';
 import { ConstantTensor } from '../../runtime/constants.ts';
@@ -13,9 +14,13 @@ import { epilogueOf, isWholeTail, type Tail, tailOf } from '../../runtime/ops/ep
 import { gridOf } from '../../runtime/ops/integer/codes.ts';
 import * as integer from '../../runtime/ops/integer/layer.ts';
 import { integerLevels } from '../../runtime/ops/integer/levels.ts';
+import { sameShape } from '../../runtime/shapes.ts';
 import { rowsOfColumns, rowsOfFirstAxis } from '../../runtime/weight-rows.ts';
 import { sizeOf, type Tensor } from '../../tensor/tensor.ts';
+import { addFixed } from './fixed.ts';
 import type { Lowering, Slot } from './lowering.ts';
+
+type Trunk = NonNullable<integer.LayerPlan['trunk']>;
 
 /** Writes the steps of a node. */
 export type Lower = (to: Lowering, node: Node, call: Call) => void;
@@ -136,6 +141,12 @@ const integerLayer =
     const pixels = outHeight * outWidth;
     const mapShape = [1, outHeight, outWidth, outChannels];
     const [output] = node.outputs as [string];
+    if (plan.trunk !== undefined) {
+      toFixed(to, node, mapShape, plan.trunk, (y, finish, addend) =>
+        to.emit({ ...layer, y, addend, finish: { kind: 'fixed', ...finish } }),
+      );
+      return;
+    }
     if (plan.fixed !== undefined) {
       const y = to.mapSlot('codes', pixels, outChannels);
       to.emit({ ...layer, y, finish: { kind: 'codes', ...plan.fixed } });
@@ -153,6 +164,29 @@ const integerLayer =
     floats.slot.pending = 0;
     to.define(output, 'codes', mapShape, y, outChannels);
   };
+
+/** Fixed-point values of a layer; an addend of another shape is added in a step of its own, as the runtime does. */
+function toFixed(
+  to: Lowering,
+  node: Node,
+  shape: readonly number[],
+  finish: Trunk,
+  emit: (y: Slot, finish: Trunk, addend: Slot | undefined) => void,
+): void {
+  const name = node.inputs[ADDEND] ?? '';
+  const addend = name === '' ? undefined : to.value(name);
+  if (addend === undefined || sameShape(addend.shape, shape)) {
+    const y = inPlaceOfAddend(to, node, shape);
+    emit(y, finish, addend?.slot);
+    to.define(node.outputs[0]!, 'fixed', shape, y, shape[3]);
+    return;
+  }
+  const { low, high } = finish;
+  const y = to.floatSlot(shape);
+  emit(y, { ...finish, low: -MOST_FIXED, high: MOST_FIXED }, undefined);
+  const sum = { kind: 'fixed', shape, channels: shape[3] ?? 1, slot: y } as const;
+  addFixed(to, node, to.floatSlot(broadcastShape(shape, addend.shape)), [sum, addend], low, high);
+}
 
 /** A layer on signs. */
 const binaryLayer =

@@ -162,6 +162,7 @@ static union {
 /* Values in the arena. Its memory takes floats, words and bytes in turn: compile with -fno-strict-aliasing. */
 #define FLOATS(offset) ((float *)(void *)(arena.bytes + (offset)))
 #define WORDS(offset) ((uint32_t *)(void *)(arena.bytes + (offset)))
+#define FIXED(offset) ((int32_t *)(void *)(arena.bytes + (offset)))
 #define BYTES(offset) (arena.bytes + (offset))
 `;
   const rowText =

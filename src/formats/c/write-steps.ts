@@ -109,6 +109,22 @@ export class StepWriter {
         return this.#unary(step);
       case 'binary':
         return this.#binary(step);
+      case 'fixedCodes': {
+        const { count, multiplier, zero, high } = step;
+        const places = `${fixed(step.x)}, ${bytes(step.y)}`;
+        return this.#call('codes_of_fixed', `${count}, ${multiplier}, ${zero}, ${high}, ${places}`);
+      }
+      case 'fixedAdd': {
+        const { a, b, y, dims, strides, low, high } = step;
+        const walk = this.#walk(dims, strides[0]!, strides[1]!);
+        const operands = `${fixed(a)}, ${b === undefined ? 'NULL' : fixed(b)}, ${fixed(y)}`;
+        return this.#call('add_fixed', `${walk}, ${low}, ${high}, ${operands}`);
+      }
+      case 'fixedPool': {
+        const places = `${fixed(step.x)}, ${fixed(step.y)}`;
+        const kernel = step.isAverage ? 'average_pool_fixed' : 'max_pool_fixed';
+        return this.#call(kernel, `${this.#window(step.window)}, ${places}`);
+      }
       case 'softmax': {
         const { outer, length, inner } = step;
         return this.#call(
@@ -124,13 +140,14 @@ export class StepWriter {
         );
       }
       case 'fill':
+        if (step.isFixed) return this.#call('fill_i32', `${fixed(step.y)}, ${step.count}, ${step.value}`);
         return this.#call('fill_f32', `${floats(step.y)}, ${step.count}, ${cFloat(step.value, step.node)}`);
       case 'copy': {
         const { dims, fromStrides, toStrides, from, to, elementBytes } = step;
         const walk = this.#walk(dims, fromStrides, toStrides);
-        const place = elementBytes === 4 ? floats : bytes;
+        const [kernel, place] = copyOf(elementBytes, step.isFixed);
         const places = `${place(step.x)}${plus(from)}, ${place(step.y)}${plus(to)}`;
-        return this.#call(elementBytes === 4 ? 'copy_f32' : 'copy_u8', `${walk}, ${places}`);
+        return this.#call(kernel, `${walk}, ${places}`);
       }
     }
   }
@@ -207,6 +224,22 @@ export class StepWriter {
     if (finish.kind === 'floats') {
       const tail = [...this.#finish(label, finish), bytes(x), floats(y), this.#addend(label, addend)];
       return this.#call(`${kernel}_f32`, [...head, ...tail].join(', '));
+    }
+    if (finish.kind === 'fixed') {
+      const made = this.#struct('fixed_finish', label, [
+        ['ptr', this.#arrays.add(`${label}_multipliers`, finish.multipliers)],
+        ['ptr', this.#arrays.add(`${label}_limits`, finish.limits)],
+        ['ptr', this.#arrays.add(`${label}_offsets`, finish.offsets)],
+        ['i32', finish.low],
+        ['i32', finish.high],
+        ['u8', finish.shift],
+      ]);
+      if (addend?.at === 'constant') throw new BnnqError('internal', `c: ${label}: a constant is added`);
+      const sum = addend === undefined ? 'NULL' : fixed(addend);
+      // A window over the whole image is a convolution, too.
+      this.rowShorts = Math.max(this.rowShorts, columns);
+      const operands = [this.#window(window), rows, String(zero), made, bytes(x), fixed(y), sum];
+      return this.#call('conv_codes_fixed', operands.join(', '));
     }
     const requantize = this.#struct('requantize', label, [
       ['ptr', this.#arrays.add(`${label}_multipliers`, finish.multipliers)],
@@ -383,6 +416,13 @@ function placed(place: Place, macro: string): string {
 const floats = (place: Place): string => placed(place, 'FLOATS');
 const bytes = (place: Place): string => placed(place, 'BYTES');
 const words = (place: Place): string => placed(place, 'WORDS');
+const fixed = (place: Place): string => placed(place, 'FIXED');
+
+/** The kernel that copies elements, and how their places are written. */
+function copyOf(elementBytes: 1 | 4, isFixed: boolean): readonly [string, (place: Place) => string] {
+  if (elementBytes === 1) return ['copy_u8', bytes];
+  return isFixed ? ['copy_i32', fixed] : ['copy_f32', floats];
+}
 
 /** Text that can stand in a comment: a name may hold anything. */
 export function commentText(text: string): string {
