@@ -1,6 +1,8 @@
+import type { Node } from '../ir/graph.ts';
 import { levelsOf } from '../ir/quantized-tensor.ts';
+import type { Grid } from './code-grids.ts';
 import { floatValues, numberAttribute } from './constant-values.ts';
-import type { FixedNode } from './fuse-fixed.ts';
+import type { Trunk } from './fuse-fixed.ts';
 import { BIAS, SCALE } from './fused.ts';
 import type { GraphEditor } from './graph-editor.ts';
 
@@ -18,25 +20,30 @@ const MOST_PRODUCT = 2 ** 28;
  *
  * @returns undefined where no unit is fine and wide enough, or a constant is not finite: floats say that better
  */
-export function fixedUnit(editor: GraphEditor, trunk: readonly FixedNode[]): number | undefined {
-  let step = Number.POSITIVE_INFINITY;
-  let range = 0;
-  for (const { node, role } of trunk) {
-    if (role.kind !== 'codes') continue;
-    const [scale, zero, high] = ['scale', 'zero', 'high'].map((name) => numberAttribute(node, name, 0));
-    step = Math.min(step, scale!);
-    range = Math.max(range, scale! * Math.max(zero!, high! - zero!));
-  }
+export function fixedUnit(editor: GraphEditor, { nodes, ends }: Trunk): number | undefined {
+  if (ends.length === 0) return undefined;
+  const begins = nodes.flatMap(({ role }) => (role.kind === 'quant' ? [role.grid] : []));
+  const step = Math.min(...ends.map((grid) => numberOf(grid, 'scale')));
+  const range = Math.max(...[...ends, ...begins].map(rangeOf));
   let unit = powerAtMost(step / 2 ** MOST_FINE);
   while (range / unit > MOST_RANGE) unit *= 2;
   if (!(unit > 0 && unit * 2 ** LEAST_FINE <= step)) return undefined;
   const most = unit * MOST_PRODUCT;
-  const fits = trunk.every(({ node, role }) => role.kind !== 'layer' || largestProduct(editor, node) < most);
+  const fits = nodes.every(({ node, role }) => role.kind !== 'layer' || largestProduct(editor, node) < most);
   return fits ? unit : undefined;
 }
 
+function numberOf(grid: Grid, name: keyof Grid): number {
+  return Number(grid[name].value);
+}
+
+function rangeOf(grid: Grid): number {
+  const [zero, high] = [numberOf(grid, 'zero'), numberOf(grid, 'high')];
+  return numberOf(grid, 'scale') * Math.max(zero, high - zero);
+}
+
 /** The largest level times the step of the codes that a layer reads, behind its scale; NaN or infinite where a constant is. */
-function largestProduct(editor: GraphEditor, { inputs, ...layer }: FixedNode['node']): number {
+function largestProduct(editor: GraphEditor, { inputs, ...layer }: Node): number {
   const largest = (values: ArrayLike<number>): number =>
     Array.from(values).reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   const [scale, bias] = [SCALE, BIAS].map((place) => floatValues(editor.constant(inputs[place])));

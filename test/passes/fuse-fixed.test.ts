@@ -23,7 +23,7 @@ import {
   runs,
   scalar,
 } from './integer-networks.ts';
-import { residualNetwork } from './trunk-networks.ts';
+import { residualNetwork, roundedNetwork } from './trunk-networks.ts';
 
 function fused(model: Model): Model {
   return runPasses(model, [fuseAffine, fuseResidual, fuseClamp, fuseInteger, fuseFixed]).model;
@@ -122,6 +122,37 @@ describe('residual trunks', () => {
       TAIL,
     );
     expect(unitsOf(model)).toEqual([]);
+  });
+
+  it('begin and end at values that are rounded and added, as in networks that were trained so', () => {
+    const model = roundedNetwork();
+    expect(fused(model).graph.nodes.map(({ opType }) => opType)).toEqual([
+      ...['Codes', 'FixedOfCodes', 'IntegerConv', 'FixedOfCodes', 'FixedAdd', 'FixedAdd'],
+      ...['FixedCodes', 'FixedOfCodes', 'IntegerConv', 'FixedCodes', 'IntegerConv'],
+    ]);
+    expectSame(model);
+  });
+
+  it('do so where QuantizeLinear and DequantizeLinear round, a pair for each reader', () => {
+    const pair = (from: string, readers: readonly string[]): ShortNode[] => [
+      node('QuantizeLinear', [from, 'scale', 'zero'], `${from}_codes`),
+      ...readers.map((reader) => node('DequantizeLinear', [`${from}_codes`, 'scale', 'zero'], reader)),
+    ];
+    const model = networkOf(
+      [
+        ...pair('x', ['d1', 'e1']),
+        node('Conv', ['d1', 'w', 'b'], 'c1', PADDED),
+        ...pair('c1', ['d2']),
+        node('Add', ['d2', 'e1'], 's1'),
+        ...pair('s1', ['d3']),
+        node('Conv', ['d3', 'w', 'b'], 'y', PADDED),
+      ],
+      { ...TAIL, scale: scalar(1 / 16), zero: { dtype: 'UINT8', shape: [], data: Uint8Array.of(100) } },
+    );
+    expect(fused(model).graph.nodes.map(({ opType }) => opType)).toEqual([
+      ...['Codes', 'FixedOfCodes', 'IntegerConv', 'FixedOfCodes', 'FixedAdd', 'FixedCodes', 'IntegerConv'],
+    ]);
+    expectSame(model);
   });
 
   it('differ from floats in less than a twentieth of the outputs where scales are no powers of two', () => {

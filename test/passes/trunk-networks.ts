@@ -49,3 +49,22 @@ export function residualNetwork(): Model {
     },
   );
 }
+
+/** Two residual blocks whose operands of sums are rounded, as in networks that were trained so. */
+export function roundedNetwork(): Model {
+  return networkOf(
+    [
+      quant('x', 'q1', 'shifted'),
+      node('Conv', ['q1', 'w', 'b'], 'c1', PADDED),
+      quant('c1', 'k1', 'second'),
+      node('Add', ['k1', 'q1'], 's1'),
+      node('Relu', ['s1'], 'r1'),
+      quant('r1', 'q2'),
+      node('Conv', ['q2', 'w', 'b'], 'c2', PADDED),
+      node('Add', ['c2', 'q2'], 's2'),
+      quant('s2', 'q3', 'shifted'),
+      node('Conv', ['q3', 'w', 'b'], 'y', PADDED),
+    ],
+    { w: codes('w', [5, 5, 3, 3]), b: bias(5), second_scale: scalar(1 / 8), second_zero: scalar(100) },
+  );
+}

@@ -1,6 +1,11 @@
 import type { Node } from '../../ir/graph.ts';
 import { broadcast, broadcastShape } from '../../runtime/broadcast.ts';
-import { addBoundsOf, fixedGridOf, fixedPoolGeometry } from '../../runtime/ops/integer/fixed.ts';
+import {
+  addBoundsOf,
+  fixedGridOf,
+  fixedPoolGeometry,
+  fixedTableOf,
+} from '../../runtime/ops/integer/fixed.ts';
 import { sizeOf } from '../../tensor/tensor.ts';
 import type { Lower } from './layers.ts';
 import type { Held, Lowering, Slot } from './lowering.ts';
@@ -37,6 +42,14 @@ const fixedCodes: Lower = (to, node, call) => {
   to.define(node.outputs[0]!, 'codes', x.shape, y, x.channels);
 };
 
+const fixedOfCodes: Lower = (to, node, call) => {
+  const x = to.value(node.inputs[0]!);
+  const y = to.floatSlot(x.shape);
+  const values = { count: sizeOf(x.shape), table: fixedTableOf(call) };
+  to.emit({ op: 'fixedOfCodes', node: node.name, x: x.slot, y, ...values });
+  to.define(node.outputs[0]!, 'fixed', x.shape, y, x.channels);
+};
+
 const fixedPool: Lower = (to, node, call) => {
   const x = to.value(node.inputs[0]!);
   const { shape: window, outputShape } = fixedPoolGeometry(call, x.shape);
@@ -50,5 +63,6 @@ const fixedPool: Lower = (to, node, call) => {
 export const FIXED: Readonly<Record<string, Lower>> = {
   'bnnq::FixedAdd': fixedAdd,
   'bnnq::FixedCodes': fixedCodes,
+  'bnnq::FixedOfCodes': fixedOfCodes,
   'bnnq::FixedPool': fixedPool,
 };

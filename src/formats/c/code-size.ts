@@ -61,6 +61,7 @@ const CODE_BYTES: Readonly<Record<string, number>> = {
   fixed_finish: 98,
   conv_codes_fixed: 182,
   codes_of_fixed: 86,
+  fixed_of_codes: 22,
   add_fixed: 204,
   max_pool_fixed: 206,
   average_pool_fixed: 324,

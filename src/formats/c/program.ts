@@ -239,6 +239,8 @@ export type CStep = { readonly node: string } /** y may be the addend. */ & (
     }
   /** Codes of fixed-point values: clamp(⌊v·multiplier / 2³² + zero + ½⌋, 0, high). */
   | ({ op: 'fixedCodes'; count: number; multiplier: number; zero: number; high: number } & Mapped)
+  /** Fixed-point values of codes, by a table of 256. */
+  | ({ op: 'fixedOfCodes'; count: number; table: Int32Array } & Mapped)
   /** y = clamp(a + b, low, high) of fixed-point values, row-major over `dims`; a stride of 0 repeats. */
   | {
       op: 'fixedAdd';

@@ -52,7 +52,7 @@ Keep \`-ffp-contract=off\` (no fused multiply-add) and \`-fno-strict-aliasing\`;
 /** Which steps compute with floats, said plainly. */
 function arithmeticText({ steps }: CProgram): string {
   const isInteger = (op: string): boolean =>
-    ['integerConv', 'codePool', 'fixedAdd', 'fixedCodes', 'fixedPool'].includes(op);
+    ['integerConv', 'codePool', 'fixedAdd', 'fixedCodes', 'fixedOfCodes', 'fixedPool'].includes(op);
   const isMoved = (step: CStep): boolean => 'isFixed' in step && step.isFixed;
   const isSigns = (op: string): boolean => ['binaryConv', 'signPool'].includes(op);
   const toFloats = steps.filter((step) => 'finish' in step && step.finish.kind === 'floats').length;

@@ -114,6 +114,10 @@ export class StepWriter {
         const places = `${fixed(step.x)}, ${bytes(step.y)}`;
         return this.#call('codes_of_fixed', `${count}, ${multiplier}, ${zero}, ${high}, ${places}`);
       }
+      case 'fixedOfCodes': {
+        const table = this.#arrays.add(`${this.#label('codes')}_values`, step.table);
+        return this.#call('fixed_of_codes', `${step.count}, ${table}, ${bytes(step.x)}, ${fixed(step.y)}`);
+      }
       case 'fixedAdd': {
         const { a, b, y, dims, strides, low, high } = step;
         const walk = this.#walk(dims, strides[0]!, strides[1]!);

@@ -18,6 +18,11 @@ export function checkCodesOfFixed(x: Int32Array, codes: Uint8Array, grid: FixedG
   expectWhole('codesOfFixed: zero', grid.zero, 0, grid.high);
 }
 
+export function checkFixedOfCodes(codes: Uint8Array, table: Int32Array, y: Int32Array): void {
+  expectLength('fixedOfCodes: table', table.length, 256);
+  expectLength('fixedOfCodes: y', y.length, codes.length);
+}
+
 export function checkAddFixed(
   x: Int32Array,
   addend: Int32Array | undefined,

@@ -58,6 +58,9 @@ export interface IntegerKernels {
   /** Codes of fixed-point values: clamp(⌊v · multiplier / 2³² + zero + ½⌋, 0, high). */
   codesOfFixed(x: Int32Array, codes: Uint8Array, grid: FixedGrid): void;
 
+  /** Fixed-point values of codes: y = table[code], of 256 entries. */
+  fixedOfCodes(codes: Uint8Array, table: Int32Array, y: Int32Array): void;
+
   /** clamp(x + addend, low, high) of fixed-point values, without an addend clamp(x, low, high). y may be an operand. */
   addFixed(x: Int32Array, addend: Int32Array | undefined, y: Int32Array, low: number, high: number): void;
 

@@ -1,10 +1,18 @@
 import { eachTap } from '../taps.ts';
-import { checkAddFixed, checkCodesOfFixed, checkPoolFixed } from './check-fixed.ts';
+import { checkAddFixed, checkCodesOfFixed, checkFixedOfCodes, checkPoolFixed } from './check-fixed.ts';
 import type { IntegerKernels } from './contract.ts';
 import type { FixedFinish } from './fixed-contract.ts';
 
+/** The part of the kernels that is about fixed-point values. */
+export type FixedKernels = Pick<IntegerKernels, 'addFixed' | 'codesOfFixed' | 'fixedOfCodes' | 'poolFixed'>;
+
 /** The definitions of the kernels on fixed-point values. */
-export const FIXED_REFERENCE: Pick<IntegerKernels, 'addFixed' | 'codesOfFixed' | 'poolFixed'> = {
+export const FIXED_REFERENCE: FixedKernels = {
+  fixedOfCodes(codes, table, y) {
+    checkFixedOfCodes(codes, table, y);
+    for (let i = 0; i < codes.length; i++) y[i] = table[codes[i]];
+  },
+
   codesOfFixed(x, codes, grid) {
     checkCodesOfFixed(x, codes, grid);
     const { multiplier, zero, high } = grid;

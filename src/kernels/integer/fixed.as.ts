@@ -87,6 +87,12 @@ function fourCodes(v: v128, m: v128, o: v128): v128 {
   return i32x4.shuffle(p0, p1, 1, 3, 5, 7);
 }
 
+/** Fixed-point values of codes, by a table of 256. */
+export function fixedOfCodes(codes: usize, count: i32, table: usize, y: usize): void {
+  for (const end = codes + <usize>count; codes < end; codes++, y += 4)
+    store<i32>(y, load<i32>(table + (<usize>load<u8>(codes) << 2)));
+}
+
 /** clamp(x + addend, low, high); the addend is at 0 where there is none. */
 export function addFixed(x: usize, addend: usize, count: i32, low: i32, high: i32, y: usize): void {
   const lows = i32x4.splat(low);

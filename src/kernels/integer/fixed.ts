@@ -1,18 +1,17 @@
 import type { Workspace } from '../wasm/workspace.ts';
-import { checkAddFixed, checkCodesOfFixed, checkPoolFixed } from './check-fixed.ts';
-import type { IntegerKernels } from './contract.ts';
+import { checkAddFixed, checkCodesOfFixed, checkFixedOfCodes, checkPoolFixed } from './check-fixed.ts';
+import type { FixedKernels } from './fixed-reference.ts';
 
-/** Nanoseconds that a value takes one thread, about: to become a code, to be added, and a tap of a window. */
+/** Nanoseconds that a value takes one thread, about: to become a code, to be added, a tap of a window, and to be looked up. */
 const CODE_NS = 0.4;
 const ADD_NS = 0.3;
 const TAP_NS = 1;
+const LOOKUP_NS = 0.7;
 /** Parts begin at multiples of this many values, a cache line of codes. */
 const LINE = 64;
 
 /** The kernels on fixed-point values in WebAssembly. */
-export function fixedSimd(
-  workspace: Workspace,
-): Pick<IntegerKernels, 'addFixed' | 'codesOfFixed' | 'poolFixed'> {
+export function fixedSimd(workspace: Workspace): FixedKernels {
   return {
     codesOfFixed(x, codes, grid) {
       checkCodesOfFixed(x, codes, grid);
@@ -25,6 +24,17 @@ export function fixedSimd(
             .map(({ from, to }) => [
               ['codesOfFixed', at! + 4 * from, to - from, multiplier, zero, high, y + from],
             ]),
+        );
+      });
+    },
+    fixedOfCodes(codes, table, y) {
+      checkFixedOfCodes(codes, table, y);
+      const work = { nanoseconds: codes.length * LOOKUP_NS, step: LINE };
+      workspace.call(y, [codes, table], 0, (out, _, [at, values]) => {
+        workspace.run(
+          workspace
+            .ranges(codes.length, work)
+            .map(({ from, to }) => [['fixedOfCodes', at! + from, to - from, values!, out + 4 * from]]),
         );
       });
     },

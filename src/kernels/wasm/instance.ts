@@ -63,6 +63,7 @@ export type WasmFunction =
   | 'addFixed'
   | 'codesOfFixed'
   | 'fixedOfSums'
+  | 'fixedOfCodes'
   | 'sumsOfCounts'
   | 'quantizeCodes'
   | 'valueRange'

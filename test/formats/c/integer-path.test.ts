@@ -6,21 +6,25 @@ import { readModel } from '../../../src/formats/read-model.ts';
 import type { Model } from '../../../src/ir/graph.ts';
 import { quantizeModel } from '../../../src/quantizers/quantize-model.ts';
 import { image } from '../../passes/integer-networks.ts';
-import { residualNetwork } from '../../passes/trunk-networks.ts';
+import { residualNetwork, roundedNetwork } from '../../passes/trunk-networks.ts';
 import { sharedData } from '../../shared-data.ts';
 import { expectSame, randomSamples } from './same-bits.ts';
 import { HAS_ARM_GCC, HAS_GCC, nameOf, writeSources } from './toolchain.ts';
 
-/** A residual network with known sizes; what is computed with is the same as in `test/passes/fuse-fixed`. */
-function made(): Model {
-  const model = residualNetwork();
+/** A network of `test/passes/fuse-fixed` with known sizes. */
+function sized(model: Model): Model {
   const inputs = model.graph.inputs.map((input) => ({ ...input, shape: [1, 5, 9, 8] }));
   return { ...model, graph: { ...model.graph, inputs } };
 }
 
-describe('a residual network on integers, in C', () => {
+const NETWORKS = {
+  'a shortcut of other channels, pools, parts side by side': residualNetwork,
+  'operands of sums that are rounded': roundedNetwork,
+};
+
+describe.each(Object.entries(NETWORKS))('a residual network on integers, in C: %s', (_, make) => {
   it.skipIf(!HAS_GCC)('gives the bits of the runtime, and nothing for sanitizers to find (needs gcc)', () => {
-    const model = made();
+    const model = sized(make());
     expectSame(model, randomSamples(model, 5));
     const flags = ['-O1', '-g', '-fsanitize=address,undefined', '-fno-sanitize-recover=all'];
     expectSame(model, Float32Array.from(image(1).data as Float32Array), flags);

@@ -98,6 +98,24 @@ export const codesOfFixed: Operation = {
   },
 };
 
+export const fixedOfCodes: Operation = {
+  name: 'fixedOfCodes',
+  *cases(random) {
+    for (const size of SIZES) {
+      const codes = Uint8Array.from({ length: size }, () => random.whole(0, 255));
+      const table = anyValues(random, 256);
+      yield {
+        what: `${size} codes`,
+        run(kernels) {
+          const y = new Int32Array(size).fill(170);
+          kernels.fixedOfCodes(codes, table, y);
+          return halvesOf(y);
+        },
+      };
+    }
+  },
+};
+
 function pooled(random: Random, shape: Conv2dShape, pooling: 'largest' | 'average'): Case {
   const { batch, inChannels, inHeight, inWidth, outHeight, outWidth } = shape;
   const x = anyValues(random, batch * inHeight * inWidth * inChannels);

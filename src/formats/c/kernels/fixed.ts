@@ -98,6 +98,17 @@ static void codes_of_fixed(int32_t count, int32_t multiplier, int32_t zero, int3
 }
 `,
   },
+  fixed_of_codes: {
+    needs: [],
+    text: `
+static void fixed_of_codes(int32_t count, const int32_t *table, const uint8_t *codes, int32_t *y)
+{
+    int32_t i;
+    for (i = 0; i < count; i++)
+        y[i] = table[codes[i]];
+}
+`,
+  },
   add_fixed: {
     needs: ['walk'],
     text: `

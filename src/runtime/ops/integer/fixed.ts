@@ -23,6 +23,25 @@ const fixedCodes: Operator = (call) => {
   return codes;
 };
 
+/** What each code stands for, in units, to the nearest. */
+export function fixedTableOf(call: Call): Int32Array {
+  const { scale, zero } = gridOf(call);
+  const unit = call.float('unit', 1);
+  return Int32Array.from({ length: 256 }, (_, code) => {
+    const value = Math.floor(((code - zero) * scale) / unit + 0.5);
+    return Math.min(MOST_FIXED, Math.max(-MOST_FIXED, value));
+  });
+}
+
+/** bnnq.FixedOfCodes */
+const fixedOfCodes: Operator = (call) => {
+  const codes = call.input(0);
+  const table = call.memo(() => fixedTableOf(call));
+  const y = call.allocate('INT32', codes.shape);
+  call.kernels.fixedOfCodes(codes.data as Uint8Array, table, y.data as Int32Array);
+  return y;
+};
+
 /** Bounds of a FixedAdd: those of all values where it names none. */
 export function addBoundsOf(call: Call): { low: number; high: number } {
   if (!call.hasAttribute('unit')) return { low: -MOST_FIXED, high: MOST_FIXED };
@@ -81,5 +100,6 @@ const fixedPool: Operator = (call) => {
 export const FIXED: OperatorTable = {
   FixedAdd: { 1: fixedAdd },
   FixedCodes: { 1: fixedCodes },
+  FixedOfCodes: { 1: fixedOfCodes },
   FixedPool: { 1: fixedPool },
 };
