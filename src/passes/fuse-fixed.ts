@@ -1,6 +1,7 @@
 import type { Attribute, Model, Node } from '../ir/graph.ts';
 import type { Grid } from './code-grids.ts';
 import { withAttributes } from './constant-values.ts';
+import { DisjointSets } from './disjoint-sets.ts';
 import { type FixedRole, fixedRole, gridOfCodes } from './fixed-roles.ts';
 import { fixedUnit } from './fixed-unit.ts';
 import { isCodes, settleCodes } from './fuse-integer.ts';
@@ -191,22 +192,4 @@ function coding(node: Node, input: string, output: string, grid: Grid, unit: num
 
 function float(value: number): Attribute {
   return { type: 'FLOAT', value };
-}
-
-/** Names that belong together (Tarjan, "Efficiency of a good but not linear set union algorithm", 1975). */
-class DisjointSets {
-  readonly #parents = new Map<string, string>();
-
-  rootOf(name: string): string {
-    let root = name;
-    for (let parent = this.#parents.get(root); parent !== undefined; parent = this.#parents.get(root))
-      root = parent;
-    if (root !== name) this.#parents.set(name, root);
-    return root;
-  }
-
-  join(a: string, b: string): void {
-    const [root, other] = [this.rootOf(a), this.rootOf(b)];
-    if (root !== other) this.#parents.set(other, root);
-  }
 }

@@ -1,11 +1,12 @@
 import { BnnqError } from '../../errors.ts';
 import { codeBytes } from './code-size.ts';
 import { ConstantArrays, cFloat } from './constants.ts';
+import { MAX_RANK } from './join-axes.ts';
 import { kernelText } from './kernels/registry.ts';
 import { mainText, makefileText } from './makefile.ts';
 import type { CProgram, Place } from './program.ts';
 import { readmeText } from './readme.ts';
-import { CHUNK, commentText, fitsShortDims, MAX_RANK, StepWriter } from './write-steps.ts';
+import { CHUNK, commentText, fitsShortDims, StepWriter } from './write-steps.ts';
 
 /** What the program takes on the device. */
 export interface CSize {

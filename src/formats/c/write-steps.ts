@@ -1,15 +1,14 @@
 import { BnnqError } from '../../errors.ts';
 import { type ConstantArrays, cFloat } from './constants.ts';
-import type { CFloatFinish, CProgram, CRows, CStep, CTail, CWindow, Operand, Place } from './program.ts';
+import { joinAxes, MAX_RANK } from './join-axes.ts';
+import { bytes, copyOf, fixed, floats, plus, words } from './places.ts';
+import type { CFloatFinish, CProgram, CRows, CStep, CTail, CWindow, Operand } from './program.ts';
 import { channelsLast, signWords, weightsOf } from './weights.ts';
 
 type StepOf<Op extends CStep['op']> = Extract<CStep, { op: Op }>;
 
 /** Columns that are decoded at a time where a row is read once. */
 export const CHUNK = 64;
-
-/** Axes of a walk at most; neighbours that can be are joined first. */
-export const MAX_RANK = 6;
 
 const UNARY: Readonly<Record<string, string>> = {
   leakyRelu: 'leaky_relu_f32',
@@ -380,52 +379,6 @@ function isWholeImage(w: CWindow): boolean {
   const isWhole = w.kernelHeight === w.inHeight && w.kernelWidth === w.inWidth && w.groups === 1;
   const isOne = w.outHeight === 1 && w.outWidth === 1 && w.padTop === 0 && w.padLeft === 0;
   return isWhole && isOne && w.dilationHeight === 1 && w.dilationWidth === 1;
-}
-
-/** Axes without those of one element, neighbours joined where both arrays walk on from one to the next. */
-function joinAxes(
-  dims: readonly number[],
-  a: readonly number[],
-  b: readonly number[],
-): [number[], number[], number[]] {
-  const joined: [number[], number[], number[]] = [[], [], []];
-  dims.forEach((dim, axis) => {
-    if (dim === 1) return;
-    const last = joined[0].length - 1;
-    const [p, q] = [a[axis]! * dim, b[axis]! * dim];
-    if (last >= 0 && joined[1][last] === p && joined[2][last] === q) {
-      joined[0][last]! *= dim;
-      joined[1][last] = a[axis]!;
-      joined[2][last] = b[axis]!;
-      return;
-    }
-    joined[0].push(dim);
-    joined[1].push(a[axis]!);
-    joined[2].push(b[axis]!);
-  });
-  if (joined[0].length === 0) return [[1], [1], [1]];
-  if (joined[0].length > MAX_RANK)
-    throw new BnnqError('unsupported', `c: a walk over [${dims}], at most ${MAX_RANK} axes are possible`);
-  return joined;
-}
-
-function plus(offset: number): string {
-  return offset === 0 ? '' : ` + ${offset}`;
-}
-
-function placed(place: Place, macro: string): string {
-  return place.at === 'arena' ? `${macro}(${place.offset})` : place.at;
-}
-
-const floats = (place: Place): string => placed(place, 'FLOATS');
-const bytes = (place: Place): string => placed(place, 'BYTES');
-const words = (place: Place): string => placed(place, 'WORDS');
-const fixed = (place: Place): string => placed(place, 'FIXED');
-
-/** The kernel that copies elements, and how their places are written. */
-function copyOf(elementBytes: 1 | 4, isFixed: boolean): readonly [string, (place: Place) => string] {
-  if (elementBytes === 1) return ['copy_u8', bytes];
-  return isFixed ? ['copy_i32', fixed] : ['copy_f32', floats];
 }
 
 /** Text that can stand in a comment: a name may hold anything. */
