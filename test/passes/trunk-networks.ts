@@ -1,5 +1,6 @@
 import type { Model } from '../../src/ir/graph.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
+import type { ShortNode } from '../runtime/build-model.ts';
 import { bias, codes, networkOf, node, PADDED, quant, scalar } from './integer-networks.ts';
 
 export const indices = (...values: number[]): Tensor => ({
@@ -66,5 +67,33 @@ export function roundedNetwork(): Model {
       node('Conv', ['q3', 'w', 'b'], 'y', PADDED),
     ],
     { w: codes('w', [5, 5, 3, 3]), b: bias(5), second_scale: scalar(1 / 8), second_zero: scalar(100) },
+  );
+}
+
+/** Layers on codes of the range of the run: a convolution, one by channel, a residual sum, a matrix. */
+export function dynamicNetwork(): Model {
+  const dynamic = (input: string, output: string): ShortNode[] => {
+    const coded = [`${output}_codes`, `${output}_scale`, `${output}_zero`];
+    return [
+      { op: 'DynamicQuantizeLinear', inputs: [input], outputs: coded },
+      node('DequantizeLinear', coded, output),
+    ];
+  };
+  return networkOf(
+    [
+      dynamic('x', 'q1'),
+      node('Conv', ['q1', 'w1', 'b1'], 'c1', { strides: [2, 2], ...PADDED }),
+      node('Relu', ['c1'], 'r1'),
+      dynamic('r1', 'q2'),
+      node('Conv', ['q2', 'w2', 'b2'], 'c2', { group: 6, ...PADDED }),
+      node('Add', ['c2', 'r1'], 's2'),
+      dynamic('s2', 'q3'),
+      node('Flatten', ['q3'], 'f3'),
+      node('Gemm', ['f3', 'w3', 'b3'], 'y', { transB: 1 }),
+    ],
+    {
+      ...{ w1: codes('w1', [6, 5, 3, 3]), b1: bias(6), w2: codes('w2', [6, 1, 3, 3]), b2: bias(6) },
+      ...{ w3: codes('w3', [7, 6 * 5 * 4]), b3: bias(7) },
+    },
   );
 }

@@ -4,7 +4,7 @@ import type { Node } from '../../ir/graph.ts';
 import type { WeightRows } from '../../kernels/contract.ts';
 import { MOST_FIXED } from '../../kernels/integer/fixed-contract.ts';
 import { isWinograd } from '../../kernels/winograd/rule.ts';
-import { ADDEND, THRESHOLDS } from '../../passes/fused.ts';
+import { ADDEND, THRESHOLDS, X_SCALE } from '../../passes/fused.ts';
 import { broadcast, broadcastShape } from '../../runtime/broadcast.ts';
 import type { Call } from '../../runtime/call.ts';
 import { ConstantTensor } from '../../runtime/constants.ts';
@@ -128,15 +128,18 @@ const integerLayer =
     const x = to.value(node.inputs[0]!);
     const given = gridOf(call, 'x_');
     const { shape } = shapeOf(call, x.shape, call.input(1).shape);
+    // Of codes whose zero is a value of the run the reach is 255, as of these: gridOf says 0 to 255.
     const reach = Math.max(given.zero, given.high - given.zero);
     const coded = integer.codedRowsOf(call);
     const levels = integerLevels(coded, shape.outChannels, integer.columnsOf(shape), reach);
     const plan = integer.planOf(call, levels.units, shapeOf(call, x.shape, call.input(1).shape), given);
     const weights: CCodedRows = { ...coded, ...levels.rows, kind: 'coded' };
     const { alpha } = plan;
-    if (alpha === undefined) throw new BnnqError('unsupported', 'codes whose scale is a value of the run');
     const common = { op: 'integerConv', node: node.name, x: x.slot, window: shape } as const;
-    const layer = { ...common, zero: given.zero, weights };
+    const [gridScale, gridZero] = [X_SCALE, X_SCALE + 1].map(
+      (i) => to.values.get(node.inputs[i] ?? '')?.slot,
+    );
+    const layer = { ...common, zero: given.zero, weights, gridScale, gridZero };
     const { outHeight, outWidth, outChannels } = shape;
     const pixels = outHeight * outWidth;
     const mapShape = [1, outHeight, outWidth, outChannels];
@@ -154,7 +157,13 @@ const integerLayer =
       return;
     }
     withTail(to, node, tailOf(call), plan.outputShape, outChannels, (y, tail, addend) =>
-      to.emit({ ...layer, y, addend, finish: { kind: 'floats', alpha, ...tail } }),
+      to.emit({
+        ...{ ...layer, y, addend },
+        finish:
+          alpha === undefined
+            ? { kind: 'run', units: plan.units, ...tail }
+            : { kind: 'floats', alpha, ...tail },
+      }),
     );
     if (!call.hasAttribute('y_scale')) return;
     const floats = to.floats(output);
@@ -249,6 +258,20 @@ const codes: Lower = (to, node, call) => {
   to.define(node.outputs[0]!, 'codes', [1, height, width, channels], y, channels);
 };
 
+const dynamicCodes: Lower = (to, node) => {
+  const x = to.floats(node.inputs[0]!);
+  const channels = x.shape[1] ?? 1;
+  const [height, width] = positionsOf(x.shape);
+  const y = to.mapSlot('codes', height * width, channels);
+  const [gridScale, gridZero] = [to.floatSlot([]), to.floatSlot([])];
+  const grid = { channels, pixels: height * width, gridScale, gridZero };
+  to.emit({ op: 'dynamicCodes', node: node.name, x: x.slot, y, ...grid });
+  const [codes, scale, zero] = node.outputs as [string, string, string];
+  to.define(codes, 'codes', [1, height, width, channels], y, channels);
+  to.define(scale, 'floats', [], gridScale);
+  to.define(zero, 'fixed', [], gridZero);
+};
+
 /** One threshold a channel. */
 function boundsOf(thresholds: Tensor | undefined, channels: number): Float32Array | undefined {
   if (thresholds === undefined) return undefined;
@@ -317,6 +340,7 @@ export const LAYERS: Readonly<Record<string, Lower>> = {
   'bnnq::Conv': conv(tailOf),
   'bnnq::Linear': linear(tailOf, transB),
   'bnnq::Codes': codes,
+  'bnnq::DynamicCodes': dynamicCodes,
   'bnnq::Signs': signs,
   'bnnq::SignFloats': signFloats,
   'bnnq::IntegerConv': integerLayer(integer.overImage),

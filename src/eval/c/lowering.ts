@@ -174,10 +174,12 @@ export class Lowering {
   }
 }
 
+const PLACES = ['x', 'y', 'a', 'b', 'addend', 'gridScale', 'gridZero'] as const;
+
 /** The memory that a step reads and writes. */
 function placesOf(step: CStep): Place[] {
-  const { x, y, a, b, addend } = step as Partial<Record<'x' | 'y' | 'a' | 'b' | 'addend', Operand>>;
-  return [x, y, a, b, addend].filter(
+  const places = step as Partial<Record<(typeof PLACES)[number], Operand>>;
+  return PLACES.map((name) => places[name]).filter(
     (place): place is Place => place !== undefined && place.at !== 'constant',
   );
 }

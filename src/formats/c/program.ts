@@ -113,6 +113,12 @@ export interface CFloatFinish extends CTail {
   readonly alpha: Float32Array;
 }
 
+/** The same where scale and zero of the codes are values of the run: alpha is unit · scale, rounded to float32. */
+export interface CRunFinish extends CTail {
+  readonly kind: 'run';
+  readonly units: Float64Array;
+}
+
 /** Signs of sums: −1 where (S < threshold) ≠ flip. */
 export interface CSignFinish {
   readonly kind: 'signs';
@@ -173,7 +179,10 @@ export type CStep = { readonly node: string } /** y may be the addend. */ & (
       window: CWindow;
       zero: number;
       weights: CCodedRows;
-      finish: CCodeFinish | CFixedFinish | CFloatFinish;
+      finish: CCodeFinish | CFixedFinish | CFloatFinish | CRunFinish;
+      /** Where scale and zero of the codes are values of the run: a float, and an int32_t. */
+      gridScale?: Place | undefined;
+      gridZero?: Place | undefined;
       /** Of floats or fixed-point values, as the outputs. */
       addend?: Operand | undefined;
     } & Mapped)
@@ -237,6 +246,8 @@ export type CStep = { readonly node: string } /** y may be the addend. */ & (
       dims: readonly number[];
       strides: readonly (readonly number[])[];
     }
+  /** Codes of 8 bits by the range of the values, with scale and zero. */
+  | ({ op: 'dynamicCodes'; channels: number; pixels: number; gridScale: Place; gridZero: Place } & Mapped)
   /** Codes of fixed-point values: clamp(⌊v·multiplier / 2³² + zero + ½⌋, 0, high). */
   | ({ op: 'fixedCodes'; count: number; multiplier: number; zero: number; high: number } & Mapped)
   /** Fixed-point values of codes, by a table of 256. */

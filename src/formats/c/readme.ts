@@ -55,17 +55,15 @@ function arithmeticText({ steps }: CProgram): string {
     ['integerConv', 'codePool', 'fixedAdd', 'fixedCodes', 'fixedOfCodes', 'fixedPool'].includes(op);
   const isMoved = (step: CStep): boolean => 'isFixed' in step && step.isFixed;
   const isSigns = (op: string): boolean => ['binaryConv', 'signPool'].includes(op);
-  const toFloats = steps.filter((step) => 'finish' in step && step.finish.kind === 'floats').length;
+  const toFloats = steps.filter(
+    (step) => 'finish' in step && ['floats', 'run'].includes(step.finish.kind),
+  ).length;
   const integers = steps.filter((step) => isInteger(step.op) || isMoved(step)).length;
   const signs = steps.filter(({ op }) => isSigns(op)).length;
-  const rounded = steps.filter(({ op }) => op === 'codes' || op === 'signs').length;
+  const isRounding = (op: string): boolean => ['codes', 'dynamicCodes', 'signs'].includes(op);
+  const rounded = steps.filter(({ op }) => isRounding(op)).length;
   const others = steps.filter(
-    (step) =>
-      !isInteger(step.op) &&
-      !isMoved(step) &&
-      !isSigns(step.op) &&
-      step.op !== 'codes' &&
-      step.op !== 'signs',
+    (step) => !isInteger(step.op) && !isMoved(step) && !isSigns(step.op) && !isRounding(step.op),
   ).length;
   const lines = [
     ...(integers > 0

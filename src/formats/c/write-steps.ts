@@ -108,6 +108,11 @@ export class StepWriter {
         return this.#unary(step);
       case 'binary':
         return this.#binary(step);
+      case 'dynamicCodes': {
+        const { channels, pixels, x, y, gridScale, gridZero } = step;
+        const places = [floats(x), floats(gridScale), fixed(gridZero), bytes(y)].join(', ');
+        return this.#call('dynamic_codes_f32', `${channels}, ${pixels}, ${places}`);
+      }
       case 'fixedCodes': {
         const { count, multiplier, zero, high } = step;
         const places = `${fixed(step.x)}, ${bytes(step.y)}`;
@@ -207,7 +212,8 @@ export class StepWriter {
     return this.#call('linear_f32', parts.join(', '));
   }
 
-  #integerConv({ window, zero, weights, finish, addend, x, y }: StepOf<'integerConv'>): string {
+  #integerConv(step: StepOf<'integerConv'>): string {
+    const { window, zero, weights, finish, addend, x, y } = step;
     const { inChannels, outChannels, groups, kernelHeight, kernelWidth } = window;
     const columns = (inChannels / groups) * kernelHeight * kernelWidth;
     const isLinear = isWholeImage(window);
@@ -224,6 +230,12 @@ export class StepWriter {
     ]);
     const head = [isLinear ? String(outChannels) : this.#window(window), rows, String(zero)];
     const kernel = isLinear ? 'linear_codes' : 'conv_codes';
+    if (finish.kind === 'run') {
+      const units = this.#arrays.add(`${label}_units`, finish.units);
+      const grid = [fixed(step.gridZero!), units, floats(step.gridScale!)];
+      const tail = [this.#tail(label, finish), bytes(x), floats(y), this.#addend(label, addend)];
+      return this.#call(`${kernel}_run_f32`, [...head.slice(0, 2), ...grid, ...tail].join(', '));
+    }
     if (finish.kind === 'floats') {
       const tail = [...this.#finish(label, finish), bytes(x), floats(y), this.#addend(label, addend)];
       return this.#call(`${kernel}_f32`, [...head, ...tail].join(', '));

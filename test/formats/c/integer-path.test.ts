@@ -6,7 +6,7 @@ import { readModel } from '../../../src/formats/read-model.ts';
 import type { Model } from '../../../src/ir/graph.ts';
 import { quantizeModel } from '../../../src/quantizers/quantize-model.ts';
 import { image } from '../../passes/integer-networks.ts';
-import { residualNetwork, roundedNetwork } from '../../passes/trunk-networks.ts';
+import { dynamicNetwork, residualNetwork, roundedNetwork } from '../../passes/trunk-networks.ts';
 import { sharedData } from '../../shared-data.ts';
 import { expectSame, randomSamples } from './same-bits.ts';
 import { HAS_ARM_GCC, HAS_GCC, nameOf, writeSources } from './toolchain.ts';
@@ -29,6 +29,31 @@ describe.each(Object.entries(NETWORKS))('a residual network on integers, in C: %
     const flags = ['-O1', '-g', '-fsanitize=address,undefined', '-fno-sanitize-recover=all'];
     expectSame(model, Float32Array.from(image(1).data as Float32Array), flags);
   });
+});
+
+describe('layers on codes of the range of the run, in C', () => {
+  it.skipIf(!HAS_GCC)(
+    'give the bits of the runtime, for infinite values, zeros and NaN as well (needs gcc)',
+    () => {
+      const model = sized(dynamicNetwork());
+      const samples = randomSamples(model, 6);
+      const count = samples.length / 6;
+      samples[count + 7] = Number.POSITIVE_INFINITY;
+      samples.fill(0, 2 * count, 3 * count);
+      samples[3 * count + 1] = Number.NaN;
+      samples.set(
+        samples.subarray(4 * count, 5 * count).map((value) => Math.abs(value) * 1e-43),
+        4 * count,
+      );
+      const { files } = expectSame(model, samples);
+      expect(files.get('net.c')).toContain('linear_codes_run_f32(');
+      expectSame(model, samples.slice(0, count), [
+        '-O1',
+        '-fsanitize=address,undefined',
+        '-fno-sanitize-recover=all',
+      ]);
+    },
+  );
 });
 
 /** The body of each function of a C source, by name. */
