@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import onnxProto from 'onnx-proto';
 import { describe, expect, it } from 'vitest';
 import { openBatches } from '../../src/eval/calibration/batches.ts';
-import { exportModel } from '../../src/eval/export-model.ts';
+import { type ExportOptions, exportModel } from '../../src/eval/export-model.ts';
 import { readOnnx } from '../../src/formats/onnx/read.ts';
 import { encodePacked } from '../../src/formats/packed/write.ts';
 import { readModel } from '../../src/formats/read-model.ts';
@@ -257,53 +257,78 @@ describe('the operator set that a file declares', () => {
 });
 
 describe('everything that the source had', () => {
-  it('stays in the file: names, metadata, doc strings, fields of later versions, the other initializers', () => {
-    const w = { name: 'w', dims: [2, 4], dataType: 1, docString: 'a weight' };
-    const source = modelBytes(
-      {
-        docString: 'a graph',
-        input: [value('x', ['N', 2])],
-        output: [{ ...value('y', ['N', 4]), docString: 'an output' }],
-        valueInfo: [value('h', ['N', 4])],
-        initializer: [
-          { ...w, rawData: bytesOf(randomFloats(8)) },
-          { name: 'b', dims: [4], dataType: 1, floatData: [1, 2, 3, 4], docString: 'a bias' },
-        ],
-        node: [
-          { name: 'mul', opType: 'MatMul', input: ['x', 'w'], output: ['h'], docString: 'first' },
-          { name: 'add', opType: 'Add', input: ['h', 'b'], output: ['y'], docString: 'second' },
-        ],
-      },
-      {
-        ...{
-          docString: 'a model',
-          producerName: 'maker',
-          producerVersion: '7',
-          domain: 'org',
-          modelVersion: 5,
+  const FORMS: readonly ExportOptions[] = [
+    { to: 'onnx' },
+    { to: 'onnx', opset: 21 },
+    { to: 'onnx', flavor: 'msft' },
+    { to: 'onnx', flavor: 'float' },
+    { to: 'qonnx', flavor: 'float' },
+  ];
+
+  it.each(FORMS)(
+    'stays in the file: names, metadata, doc strings, fields of later versions, the other initializers (%j)',
+    (options) => {
+      const w = { name: 'w', dims: [2, 4], dataType: 1, docString: 'a weight' };
+      const source = modelBytes(
+        {
+          docString: 'a graph',
+          input: [value('x', ['N', 2])],
+          output: [{ ...value('y', ['N', 4]), docString: 'an output' }],
+          valueInfo: [value('h', ['N', 4])],
+          initializer: [
+            { ...w, rawData: bytesOf(randomFloats(8)) },
+            { name: 'b', dims: [4], dataType: 1, floatData: [1, 2, 3, 4], docString: 'a bias' },
+          ],
+          node: [
+            { name: 'mul', opType: 'MatMul', input: ['x', 'w'], output: ['h'], docString: 'first' },
+            { name: 'add', opType: 'Add', input: ['h', 'b'], output: ['y'], docString: 'second' },
+          ],
         },
-        metadataProps: [{ key: 'k', value: 'v' }],
-      },
-    );
-    const unknownField = [0xba, 0x3e, 3, 1, 2, 3];
-    const model = quantizeNaively(readOnnx(Uint8Array.from([...source, ...unknownField])), 2);
-    const bytes = exportModel(model, { to: 'onnx' });
-    expect(Buffer.from(bytes).includes(Buffer.from(unknownField))).toBe(true);
-    const before = onnxProto.onnx.ModelProto.decode(source).toJSON();
-    const after = onnxProto.onnx.ModelProto.decode(bytes).toJSON();
-    const { graph, functions: _, opsetImport, metadataProps, ...fields } = after;
-    expect({ ...fields, graph: undefined, opsetImport: undefined, metadataProps: undefined }).toEqual({
-      ...before,
-      ...{ graph: undefined, opsetImport: undefined, metadataProps: undefined },
-    });
-    expect(metadataProps).toEqual(expect.arrayContaining(before.metadataProps));
-    expect(opsetImport).toEqual([...before.opsetImport, { domain: 'bnnq', version: '1' }]);
-    const { node, initializer, ...others } = graph;
-    const { node: nodes, initializer: constants, ...rest } = before.graph;
-    expect(others).toEqual(rest);
-    expect(node.slice(-2)).toEqual(nodes);
-    expect(initializer[0]).toEqual(constants[1]);
-  });
+        {
+          ...{
+            docString: 'a model',
+            producerName: 'maker',
+            producerVersion: '7',
+            domain: 'org',
+            modelVersion: 5,
+          },
+          metadataProps: [{ key: 'k', value: 'v' }],
+          opsetImport: [
+            { domain: '', version: 13 },
+            { domain: 'org.other', version: 3 },
+          ],
+        },
+      );
+      const unknownField = [0xba, 0x3e, 3, 1, 2, 3];
+      const model = quantizeNaively(readOnnx(Uint8Array.from([...source, ...unknownField])), 2);
+      const bytes = exportModel(model, options);
+      expect(Buffer.from(bytes).includes(Buffer.from(unknownField))).toBe(true);
+      const before = onnxProto.onnx.ModelProto.decode(source).toJSON();
+      const after = onnxProto.onnx.ModelProto.decode(bytes).toJSON();
+      const { graph, functions: _, opsetImport, metadataProps, irVersion, ...fields } = after;
+      const apart = {
+        graph: undefined,
+        opsetImport: undefined,
+        metadataProps: undefined,
+        irVersion: undefined,
+      };
+      expect({ ...fields, ...apart }).toEqual({ ...before, ...apart });
+      expect(Number(irVersion)).toBeGreaterThanOrEqual(8);
+      expect(metadataProps).toEqual(expect.arrayContaining(before.metadataProps));
+      const set = options.to === 'onnx' ? (options.opset ?? 13) : 13;
+      expect(opsetImport).toEqual(
+        expect.arrayContaining([
+          { domain: '', version: `${set}` },
+          { domain: 'org.other', version: '3' },
+        ]),
+      );
+      const { node, initializer, ...others } = graph;
+      const { node: nodes, initializer: constants, ...rest } = before.graph;
+      expect(others).toEqual(rest);
+      expect(node.slice(-2)).toEqual(nodes);
+      expect(initializer).toContainEqual(constants[1]);
+    },
+  );
 });
 
 /** Models, shapes of an input, the scheme that they are discretized by. */

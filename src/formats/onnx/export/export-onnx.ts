@@ -9,6 +9,7 @@ import { dequantizeWeight } from './dequantize-weights.ts';
 import { nameMaker } from './name-maker.ts';
 import { quantFunctions } from './quant-functions.ts';
 import { type Substitute, spliceOnnx } from './splice.ts';
+import { undeclaredDomains } from './undeclared-domains.ts';
 import { NOTES_KEY, type NotedWeight, saidBySteps, writeNotes } from './unpack-notes.ts';
 import { unpackWeight } from './unpack-weights.ts';
 import { WeightParts } from './weight-parts.ts';
@@ -80,7 +81,8 @@ export function exportOnnx(model: Model, { flavor, opset, raise, rankOf }: OnnxE
   const bytes = onnxBytes(model, ({ name }) => (weights.has(name) ? 'unpacked' : undefined));
   const quants = quantFunctions(model, opset, rankOf);
   const functions = [...quants.functions, ...parts.functions.values()];
-  const opsets = new Map(functions.map(({ domain }) => [domain, 1]));
+  const opsets = undeclaredDomains(model);
+  for (const { domain } of functions) opsets.set(domain, 1);
   if (products.nodes.size > 0) opsets.set(MICROSOFT_DOMAIN, 1);
   if (opset > 0) opsets.set('', opset);
   const own = model.opsets.get('') ?? 0;

@@ -15,6 +15,7 @@ import { onnxBytes } from '../write.ts';
 import { nameMaker } from './name-maker.ts';
 import { spliceOnnx } from './splice.ts';
 import { alongTables, placeOf, reordered, saidBy } from './table-rows.ts';
+import { undeclaredDomains } from './undeclared-domains.ts';
 import { NOTES_KEY, type NotedWeight, writeNotes } from './unpack-notes.ts';
 import { withWholeGroups } from './unpack-weights.ts';
 import { type Step, WeightParts } from './weight-parts.ts';
@@ -72,7 +73,7 @@ export function exportQonnx(
     ...encodeParts(parts.nodes, parts.initializers, []),
     replaced: new Set(noted.keys()),
     substitutes: new Map(),
-    opsets: new Map(noted.size > 0 ? [[QONNX_DOMAIN, 1]] : []),
+    opsets: noted.size > 0 ? undeclaredDomains(model).set(QONNX_DOMAIN, 1) : undeclaredDomains(model),
     irVersion: 0,
     metadata: new Set([INDEX_KEY, NOTES_KEY]),
     notes: noted.size === 0 ? undefined : { key: NOTES_KEY, value: writeNotes(noted) },

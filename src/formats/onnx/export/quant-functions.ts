@@ -6,6 +6,8 @@ import { allNodes } from '../../../ir/traverse.ts';
 import { FunctionWriter } from './function-writer.ts';
 import { multiThreshold, type Writer } from './multi-threshold-function.ts';
 
+const FLOAT = 1;
+
 /** What an operator of QONNX is as a function: its inputs, and who writes its nodes. */
 interface Kind {
   readonly inputs: readonly string[];
@@ -136,6 +138,18 @@ const bySize =
   (write, x) =>
     write.node('Mul', [write.node('Sign', [x]), round(write, write.node('Abs', [x]))]);
 
+/** Down, and one more where a half is left, or more than a half. */
+const halves =
+  (isUp: (write: FunctionWriter, rest: string) => string): Round =>
+  (write, x) => {
+    const low = write.node('Floor', [x]);
+    const more = write.node('Cast', [isUp(write, write.node('Sub', [x, low]))], { to: write.int(FLOAT) });
+    return write.node('Add', [low, more]);
+  };
+
+const ZERO = Float32Array.of(0);
+const HALF = Float32Array.of(0.5);
+
 const ROUNDINGS: Readonly<Record<string, Round>> = {
   ROUND: operator('Round'),
   HALF_EVEN: operator('Round'),
@@ -144,6 +158,10 @@ const ROUNDINGS: Readonly<Record<string, Round>> = {
   UP: bySize(operator('Ceil')),
   DOWN: bySize(operator('Floor')),
   ROUND_TO_ZERO: bySize(operator('Floor')),
+  HALF_UP: bySize(halves((write, rest) => atLeast(write, rest, HALF))),
+  HALF_DOWN: bySize(
+    halves((write, rest) => write.node('Greater', [rest, write.constant('FLOAT', [], HALF)])),
+  ),
 };
 
 /** (round(clamp(x / scale + zero, low, high)) − zero) · scale */
@@ -168,16 +186,16 @@ function toIntegers(isSigned: boolean, isNarrow: boolean, round: Round): Round {
 
 const writeSign: Round = (write, x) => {
   const one = (value: number): string => write.constant('FLOAT', [], Float32Array.of(value));
-  return write.node('Where', [isUp(write, x), one(1), one(-1)]);
+  return write.node('Where', [atLeast(write, x, ZERO), one(1), one(-1)]);
 };
 
 /** +scale where x ≥ 0, else −scale. */
 function writeBipolar(write: FunctionWriter): void {
-  write.node('Where', [isUp(write, 'x'), 'scale', write.node('Neg', ['scale'])], {}, 'y');
+  write.node('Where', [atLeast(write, 'x', ZERO), 'scale', write.node('Neg', ['scale'])], {}, 'y');
 }
 
-/** x ≥ 0, which no operator of set 11 says. */
-function isUp(write: FunctionWriter, x: string): string {
-  const zero = write.constant('FLOAT', [], Float32Array.of(0));
-  return write.node('Or', [write.node('Greater', [x, zero]), write.node('Equal', [x, zero])]);
+/** x ≥ a, which no operator of set 11 says; not so for NaN. */
+function atLeast(write: FunctionWriter, x: string, a: Float32Array): string {
+  const operands = [x, write.constant('FLOAT', [], a)];
+  return write.node('Or', [write.node('Greater', operands), write.node('Equal', operands)]);
 }
