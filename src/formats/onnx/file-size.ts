@@ -2,7 +2,7 @@ import type { Initializer, Model } from '../../ir/graph.ts';
 import { payloadBytes } from '../../ir/quantized-tensor.ts';
 import { allNodes, producersOf, subgraphsOf } from '../../ir/traverse.ts';
 import { onnxContainerOf } from './container.ts';
-import { MICROSOFT_DOMAIN } from './export/block-products.ts';
+import { MICROSOFT_DOMAIN } from './export/domains.ts';
 import { UNPACK_DOMAIN } from './export/unpack-function.ts';
 
 /** Bytes of an ONNX file by what they are for. */

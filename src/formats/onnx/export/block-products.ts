@@ -9,11 +9,9 @@ import {
 } from '../../../ir/quantized-tensor.ts';
 import { consumersOf } from '../../../ir/traverse.ts';
 import { floats } from '../../../tensor/tensor.ts';
+import { MICROSOFT_DOMAIN } from './domains.ts';
 import { inRowsOf } from './unpack-notes.ts';
 import type { WeightParts } from './weight-parts.ts';
-
-/** The domain of onnxruntime's own operators. */
-export const MICROSOFT_DOMAIN = 'com.microsoft';
 
 /** Blocks that the operator takes: powers of 2 from 16 on (onnxruntime/docs/ContribOperators.md); its kernels know these. */
 const BLOCK_SIZES: ReadonlySet<number> = new Set([16, 32, 64, 128, 256]);

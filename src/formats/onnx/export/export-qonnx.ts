@@ -12,6 +12,7 @@ import { floats } from '../../../tensor/tensor.ts';
 import { INDEX_KEY } from '../../packed/format.ts';
 import { encodeParts } from '../encode.ts';
 import { onnxBytes } from '../write.ts';
+import { QONNX_DOMAIN, SMALLEST_SCALE } from './domains.ts';
 import { nameMaker } from './name-maker.ts';
 import { spliceOnnx } from './splice.ts';
 import { alongTables, placeOf, reordered, saidBy } from './table-rows.ts';
@@ -22,8 +23,6 @@ import { type Step, WeightParts } from './weight-parts.ts';
 
 /** Two names of one operator: QONNX 1.0 calls `IntQuant` what it called `Quant`, and reads both. */
 export type IntegerOperator = 'Quant' | 'IntQuant';
-
-const QONNX_DOMAIN = 'qonnx.custom_op.general';
 
 /** What Quant (or, with a scale alone, BipolarQuant) rounds by, a number for each level table. */
 interface Rounding {
@@ -120,9 +119,6 @@ function quantWeight(
   parts.make(name, { opType: integers, domain: QONNX_DOMAIN, inputs, attributes }, steps);
   return said;
 }
-
-/** A scale for tables of nothing but zeros, which nothing can be divided by: the smallest normal float32. */
-export const SMALLEST_SCALE: number = 2 ** -126;
 
 /** How a weight is rounded to its levels; undefined where they are not equally far apart. */
 function roundingOf(q: QuantizedTensor): Rounding | undefined {

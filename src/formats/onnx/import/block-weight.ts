@@ -1,7 +1,7 @@
 import type { Attribute, Node } from '../../../ir/graph.ts';
 import type { LevelRule } from '../../../ir/levels.ts';
 import { planesOf } from '../../../ir/quantized-tensor.ts';
-import { MICROSOFT_DOMAIN } from '../export/block-products.ts';
+import { MICROSOFT_DOMAIN } from '../export/domains.ts';
 import { codesFrom, pairs } from './integer-weight.ts';
 import type { ExportedGraph, MadeWeight } from './made-weight.ts';
 

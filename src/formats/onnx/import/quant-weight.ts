@@ -2,7 +2,7 @@ import type { Node } from '../../../ir/graph.ts';
 import { type LevelRule, levelTable, paramCount } from '../../../ir/levels.ts';
 import { isQuantDomain } from '../../../ir/quant-domains.ts';
 import { rowOrder } from '../../../ir/quantized-tensor.ts';
-import { SMALLEST_SCALE } from '../export/export-qonnx.ts';
+import { SMALLEST_SCALE } from '../export/domains.ts';
 import { pairs, placeOf, planesFrom } from './integer-weight.ts';
 import type { ExportedGraph, MadeWeight } from './made-weight.ts';
 import { stepWalker } from './step-walker.ts';
