@@ -3,14 +3,17 @@ import { describe, expect, it } from 'vitest';
 import { type ExportOptions, exportModel } from '../../src/eval/export-model.ts';
 import { readOnnx } from '../../src/formats/onnx/read.ts';
 import { encodePacked } from '../../src/formats/packed/write.ts';
+import type { Model } from '../../src/ir/graph.ts';
 import type { LevelRule } from '../../src/ir/levels.ts';
 import { quantizedInitializer } from '../../src/ir/quantized-initializer.ts';
 import { codesOf, dequantize, type QuantizedTensor } from '../../src/ir/quantized-tensor.ts';
 import { quantizeWeight } from '../../src/quantizers/quantize-weight.ts';
 import { SCHEME_NAMES } from '../../src/quantizers/registry.ts';
+import { createSession } from '../../src/runtime/session.ts';
 import { floats } from '../../src/tensor/tensor.ts';
 import { buildModel } from '../runtime/build-model.ts';
 import { randomFloats } from '../runtime/random.ts';
+import { readAsForeign, withNotes } from './exported-bytes.ts';
 import { bytesOf } from './onnx-bytes.ts';
 import { modelOfWeights, type SampleWeight, sampleWeight, WEIGHTS } from './quantized-samples.ts';
 
@@ -151,6 +154,45 @@ describe('a discretized weight that comes back from an exported file', () => {
           }
     },
   );
+
+  it('is what the nodes make, whatever stands in the notes', () => {
+    const NOTES = fc.record(
+      {
+        scheme: fc.constantFrom('linear', 'ternary', 'exp', 'x'),
+        granularity: fc.constantFrom('tensor', 'channel', 'group:3', 'group:5', 'group:8', 'group:0', 'x'),
+        layout: fc.record({
+          split: fc.constantFrom([4, 6], [6, 4], [24], [2, 2, 6], [3, 8], [5], 'x'),
+          perm: fc.constantFrom([0, 1], [1, 0], [0], [2, 0, 1], [0, 0], [], 'x'),
+          rowAxes: fc.constantFrom(0, 1, 2, 9, -1, 'x'),
+        }),
+      },
+      { requiredKeys: [] },
+    );
+    const sample = fc
+      .constantFrom(
+        { shape: [4, 6], layout: { split: [4, 6], perm: [0, 1], rowAxes: 1 } },
+        { shape: [4, 6], layout: { split: [4, 6], perm: [1, 0], rowAxes: 1 } },
+      )
+      .chain((place) => WEIGHTS.map((one) => ({ ...one, ...place, dtype: 'FLOAT' as const })));
+    fc.assert(
+      fc.property(sample, NOTES, fc.constantFrom(...FORMS), (one, notes, options) => {
+        const q = sampleWeight(one);
+        if (!isHeld(options, q)) return;
+        const bytes = exportModel(modelOfWeights([q], 21), options);
+        const run = (model: Model): number[] => {
+          const session = createSession(model);
+          const y = session.run({ x: floats([1], [1]) }).get('y0')!.data as Float32Array;
+          session.dispose();
+          return [...y].map((v) => v + 0);
+        };
+        expect(
+          run(readOnnx(withNotes(bytes, JSON.stringify(notes)))),
+          JSON.stringify([one, notes, options]),
+        ).toEqual(run(readAsForeign(bytes)));
+      }),
+      { numRuns: 300 },
+    );
+  });
 
   it('is no larger when it is packed again', () => {
     fc.assert(

@@ -32,7 +32,7 @@ const CODED: Readonly<Record<string, readonly [codes: number, levels: readonly n
  * @returns undefined where constants are elsewhere, outside of the file
  */
 export function onnxFileSize(model: Model, total: number): OnnxFileSize | undefined {
-  const kinds = new Map<string, 'codes' | 'levels'>();
+  const kinds = new Map<string, 'codes' | 'levels' | 'graph'>();
   const { nodes, initializers } = onnxContainerOf(model)?.graph ?? model.graph;
   const producers = producersOf(nodes);
   const constants: Initializer[] = [...initializers.values()];
@@ -40,6 +40,7 @@ export function onnxFileSize(model: Model, total: number): OnnxFileSize | undefi
     const [codes, levels] = domain === UNPACK_DOMAIN ? [0, [1]] : (CODED[`${domain} ${opType}`] ?? [-1, []]);
     if (codes >= 0) kinds.set(inputs[codes] ?? '', 'codes');
     for (const at of levels) kinds.set(inputs[at] ?? '', 'levels');
+    if (domain === UNPACK_DOMAIN) kinds.set(inputs[2] ?? '', 'graph'); // the shape of the weight
     // Levels between the multiples of Δ: codes · 1 + ½, then · Δ.
     const sum = opType === 'Mul' ? producers.get(inputs[0] ?? '') : undefined;
     if (sum?.opType === 'Add' && producers.get(sum.inputs[0] ?? '')?.opType === 'DequantizeLinear')
@@ -49,7 +50,7 @@ export function onnxFileSize(model: Model, total: number): OnnxFileSize | undefi
   }
   for (const node of allNodes(nodes))
     for (const graph of subgraphsOf(node)) constants.push(...graph.initializers.values());
-  const size = { codes: 0, levels: 0, other: 0 };
+  const size = { codes: 0, levels: 0, other: 0, graph: 0 };
   for (const { name, quantized, byteLength } of constants)
     if (quantized === undefined) size[kinds.get(name) ?? 'other'] += byteLength;
     else {
