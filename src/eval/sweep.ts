@@ -8,6 +8,7 @@ import type { Model } from '../ir/graph.ts';
 import { VERSION } from '../version.ts';
 import { CalibratedModels } from './calibrated-models.ts';
 import { openBatches } from './calibration/batches.ts';
+import { pointCosts } from './cost/discretized-cost.ts';
 import { describeModel } from './describe-model.ts';
 import { settingsProblems } from './discretize-model.ts';
 import { Evaluation } from './evaluation.ts';
@@ -17,6 +18,7 @@ import { type PointRange, pointsOf } from './points.ts';
 import { withoutComparison } from './score.ts';
 import type { EvaluateOptions, Setup } from './setup.ts';
 import type {
+  CostSummary,
   FailedPoint,
   FloatScores,
   PointSettings,
@@ -127,7 +129,8 @@ export async function sweep(
           }
         }),
       );
-      const points = results.filter((point) => point !== undefined);
+      const costOf = pointCosts(model, options);
+      const points = results.flatMap((point) => (point === undefined ? [] : [withCost(point, costOf(point))]));
       if (points.length === 0) throw allFailed(failures);
       return {
         schema: 'bnn-quantize/report@1',
@@ -150,7 +153,7 @@ export async function sweep(
           preprocess: setup.preprocess ?? null,
         },
         ...(calibration && { calibration }),
-        float,
+        float: withCost(float, costOf({ layers: [] })),
         points,
         ...(failures.length > 0 && { failures }),
       };
@@ -166,6 +169,10 @@ export async function sweep(
     await evaluation.close();
     models?.dispose();
   }
+}
+
+function withCost<T extends object>(scored: T, cost: CostSummary | undefined): T {
+  return { ...scored, ...(cost && { cost }) };
 }
 
 /** @throws option with what points need and do not have */

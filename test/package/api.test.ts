@@ -50,6 +50,7 @@ describe('the public API', () => {
       'lossText',
       'measureName',
       'measureSensitivity',
+      'modelCost',
       'ndarrayOf',
       'notConverted',
       'openCalibration',
