@@ -178,6 +178,7 @@ export {
 export { SCHEME_NAMES, SCHEMES } from './quantizers/registry.ts';
 export type { Scheme } from './quantizers/scheme.ts';
 export { reportCsv } from './report/csv.ts';
+export { energyText } from './report/energy-text.ts';
 export { reportHtml } from './report/html.ts';
 export { reportJson } from './report/json.ts';
 export { reportMarkdown } from './report/markdown.ts';

@@ -130,7 +130,9 @@ export async function sweep(
         }),
       );
       const costOf = pointCosts(model, options);
-      const points = results.flatMap((point) => (point === undefined ? [] : [withCost(point, costOf(point))]));
+      const points = results.flatMap((point) =>
+        point === undefined ? [] : [withCost(point, costOf(point))],
+      );
       if (points.length === 0) throw allFailed(failures);
       return {
         schema: 'bnn-quantize/report@1',

@@ -121,7 +121,8 @@ export interface SweepPoint extends PointSettings, Scores {
 }
 
 /** Scores of the float network itself. */
-export type FloatScores = Omit<Scores, 'agreement' | 'klDivergence' | 'logitSnrDb'> & Pick<SweepPoint, 'cost'>;
+export type FloatScores = Omit<Scores, 'agreement' | 'klDivergence' | 'logitSnrDb'> &
+  Pick<SweepPoint, 'cost'>;
 
 /** A point that could not be scored, and why. */
 export interface FailedPoint extends PointSettings {

@@ -41,6 +41,7 @@ describe('the public API', () => {
       'discretize',
       'dropMeter',
       'encodePacked',
+      'energyText',
       'exportC',
       'exportModel',
       'exportedSize',

@@ -55,11 +55,18 @@ export interface DiscretizedTo {
  * Costs of the points of a sweep: what depends on the network alone is worked out once for all points of the same bits of
  * activations. Undefined for a network whose cost cannot be told, for no sweep is lost for an estimate.
  */
-export function pointCosts(model: Model, plan: PlanOptions): (point: DiscretizedTo) => CostSummary | undefined {
+export function pointCosts(
+  model: Model,
+  plan: PlanOptions,
+): (point: DiscretizedTo) => CostSummary | undefined {
   const meters = new Map<string, CostMeter | undefined>();
   const meterFor = (actBits?: number, actRange?: string): CostMeter | undefined => {
     const key = `${actBits} ${actRange}`;
-    if (!meters.has(key)) meters.set(key, attempt(() => costMeter(rounded(model, actBits, actRange, plan, {}))));
+    if (!meters.has(key))
+      meters.set(
+        key,
+        attempt(() => costMeter(rounded(model, actBits, actRange, plan, {}))),
+      );
     return meters.get(key);
   };
   return ({ layers, actBits, actRange }) => {
@@ -111,11 +118,16 @@ function rounded(
 }
 
 /** Equal steps, or for one bit a threshold and two levels for each channel. */
-function someRule(bits: number, known: Value | undefined, axisOf: (rank: number) => number | undefined): ActivationRule {
+function someRule(
+  bits: number,
+  known: Value | undefined,
+  axisOf: (rank: number) => number | undefined,
+): ActivationRule {
   if (bits > 1) return { kind: 'uniform', bits, scale: 1, zero: 0 };
   const dims = known?.shape ?? [];
   const axis = axisOf(dims.length);
-  const shape = axis === undefined ? [] : dims.map((dim, i) => (i === axis && typeof dim === 'number' ? dim : 1));
+  const shape =
+    axis === undefined ? [] : dims.map((dim, i) => (i === axis && typeof dim === 'number' ? dim : 1));
   const ones = new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(1);
   return { kind: 'threshold', thresholds: ones, low: ones, high: ones, shape };
 }

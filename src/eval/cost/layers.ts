@@ -70,9 +70,18 @@ export function weightForms(structure: Structure): (coded?: ReadonlyMap<string, 
 const OPERANDS: Readonly<Record<string, readonly (readonly [data: number, weight: number])[]>> = {
   QLinearConv: [[0, 3]],
   QLinearMatMul: [[0, 3]],
-  RNN: [[0, 1], [0, 2]],
-  GRU: [[0, 1], [0, 2]],
-  LSTM: [[0, 1], [0, 2]],
+  RNN: [
+    [0, 1],
+    [0, 2],
+  ],
+  GRU: [
+    [0, 1],
+    [0, 2],
+  ],
+  LSTM: [
+    [0, 1],
+    [0, 2],
+  ],
 };
 
 /** What a node multiplies; empty where it is no layer, or its shapes are not known. */
@@ -92,7 +101,9 @@ export function productsOf(structure: Structure, node: Node, weightOf: WeightOf)
   const kernel = structure.shapeOf(node.inputs[1] ?? '')?.slice(2) ?? [];
   const taps = node.opType.startsWith('Conv') ? kernel.reduce<number>((a, b) => a * Number(b), 1) : 1;
   return pairs.map(({ input, weight, other }) => ({
-    form: weight?.form ?? (other.integer ? { ...integerForm(other.bits), unit: other.scale === 'none' } : floatForm(other.bits)),
+    form:
+      weight?.form ??
+      (other.integer ? { ...integerForm(other.bits), unit: other.scale === 'none' } : floatForm(other.bits)),
     weights: weight?.count ?? 0,
     input,
     // Of a recurrent layer every weight of both matrices is used once a step.

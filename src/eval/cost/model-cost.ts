@@ -4,14 +4,21 @@ import { nodeName } from '../../ir/print.ts';
 import { subgraphsOf } from '../../ir/traverse.ts';
 import { sizeOf } from '../../tensor/tensor.ts';
 import { DRAM_BIT, sramBit } from './energy-table.ts';
+import { epilogueOperations } from './epilogue.ts';
 import { layerOperations, type Products } from './layer-operations.ts';
 import { productsOf, type WeightOf, weightForms } from './layers.ts';
-import { epilogueOperations } from './epilogue.ts';
 import { nodeOperations } from './node-work.ts';
 import { energyOf, merged, type Operations, partOf } from './operations.ts';
 import { type Structure, structureOf } from './structure.ts';
 import { type Moved, placeActivations } from './traffic.ts';
-import { type CostSummary, type Energy, type OperationCount, type Part, PARTS, type Traffic } from './types.ts';
+import {
+  type CostSummary,
+  type Energy,
+  type OperationCount,
+  PARTS,
+  type Part,
+  type Traffic,
+} from './types.ts';
 import type { CodedWeight } from './weight-form.ts';
 
 /** What a cost is worked out for. */
@@ -49,21 +56,28 @@ export interface CostMeter {
   cost(coded?: ReadonlyMap<string, CodedWeight>): ModelCost;
 }
 
-/** @throws mismatch where the shape of an input is not known */
+/** @throws mismatch where the shape of an input is not known; option for shapes of what is no input */
 export function costMeter(model: Model, options: CostOptions = {}): CostMeter {
   const structure = structureOf(model, options.inputShapes ?? new Map());
-  expectKnownInputs(structure);
+  expectKnownInputs(structure, options.inputShapes);
   const forms = weightForms(structure);
   return { cost: (coded) => costOf(structure, forms(coded), options) };
 }
 
-function expectKnownInputs({ model, countOf }: Structure): void {
+function expectKnownInputs({ model, countOf }: Structure, given: CostOptions['inputShapes']): void {
+  const inputs = model.graph.inputs.map(({ name }) => name);
+  for (const name of given?.keys() ?? [])
+    if (!inputs.includes(name))
+      throw new BnnqError(
+        'option',
+        `shape: "${name}" is no input of the model, which has ${inputs.join(', ')}`,
+      );
   const open = model.graph.inputs.filter(({ name }) => countOf(name) === undefined);
   if (open.length === 0) return;
   const names = open.map(({ name }) => `"${name}"`).join(', ');
   throw new BnnqError(
     'mismatch',
-    `the shape of ${open.length === 1 ? 'input' : 'inputs'} ${names} is not known: the cost needs one, such as ${open[0]!.name}=1,3,224,224`,
+    `the shape of ${open.length === 1 ? 'input' : 'inputs'} ${names} is not known, and costs depend on it: give one, such as ${open[0]!.name}=1,3,224,224`,
   );
 }
 
@@ -79,7 +93,10 @@ function costOf(structure: Structure, weightOf: WeightOf, options: CostOptions):
   const capacity = options.sramBytes === undefined ? undefined : 8 * options.sramBytes;
   const { moved, peakBits } = placeActivations(structure, capacity);
   const works = structure.nodes.map((node) => workOf(structure, node, weightOf));
-  const weightBits = works.reduce((sum, { constants }) => sum + constants.reduce((all, one) => all + one.bits, 0), 0);
+  const weightBits = works.reduce(
+    (sum, { constants }) => sum + constants.reduce((all, one) => all + one.bits, 0),
+    0,
+  );
   const bit = { sram: sramBit(capacity ?? peakBits), dram: DRAM_BIT };
   const weightBit = weightsIn === 'dram' ? DRAM_BIT : sramBit(weightBits);
   const uncounted = new Set<string>();
@@ -140,13 +157,18 @@ function workOf(structure: Structure, node: Node, weightOf: WeightOf): NodeWork 
   if (products.length > 0)
     return {
       products,
-      operations: merged([...products.flatMap(layerOperations), ...epilogueOperations(structure, node, products)]),
+      operations: merged([
+        ...products.flatMap(layerOperations),
+        ...epilogueOperations(structure, node, products),
+      ]),
       constants,
     };
   const operations = nodeOperations(structure, node);
   if (operations !== undefined) return { products, operations, constants };
   const name = node.domain === '' ? node.opType : `${node.domain}::${node.opType}`;
-  const why = subgraphsOf(node).length > 0 ? 'what branches and loops run is not known' : 'not counted';
+  const isOpen = node.outputs.some((output) => output !== '' && structure.countOf(output) === undefined);
+  const known = isOpen ? 'its shapes are not known' : 'what it computes is not known';
+  const why = subgraphsOf(node).length > 0 ? 'what branches and loops run is not known' : known;
   return { products, operations: [], constants, problem: `${name}: ${why}` };
 }
 
@@ -181,7 +203,8 @@ function factorsText(products: readonly Products[]): string | null {
 }
 
 function trafficOf(constants: readonly Pick<Moved, 'bits'>[], moved: readonly Moved[]): Traffic {
-  const bytes = (list: readonly Pick<Moved, 'bits'>[]): number => list.reduce((sum, { bits }) => sum + bits, 0) / 8;
+  const bytes = (list: readonly Pick<Moved, 'bits'>[]): number =>
+    list.reduce((sum, { bits }) => sum + bits, 0) / 8;
   return {
     weights: bytes(constants),
     dram: bytes(moved.filter(({ level }) => level === 'dram')),

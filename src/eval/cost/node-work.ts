@@ -1,6 +1,11 @@
 import type { Node } from '../../ir/graph.ts';
 import { isQuantDomain } from '../../ir/quant-domains.ts';
-import { numberAttribute, numbersAttribute, scalarValue, textAttribute } from '../../passes/constant-values.ts';
+import {
+  numberAttribute,
+  numbersAttribute,
+  scalarValue,
+  textAttribute,
+} from '../../passes/constant-values.ts';
 import { type Operations, type Work, workOn } from './operations.ts';
 import { isInPlace, type Structure } from './structure.ts';
 
@@ -27,7 +32,16 @@ const NOTHING: Work = {};
 
 /** What an element of the output takes; the operators of which each element depends on the one in its place. */
 const ELEMENTWISE: Readonly<Record<string, Work>> = {
-  ...{ Add: ADD, Sub: ADD, Neg: LOGIC, Abs: LOGIC, Mul: MULTIPLY, Div: DIVIDE, Reciprocal: DIVIDE, Sqrt: ROOT },
+  ...{
+    Add: ADD,
+    Sub: ADD,
+    Neg: LOGIC,
+    Abs: LOGIC,
+    Mul: MULTIPLY,
+    Div: DIVIDE,
+    Reciprocal: DIVIDE,
+    Sqrt: ROOT,
+  },
   ...{ Exp: EXP, Log: EXP, Sin: EXP, Cos: EXP, Tanh: SIGMOID, Sigmoid: SIGMOID, Erf: SIGMOID },
   ...{ Softplus: sum(EXP, EXP, ADD), Softsign: sum(ADD, LOGIC, DIVIDE), Pow: sum(EXP, EXP, MULTIPLY) },
   ...{ Relu: COMPARE, Clip: { compare: 2 }, Max: COMPARE, Min: COMPARE, Sign: COMPARE },
@@ -38,7 +52,15 @@ const ELEMENTWISE: Readonly<Record<string, Work>> = {
   ...{ Swish: sum(SIGMOID, MULTIPLY), Mish: sum(EXP, EXP, ADD, SIGMOID, MULTIPLY) },
   ...{ Floor: ADD, Ceil: ADD, Round: ADD, Cast: NOTHING, Where: LOGIC },
   ...{ Equal: COMPARE, Greater: COMPARE, Less: COMPARE, GreaterOrEqual: COMPARE, LessOrEqual: COMPARE },
-  ...{ And: LOGIC, Or: LOGIC, Xor: LOGIC, Not: LOGIC, BitwiseAnd: LOGIC, BitwiseOr: LOGIC, BitwiseXor: LOGIC },
+  ...{
+    And: LOGIC,
+    Or: LOGIC,
+    Xor: LOGIC,
+    Not: LOGIC,
+    BitwiseAnd: LOGIC,
+    BitwiseOr: LOGIC,
+    BitwiseXor: LOGIC,
+  },
   // scale and shift of a channel are worked out before
   BatchNormalization: sum(MULTIPLY, ADD),
   // to the grid, its zero point, and both ends of the range
@@ -71,8 +93,17 @@ const NORMALIZING: Readonly<Record<string, Work>> = {
 /** What an element of the input takes of operators that reduce, and then one of the output. */
 const REDUCING: Readonly<Record<string, readonly [input: Work, output: Work]>> = {
   ...{ GlobalAveragePool: [ADD, MULTIPLY], GlobalMaxPool: [COMPARE, NOTHING], ArgMax: [COMPARE, NOTHING] },
-  ...{ ReduceMean: [ADD, MULTIPLY], ReduceSum: [ADD, NOTHING], ReduceMax: [COMPARE, NOTHING], ArgMin: [COMPARE, NOTHING] },
-  ...{ ReduceMin: [COMPARE, NOTHING], ReduceProd: [MULTIPLY, NOTHING], ReduceSumSquare: [sum(MULTIPLY, ADD), NOTHING] },
+  ...{
+    ReduceMean: [ADD, MULTIPLY],
+    ReduceSum: [ADD, NOTHING],
+    ReduceMax: [COMPARE, NOTHING],
+    ArgMin: [COMPARE, NOTHING],
+  },
+  ...{
+    ReduceMin: [COMPARE, NOTHING],
+    ReduceProd: [MULTIPLY, NOTHING],
+    ReduceSumSquare: [sum(MULTIPLY, ADD), NOTHING],
+  },
   ...{ ReduceL1: [sum(LOGIC, ADD), NOTHING], ReduceL2: [sum(MULTIPLY, ADD), ROOT], TopK: [COMPARE, NOTHING] },
   CumSum: [ADD, NOTHING],
 };
@@ -105,18 +136,22 @@ export function nodeOperations(structure: Structure, node: Node): Operations[] |
   }
   if (domain !== '') return undefined;
   if (MOVING.has(opType)) return [];
-  const perElement = byConstant(structure, node) ?? ELEMENTWISE[opType] ?? NORMALIZING[opType] ?? resizing(node);
+  const perElement =
+    byConstant(structure, node) ?? ELEMENTWISE[opType] ?? NORMALIZING[opType] ?? resizing(node);
   if (perElement !== undefined) {
     const operands = /^(Max|Min|Sum|Mean)$/.test(opType) ? node.inputs.length - 1 : 1;
     return workOn(perElement, computedType(structure, node, held), made * operands);
   }
   const reducing = REDUCING[opType];
   if (reducing !== undefined)
-    return read === undefined ? undefined : [...workOn(reducing[0], held, read), ...workOn(reducing[1], held, made)];
+    return read === undefined
+      ? undefined
+      : [...workOn(reducing[0], held, read), ...workOn(reducing[1], held, made)];
   const window = (numbersAttribute(node, 'kernel_shape') ?? []).reduce((a, b) => a * b, 1);
   if (opType === 'MaxPool') return workOn(COMPARE, held, made * (window - 1));
   if (opType === 'AveragePool') return workOn({ add: window - 1, multiply: 1 }, held, made);
-  if (opType === 'LRN') return workOn(sum({ add: numberAttribute(node, 'size', 1), multiply: 3 }, EXP, EXP), held, made);
+  if (opType === 'LRN')
+    return workOn(sum({ add: numberAttribute(node, 'size', 1), multiply: 3 }, EXP, EXP), held, made);
   return undefined;
 }
 
@@ -126,10 +161,17 @@ function dataInput(structure: Structure, { inputs }: Node): string | undefined {
 }
 
 /** Sums and products of rounded values with their scales are floats; whole numbers of the graph stay what they are. */
-function computedType(structure: Structure, { opType, outputs }: Node, held: { bits: number; integer: boolean }) {
+function computedType(
+  structure: Structure,
+  { opType, outputs }: Node,
+  held: { bits: number; integer: boolean },
+) {
   const made = structure.widthOf(outputs[0] ?? '');
-  const isArithmetic = !/^(Relu|Clip|Max|Min|Sign|Equal|Greater|Less|GreaterOrEqual|LessOrEqual|Where|Abs|Neg)$/.test(opType);
-  return isArithmetic && !made.integer ? { bits: Math.max(made.bits, held.integer ? 0 : held.bits), integer: false } : held;
+  const isArithmetic =
+    !/^(Relu|Clip|Max|Min|Sign|Equal|Greater|Less|GreaterOrEqual|LessOrEqual|Where|Abs|Neg)$/.test(opType);
+  return isArithmetic && !made.integer
+    ? { bits: Math.max(made.bits, held.integer ? 0 : held.bits), integer: false }
+    : held;
 }
 
 /** A constant divisor is multiplied with as its reciprocal, and small powers are products and roots. */

@@ -61,7 +61,11 @@ export interface ElementType {
 }
 
 /** The work on `count` elements. Floats are compared like integers of their bits, as sign and magnitude. */
-export function workOn({ add, multiply, compare, logic }: Work, type: ElementType, count: number): Operations[] {
+export function workOn(
+  { add, multiply, compare, logic }: Work,
+  type: ElementType,
+  count: number,
+): Operations[] {
   const { bits, integer } = type;
   const width = integer ? bits : floatWidth(bits);
   const part = partOf(integer ? bits : 32);

@@ -42,11 +42,12 @@ export function structureOf(source: Model, inputShapes: ReadonlyMap<string, read
   const given = new Map<string, readonly number[]>([...singleSampleShapes(model), ...inputShapes]);
   const values = inferShapes(model, given);
   const constants = constantValues(model, values);
-  const nodes = graph.nodes.filter((node) => node.outputs.some((name) => name !== '' && !constants.has(name)));
+  const nodes = graph.nodes.filter((node) =>
+    node.outputs.some((name) => name !== '' && !constants.has(name)),
+  );
   const roots = new Map<string, string>();
   const rootOf = (name: string): string => roots.get(name) ?? name;
-  for (const node of nodes)
-    if (isInPlace(node)) roots.set(node.outputs[0]!, rootOf(node.inputs[0] ?? ''));
+  for (const node of nodes) if (isInPlace(node)) roots.set(node.outputs[0]!, rootOf(node.inputs[0] ?? ''));
   const readers = readersByRoot(nodes, rootOf);
   const outputs = new Set(graph.outputs.map(({ name }) => rootOf(name)));
   const inputs = new Set(graph.inputs.map(({ name }) => name));

@@ -60,7 +60,8 @@ export function widthOfType(dtype: DataType = 'FLOAT'): ValueWidth {
 
 /** The widest of what is moved. */
 function movedWidth(node: Node, widths: ReadonlyMap<string, ValueWidth>): ValueWidth | undefined {
-  const isNearest = /^(Resize|Upsample)$/.test(node.opType) && textAttribute(node, 'mode', 'nearest') === 'nearest';
+  const isNearest =
+    /^(Resize|Upsample)$/.test(node.opType) && textAttribute(node, 'mode', 'nearest') === 'nearest';
   if (node.domain !== '' || !(MOVING.has(node.opType) || isNearest)) return undefined;
   const takesAll = node.opType === 'Concat' || node.opType === 'Max' || node.opType === 'Min';
   const moved = (takesAll ? node.inputs : node.inputs.slice(0, 1)).flatMap((name) => widths.get(name) ?? []);

@@ -51,7 +51,11 @@ export function formOfCodes(q: QuantizedTensor): WeightForm {
 }
 
 /** The form of a weight [rows, columns] that a scheme discretizes; what its parameters are is not known. */
-export function formOfScheme({ scheme, bits, granularity }: CodedWeight, rows: number, columns: number): WeightForm {
+export function formOfScheme(
+  { scheme, bits, granularity }: CodedWeight,
+  rows: number,
+  columns: number,
+): WeightForm {
   const rule = RULES[scheme] ?? 'table';
   const size = granularity.startsWith('group:') ? Number(granularity.slice('group:'.length)) : columns;
   const groups = Math.max(1, Math.ceil(columns / size));
