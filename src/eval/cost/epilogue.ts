@@ -26,7 +26,7 @@ const GATES: Readonly<
   LSTM: { gates: 4, functions: 5, multiply: 3, add: 5 },
 };
 
-/** Work of a logistic function or a hyperbolic tangent: exp, an addition, a reciprocal (node-work.ts). */
+/** Work of a logistic function or a hyperbolic tangent: exp, an addition, a reciprocal (node-operations.ts). */
 const FUNCTION = { add: 12, multiply: 15 };
 
 /** What a layer does with its sums: bias, the requantization that its operator holds, gates. */

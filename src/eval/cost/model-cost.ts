@@ -1,16 +1,12 @@
 import { BnnqError } from '../../errors.ts';
 import type { Model, Node } from '../../ir/graph.ts';
 import { nodeName } from '../../ir/print.ts';
-import { subgraphsOf } from '../../ir/traverse.ts';
-import { sizeOf } from '../../tensor/tensor.ts';
 import { DRAM_BIT, sramBit } from './energy-table.ts';
-import { epilogueOperations } from './epilogue.ts';
-import { layerOperations, type Products } from './layer-operations.ts';
-import { productsOf, type WeightOf, weightForms } from './layers.ts';
-import { nodeOperations } from './node-work.ts';
-import { energyOf, merged, type Operations, partOf } from './operations.ts';
+import { weightForms } from './layers.ts';
+import { factorsText, type NodeWork, workOf } from './node-work.ts';
+import { energyOf, merged, type Operations } from './operations.ts';
 import { type Structure, structureOf } from './structure.ts';
-import { type Moved, placeActivations } from './traffic.ts';
+import { type Moved, type Placement, placeActivations } from './traffic.ts';
 import {
   type CostSummary,
   type Energy,
@@ -61,7 +57,23 @@ export function costMeter(model: Model, options: CostOptions = {}): CostMeter {
   const structure = structureOf(model, options.inputShapes ?? new Map());
   expectKnownInputs(structure, options.inputShapes);
   const forms = weightForms(structure);
-  return { cost: (coded) => costOf(structure, forms(coded), options) };
+  const { sramBytes } = options;
+  const placement = placeActivations(structure, sramBytes === undefined ? undefined : 8 * sramBytes);
+  // What is no layer takes the same whatever the weights are.
+  const fixed = new Map<Node, NodeWork>();
+  for (const node of structure.nodes)
+    if (!structure.macs.has(node))
+      fixed.set(
+        node,
+        workOf(structure, node, () => undefined),
+      );
+  return {
+    cost: (coded) => {
+      const weightOf = forms(coded);
+      const works = structure.nodes.map((node) => fixed.get(node) ?? workOf(structure, node, weightOf));
+      return costOf(structure, placement, works, options);
+    },
+  };
 }
 
 function expectKnownInputs({ model, countOf }: Structure, given: CostOptions['inputShapes']): void {
@@ -88,16 +100,17 @@ interface Sums {
   dram: number;
 }
 
-function costOf(structure: Structure, weightOf: WeightOf, options: CostOptions): ModelCost {
-  const { weightsIn = 'dram' } = options;
-  const capacity = options.sramBytes === undefined ? undefined : 8 * options.sramBytes;
-  const { moved, peakBits } = placeActivations(structure, capacity);
-  const works = structure.nodes.map((node) => workOf(structure, node, weightOf));
+function costOf(
+  structure: Structure,
+  { moved, peakBits }: Placement,
+  works: readonly NodeWork[],
+  { weightsIn = 'dram', sramBytes = Math.ceil(peakBits / 8) }: CostOptions,
+): ModelCost {
   const weightBits = works.reduce(
     (sum, { constants }) => sum + constants.reduce((all, one) => all + one.bits, 0),
     0,
   );
-  const bit = { sram: sramBit(capacity ?? peakBits), dram: DRAM_BIT };
+  const bit = { sram: sramBit(8 * sramBytes), dram: DRAM_BIT };
   const weightBit = weightsIn === 'dram' ? DRAM_BIT : sramBit(weightBits);
   const uncounted = new Set<string>();
   const nodes: NodeCost[] = [];
@@ -136,70 +149,11 @@ function costOf(structure: Structure, weightOf: WeightOf, options: CostOptions):
       sram: nodes.reduce((sum, { traffic }) => sum + traffic.sram, 0),
     },
     peakBytes: Math.ceil(peakBits / 8),
-    sramBytes: options.sramBytes ?? Math.ceil(peakBits / 8),
+    sramBytes,
     ...(uncounted.size > 0 && { uncounted: [...uncounted] }),
     weightsIn,
     nodes,
   };
-}
-
-interface NodeWork {
-  readonly products: readonly Products[];
-  readonly operations: readonly Operations[];
-  /** Bits of constants, by width. */
-  readonly constants: readonly Pick<Moved, 'part' | 'bits'>[];
-  readonly problem?: string;
-}
-
-function workOf(structure: Structure, node: Node, weightOf: WeightOf): NodeWork {
-  const products = productsOf(structure, node, weightOf);
-  const constants = constantsOf(structure, node, weightOf);
-  if (products.length > 0)
-    return {
-      products,
-      operations: merged([
-        ...products.flatMap(layerOperations),
-        ...epilogueOperations(structure, node, products),
-      ]),
-      constants,
-    };
-  const operations = nodeOperations(structure, node);
-  if (operations !== undefined) return { products, operations, constants };
-  const name = node.domain === '' ? node.opType : `${node.domain}::${node.opType}`;
-  const isOpen = node.outputs.some((output) => output !== '' && structure.countOf(output) === undefined);
-  const known = isOpen ? 'its shapes are not known' : 'what it computes is not known';
-  const why = subgraphsOf(node).length > 0 ? 'what branches and loops run is not known' : known;
-  return { products, operations: [], constants, problem: `${name}: ${why}` };
-}
-
-/** The constants that a node reads: codes and levels of weights, and others at the width of their type. */
-function constantsOf(structure: Structure, node: Node, weightOf: WeightOf): Pick<Moved, 'part' | 'bits'>[] {
-  const isLayer = structure.macs.has(node);
-  return [...new Set(node.inputs)].flatMap((name) => {
-    if (name === '' || !structure.isConstant(name)) return [];
-    const weight = isLayer ? weightOf(name) : undefined;
-    if (weight !== undefined) {
-      const { bits, levelBytes } = weight.form;
-      return [
-        { part: partOf(bits), bits: weight.count * bits },
-        { part: 'float' as const, bits: 8 * levelBytes },
-      ];
-    }
-    const initializer = structure.constant(name);
-    const count = initializer === undefined ? structure.countOf(name) : sizeOf(initializer.shape);
-    // Axes and shapes are part of the program.
-    if (initializer?.dtype === 'INT64' || count === undefined) return [];
-    const { bits } = structure.widthOf(name);
-    return [{ part: partOf(bits), bits: count * bits }];
-  });
-}
-
-function factorsText(products: readonly Products[]): string | null {
-  const [first] = products;
-  if (first === undefined) return null;
-  const { form, input } = first;
-  const weight = form.kind === 'float' ? `float${form.bits}` : `${form.bits} ${form.scheme}`;
-  return `${weight} × ${input.integer ? input.bits : `float${input.bits}`}`;
 }
 
 function trafficOf(constants: readonly Pick<Moved, 'bits'>[], moved: readonly Moved[]): Traffic {

@@ -1,191 +1,71 @@
 import type { Node } from '../../ir/graph.ts';
-import { isQuantDomain } from '../../ir/quant-domains.ts';
-import {
-  numberAttribute,
-  numbersAttribute,
-  scalarValue,
-  textAttribute,
-} from '../../passes/constant-values.ts';
-import { type Operations, type Work, workOn } from './operations.ts';
-import { isInPlace, type Structure } from './structure.ts';
+import { subgraphsOf } from '../../ir/traverse.ts';
+import { sizeOf } from '../../tensor/tensor.ts';
+import { epilogueOperations } from './epilogue.ts';
+import { layerOperations, type Products } from './layer-operations.ts';
+import { productsOf, type WeightOf } from './layers.ts';
+import { nodeOperations } from './node-operations.ts';
+import { merged, type Operations, partOf } from './operations.ts';
+import type { Structure } from './structure.ts';
+import type { Moved } from './traffic.ts';
 
-/**
- * Functions without an instruction of their own, as additions and multiplications of floats. A reciprocal by three steps of Newton's
- * method (x ← x·(2 − a·x)) and a multiplication; a root by three steps for 1/√a (x ← x·(1.5 − ½a·x·x)) and a multiplication; exp and log by
- * a reduction of the argument in two steps, a polynomial of degree 5 or 6 and a change of the exponent.
- */
-const DIVIDE: Work = { multiply: 7, add: 3 };
-const ROOT: Work = { multiply: 10, add: 3 };
-const EXP: Work = { multiply: 8, add: 8 };
-const SIGMOID = sum(EXP, { add: 1 }, DIVIDE);
-
-function sum(...parts: readonly Work[]): Work {
-  const total = (field: keyof Work): number => parts.reduce((all, part) => all + (part[field] ?? 0), 0);
-  return { add: total('add'), multiply: total('multiply'), compare: total('compare'), logic: total('logic') };
+/** What one node does and reads, besides activations. */
+export interface NodeWork {
+  readonly products: readonly Products[];
+  readonly operations: readonly Operations[];
+  /** Bits of constants, by width. */
+  readonly constants: readonly Pick<Moved, 'part' | 'bits'>[];
+  readonly problem?: string;
 }
 
-const ADD: Work = { add: 1 };
-const MULTIPLY: Work = { multiply: 1 };
-const COMPARE: Work = { compare: 1 };
-const LOGIC: Work = { logic: 1 };
-const NOTHING: Work = {};
-
-/** What an element of the output takes; the operators of which each element depends on the one in its place. */
-const ELEMENTWISE: Readonly<Record<string, Work>> = {
-  ...{
-    Add: ADD,
-    Sub: ADD,
-    Neg: LOGIC,
-    Abs: LOGIC,
-    Mul: MULTIPLY,
-    Div: DIVIDE,
-    Reciprocal: DIVIDE,
-    Sqrt: ROOT,
-  },
-  ...{ Exp: EXP, Log: EXP, Sin: EXP, Cos: EXP, Tanh: SIGMOID, Sigmoid: SIGMOID, Erf: SIGMOID },
-  ...{ Softplus: sum(EXP, EXP, ADD), Softsign: sum(ADD, LOGIC, DIVIDE), Pow: sum(EXP, EXP, MULTIPLY) },
-  ...{ Relu: COMPARE, Clip: { compare: 2 }, Max: COMPARE, Min: COMPARE, Sign: COMPARE },
-  ...{ LeakyRelu: sum(COMPARE, MULTIPLY), PRelu: sum(COMPARE, MULTIPLY), ThresholdedRelu: COMPARE },
-  ...{ Elu: sum(COMPARE, EXP, ADD, MULTIPLY), Selu: sum(COMPARE, EXP, ADD, { multiply: 2 }) },
-  ...{ Celu: sum(COMPARE, EXP, ADD, { multiply: 2 }), HardSigmoid: sum(MULTIPLY, ADD, { compare: 2 }) },
-  ...{ HardSwish: sum({ multiply: 2 }, ADD, { compare: 2 }), Gelu: sum(SIGMOID, ADD, { multiply: 3 }) },
-  ...{ Swish: sum(SIGMOID, MULTIPLY), Mish: sum(EXP, EXP, ADD, SIGMOID, MULTIPLY) },
-  ...{ Floor: ADD, Ceil: ADD, Round: ADD, Cast: NOTHING, Where: LOGIC },
-  ...{ Equal: COMPARE, Greater: COMPARE, Less: COMPARE, GreaterOrEqual: COMPARE, LessOrEqual: COMPARE },
-  ...{
-    And: LOGIC,
-    Or: LOGIC,
-    Xor: LOGIC,
-    Not: LOGIC,
-    BitwiseAnd: LOGIC,
-    BitwiseOr: LOGIC,
-    BitwiseXor: LOGIC,
-  },
-  // scale and shift of a channel are worked out before
-  BatchNormalization: sum(MULTIPLY, ADD),
-  // to the grid, its zero point, and both ends of the range
-  QuantizeLinear: sum(MULTIPLY, ADD, { compare: 2 }),
-  DequantizeLinear: sum(ADD, MULTIPLY),
-};
-
-/** Operators of QONNX and FINN that round. */
-const ROUNDING: Readonly<Record<string, Work>> = {
-  Quant: sum(MULTIPLY, ADD, { compare: 2 }),
-  IntQuant: sum(MULTIPLY, ADD, { compare: 2 }),
-  Trunc: sum(MULTIPLY, ADD, { compare: 2 }),
-  FloatQuant: sum(MULTIPLY, ADD, { compare: 2 }),
-  BipolarQuant: COMPARE,
-  MultiThreshold: COMPARE,
-};
-
-/** What an element of the output takes of operators that normalize rows: moments, a scale, a shift. */
-const NORMALIZING: Readonly<Record<string, Work>> = {
-  Softmax: sum(COMPARE, { add: 2 }, EXP, MULTIPLY),
-  LogSoftmax: sum(COMPARE, { add: 3 }, EXP),
-  LayerNormalization: { add: 4, multiply: 3 },
-  InstanceNormalization: { add: 4, multiply: 3 },
-  GroupNormalization: { add: 4, multiply: 3 },
-  MeanVarianceNormalization: { add: 3, multiply: 2 },
-  RMSNormalization: { add: 1, multiply: 3 },
-  LpNormalization: { add: 1, multiply: 2 },
-};
-
-/** What an element of the input takes of operators that reduce, and then one of the output. */
-const REDUCING: Readonly<Record<string, readonly [input: Work, output: Work]>> = {
-  ...{ GlobalAveragePool: [ADD, MULTIPLY], GlobalMaxPool: [COMPARE, NOTHING], ArgMax: [COMPARE, NOTHING] },
-  ...{
-    ReduceMean: [ADD, MULTIPLY],
-    ReduceSum: [ADD, NOTHING],
-    ReduceMax: [COMPARE, NOTHING],
-    ArgMin: [COMPARE, NOTHING],
-  },
-  ...{
-    ReduceMin: [COMPARE, NOTHING],
-    ReduceProd: [MULTIPLY, NOTHING],
-    ReduceSumSquare: [sum(MULTIPLY, ADD), NOTHING],
-  },
-  ...{ ReduceL1: [sum(LOGIC, ADD), NOTHING], ReduceL2: [sum(MULTIPLY, ADD), ROOT], TopK: [COMPARE, NOTHING] },
-  CumSum: [ADD, NOTHING],
-};
-
-/** Operators that move elements and compute nothing. */
-const MOVING: ReadonlySet<string> = new Set(
-  'Transpose Pad Concat Split Slice Gather GatherElements GatherND ScatterElements ScatterND Expand Tile DepthToSpace SpaceToDepth Shape Size ConstantOfShape ReverseSequence Compress OneHot Range'.split(
-    ' ',
-  ),
-);
-
-/** Whether a node can take its operand as it comes: element i of the output needs element i of the operand. */
-export function isElementwise({ domain, opType }: Node): boolean {
-  return isQuantDomain(domain) ? opType in ROUNDING : domain === '' && opType in ELEMENTWISE;
+export function workOf(structure: Structure, node: Node, weightOf: WeightOf): NodeWork {
+  const products = productsOf(structure, node, weightOf);
+  const constants = constantsOf(structure, node, weightOf);
+  if (products.length > 0)
+    return {
+      products,
+      operations: merged([
+        ...products.flatMap(layerOperations),
+        ...epilogueOperations(structure, node, products),
+      ]),
+      constants,
+    };
+  const operations = nodeOperations(structure, node);
+  if (operations !== undefined) return { products, operations, constants };
+  const name = node.domain === '' ? node.opType : `${node.domain}::${node.opType}`;
+  const isOpen = node.outputs.some((output) => output !== '' && structure.countOf(output) === undefined);
+  const known = isOpen ? 'its shapes are not known' : 'what it computes is not known';
+  const why = subgraphsOf(node).length > 0 ? 'what branches and loops run is not known' : known;
+  return { products, operations: [], constants, problem: `${name}: ${why}` };
 }
 
-/** The operations of a node that is no layer; undefined where its operator is not known, or a shape is missing. */
-export function nodeOperations(structure: Structure, node: Node): Operations[] | undefined {
-  if (isInPlace(node)) return [];
-  const { opType, domain } = node;
-  const [input = '', output = ''] = [dataInput(structure, node), node.outputs[0]];
-  const [read, made] = [structure.countOf(input), structure.countOf(output)];
-  if (made === undefined) return undefined;
-  const { bits, integer } = structure.widthOf(opType === 'Where' ? output : input);
-  const held = { bits, integer };
-  if (isQuantDomain(domain)) {
-    const work = ROUNDING[opType];
-    const levels = opType === 'MultiThreshold' ? (structure.shapeOf(node.inputs[1] ?? '')?.[1] ?? 1) : 1;
-    return work && workOn(work, held, made * Number(levels));
-  }
-  if (domain !== '') return undefined;
-  if (MOVING.has(opType)) return [];
-  const perElement =
-    byConstant(structure, node) ?? ELEMENTWISE[opType] ?? NORMALIZING[opType] ?? resizing(node);
-  if (perElement !== undefined) {
-    const operands = /^(Max|Min|Sum|Mean)$/.test(opType) ? node.inputs.length - 1 : 1;
-    return workOn(perElement, computedType(structure, node, held), made * operands);
-  }
-  const reducing = REDUCING[opType];
-  if (reducing !== undefined)
-    return read === undefined
-      ? undefined
-      : [...workOn(reducing[0], held, read), ...workOn(reducing[1], held, made)];
-  const window = (numbersAttribute(node, 'kernel_shape') ?? []).reduce((a, b) => a * b, 1);
-  if (opType === 'MaxPool') return workOn(COMPARE, held, made * (window - 1));
-  if (opType === 'AveragePool') return workOn({ add: window - 1, multiply: 1 }, held, made);
-  if (opType === 'LRN')
-    return workOn(sum({ add: numberAttribute(node, 'size', 1), multiply: 3 }, EXP, EXP), held, made);
-  return undefined;
+/** The constants that a node reads: codes and levels of weights, and others at the width of their type. */
+function constantsOf(structure: Structure, node: Node, weightOf: WeightOf): Pick<Moved, 'part' | 'bits'>[] {
+  const isLayer = structure.macs.has(node);
+  return [...new Set(node.inputs)].flatMap((name) => {
+    if (name === '' || !structure.isConstant(name)) return [];
+    const weight = isLayer ? weightOf(name) : undefined;
+    if (weight !== undefined) {
+      const { bits, levelBytes } = weight.form;
+      return [
+        { part: partOf(bits), bits: weight.count * bits },
+        { part: 'float' as const, bits: 8 * levelBytes },
+      ];
+    }
+    const initializer = structure.constant(name);
+    const count = initializer === undefined ? structure.countOf(name) : sizeOf(initializer.shape);
+    // Axes and shapes are part of the program.
+    if (initializer?.dtype === 'INT64' || count === undefined) return [];
+    const { bits } = structure.widthOf(name);
+    return [{ part: partOf(bits), bits: count * bits }];
+  });
 }
 
-/** The first operand that is no constant. */
-function dataInput(structure: Structure, { inputs }: Node): string | undefined {
-  return inputs.find((name) => !structure.isConstant(name)) ?? inputs[0];
-}
-
-/** Sums and products of rounded values with their scales are floats; whole numbers of the graph stay what they are. */
-function computedType(
-  structure: Structure,
-  { opType, outputs }: Node,
-  held: { bits: number; integer: boolean },
-) {
-  const made = structure.widthOf(outputs[0] ?? '');
-  const isArithmetic =
-    !/^(Relu|Clip|Max|Min|Sign|Equal|Greater|Less|GreaterOrEqual|LessOrEqual|Where|Abs|Neg)$/.test(opType);
-  return isArithmetic && !made.integer
-    ? { bits: Math.max(made.bits, held.integer ? 0 : held.bits), integer: false }
-    : held;
-}
-
-/** A constant divisor is multiplied with as its reciprocal, and small powers are products and roots. */
-function byConstant(structure: Structure, { opType, inputs }: Node): Work | undefined {
-  const constant = structure.constant(inputs[1] ?? '');
-  if (constant === undefined) return undefined;
-  if (opType === 'Div') return MULTIPLY;
-  const exponent = opType === 'Pow' ? scalarValue(constant) : undefined;
-  if (exponent === 0.5) return ROOT;
-  return exponent === 2 || exponent === 3 ? { multiply: exponent - 1 } : undefined;
-}
-
-/** Interpolation between four neighbours; the nearest one is only copied. */
-function resizing(node: Node): Work | undefined {
-  if (node.opType !== 'Resize' && node.opType !== 'Upsample') return undefined;
-  return textAttribute(node, 'mode', 'nearest') === 'nearest' ? NOTHING : { multiply: 4, add: 3 };
+/** `4 linear × 8`: what a layer multiplies with what. */
+export function factorsText(products: readonly Products[]): string | null {
+  const [first] = products;
+  if (first === undefined) return null;
+  const { form, input } = first;
+  const weight = form.kind === 'float' ? `float${form.bits}` : `${form.bits} ${form.scheme}`;
+  return `${weight} × ${input.integer ? input.bits : `float${input.bits}`}`;
 }

@@ -1,6 +1,6 @@
 import type { Node } from '../../ir/graph.ts';
 import { usesOf } from '../../ir/traverse.ts';
-import { isElementwise } from './node-work.ts';
+import { isElementwise } from './node-operations.ts';
 import { partOf } from './operations.ts';
 import { isInPlace, type Structure } from './structure.ts';
 import type { Part } from './types.ts';
