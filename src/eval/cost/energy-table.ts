@@ -33,7 +33,7 @@ export function floatWidth(bits: number): 16 | 32 | 64 {
   return bits <= 32 ? 32 : 64;
 }
 
-/** Off-chip memory: 640 pJ for 32 bits. */
+/** Off-chip memory: 1.3 nJ for 64 bits, the low end of what Horowitz gives. */
 export const DRAM_BIT = 20.3125;
 
 /** Bits of the smallest array that was measured, 8 KB: smaller ones count as that large. */

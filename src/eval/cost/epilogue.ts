@@ -1,5 +1,7 @@
 import type { Node } from '../../ir/graph.ts';
+import { numberAttribute } from '../../passes/constant-values.ts';
 import { accumulatorBits, isOnIntegers, type Products } from './layer-operations.ts';
+import { SIGMOID, SOFTMAX } from './node-operations.ts';
 import { type ElementType, type Operations, workOn } from './operations.ts';
 import type { Structure } from './structure.ts';
 
@@ -14,20 +16,19 @@ const BIAS: Readonly<Record<string, number>> = {
   LSTM: 3,
 };
 
-/** Activations of an element of a recurrent layer's state, and products and sums by element, that go with its gates. */
-const GATES: Readonly<
-  Record<
-    string,
-    { readonly gates: number; readonly functions: number; readonly multiply: number; readonly add: number }
-  >
-> = {
-  RNN: { gates: 1, functions: 1, multiply: 0, add: 1 },
-  GRU: { gates: 3, functions: 3, multiply: 3, add: 5 },
-  LSTM: { gates: 4, functions: 5, multiply: 3, add: 5 },
-};
+/** Of an element of a recurrent layer's state: gates, functions of them, and how they are put together. */
+interface Gates {
+  readonly gates: number;
+  readonly functions: number;
+  readonly multiply: number;
+  readonly add: number;
+}
 
-/** Work of a logistic function or a hyperbolic tangent: exp, an addition, a reciprocal (node-operations.ts). */
-const FUNCTION = { add: 12, multiply: 15 };
+const GATES: Readonly<Record<string, Gates>> = {
+  RNN: { gates: 1, functions: 1, multiply: 0, add: 0 },
+  GRU: { gates: 3, functions: 3, multiply: 3, add: 2 },
+  LSTM: { gates: 4, functions: 5, multiply: 3, add: 1 },
+};
 
 /** What a layer does with its sums: bias, the requantization that its operator holds, gates. */
 export function epilogueOperations(
@@ -47,14 +48,25 @@ export function epilogueOperations(
     : { bits: output.integer ? 32 : output.bits, integer: false };
   const gates = GATES[node.opType];
   if (gates !== undefined) {
-    const add = gates.add + gates.functions * FUNCTION.add + (hasBias(node) ? gates.gates : 0);
-    return workOn({ add, multiply: gates.multiply + gates.functions * FUNCTION.multiply }, type, sums);
+    // W·x and R·h are added up, and the bias.
+    const joined = gates.gates * (hasBias(node) ? 2 : 1);
+    const add = gates.add + gates.functions * SIGMOID.add + joined;
+    const multiply = gates.multiply + gates.functions * SIGMOID.multiply;
+    return workOn({ add, multiply }, { bits: 32, integer: false }, sums / gates.gates);
   }
+  if (node.opType === 'Attention') return workOn(SOFTMAX, type, probabilities(structure, node));
   const bias = hasBias(node) ? workOn({ add: 1 }, type, sums) : [];
   const requantized = node.opType.startsWith('QLinear')
     ? workOn({ multiply: 1, add: 1, compare: 2 }, { bits: 32, integer: false }, sums)
     : [];
   return [...bias, ...requantized];
+}
+
+/** Elements of the matrices of probabilities of Q [N, heads, L, d] or [N, L, heads·d]: one for each query and key. */
+function probabilities(structure: Structure, node: Node): number {
+  const [q = [], k = []] = node.inputs.slice(0, 2).map((name) => structure.shapeOf(name));
+  const heads = q.length === 4 ? q[1] : numberAttribute(node, 'q_num_heads', 1);
+  return [q[0], heads, q.at(-2), k.at(-2)].reduce<number>((all, dim) => all * Number(dim), 1);
 }
 
 function hasBias({ opType, inputs }: Node): boolean {

@@ -6,7 +6,7 @@ import { DATA_TYPES } from '../../tensor/dtype.ts';
 import { sizeOf } from '../../tensor/tensor.ts';
 import type { Products } from './layer-operations.ts';
 import type { Structure } from './structure.ts';
-import { widthOfType } from './value-widths.ts';
+import { type ValueWidth, widthOfType } from './value-widths.ts';
 import {
   type CodedWeight,
   floatForm,
@@ -66,49 +66,54 @@ export function weightForms(structure: Structure): (coded?: ReadonlyMap<string, 
     };
 }
 
-/** Where the two factors of a layer are among its inputs, if not first and second. */
-const OPERANDS: Readonly<Record<string, readonly (readonly [data: number, weight: number])[]>> = {
-  QLinearConv: [[0, 3]],
-  QLinearMatMul: [[0, 3]],
-  RNN: [
-    [0, 1],
-    [0, 2],
-  ],
-  GRU: [
-    [0, 1],
-    [0, 2],
-  ],
-  LSTM: [
-    [0, 1],
-    [0, 2],
-  ],
-};
+/** Which input is the weight, if not the second. */
+const WEIGHTS: Readonly<Record<string, number>> = { QLinearConv: 3, QLinearMatMul: 3 };
+
+const RECURRENT: ReadonlySet<string> = new Set(['RNN', 'GRU', 'LSTM']);
 
 /** What a node multiplies; empty where it is no layer, or its shapes are not known. */
 export function productsOf(structure: Structure, node: Node, weightOf: WeightOf): Products[] {
   const macs = structure.macs.get(node);
-  const sums = structure.countOf(node.outputs[0] ?? '') ?? structure.countOf(node.outputs[1] ?? '');
-  if (macs === undefined || sums === undefined) return [];
-  const pairs = (OPERANDS[node.opType] ?? [[0, 1]]).map(([data, weight]) => {
-    const [a = '', b = ''] = [node.inputs[data], node.inputs[weight]];
-    const found = weightOf(b);
-    // A matrix product may have its constant on the left.
-    const left = found === undefined ? weightOf(a) : undefined;
-    const [input, other] = left === undefined ? [a, b] : [b, a];
-    return { input: structure.widthOf(input), weight: found ?? left, other: structure.widthOf(other) };
-  });
-  const all = pairs.reduce((total, { weight }) => total + (weight?.count ?? 0), 0);
+  if (macs === undefined) return [];
+  if (RECURRENT.has(node.opType)) return recurrentProducts(structure, node, macs, weightOf);
+  const sums = structure.countOf(node.outputs[0] ?? '');
+  if (sums === undefined) return [];
+  const [a = '', b = ''] = [node.inputs[0], node.inputs[WEIGHTS[node.opType] ?? 1]];
+  const found = weightOf(b);
+  // A matrix product may have its constant on the left.
+  const left = found === undefined ? weightOf(a) : undefined;
+  const [input, other] = left === undefined ? [a, b] : [b, a];
   const kernel = structure.shapeOf(node.inputs[1] ?? '')?.slice(2) ?? [];
-  const taps = node.opType.startsWith('Conv') ? kernel.reduce<number>((a, b) => a * Number(b), 1) : 1;
-  return pairs.map(({ input, weight, other }) => ({
-    form:
-      weight?.form ??
-      (other.integer ? { ...integerForm(other.bits), unit: other.scale === 'none' } : floatForm(other.bits)),
-    weights: weight?.count ?? 0,
-    input,
-    // Of a recurrent layer every weight of both matrices is used once a step.
-    macs: pairs.length === 1 ? macs : (macs * (weight?.count ?? 0)) / Math.max(1, all),
-    sums,
-    taps,
+  const taps = node.opType.startsWith('Conv') ? kernel.reduce<number>((all, dim) => all * Number(dim), 1) : 1;
+  return [
+    { ...factorsOf(found ?? left, structure.widthOf(other), structure.widthOf(input)), macs, sums, taps },
+  ];
+}
+
+/** W [D, gates·H, I] with what comes in and R [D, gates·H, H] with the state, each once a step. */
+function recurrentProducts(structure: Structure, node: Node, macs: number, weightOf: WeightOf): Products[] {
+  const matrices = node.inputs.slice(1, 3);
+  const columns = matrices.map((name) => Number(structure.shapeOf(name)?.at(-1)));
+  const sums = macs / columns.reduce((a, b) => a + b, 0);
+  const state = structure.widthOf(node.outputs.find((name) => name !== '') ?? '');
+  return matrices.map((name, i) => ({
+    ...factorsOf(
+      weightOf(name),
+      structure.widthOf(name),
+      i === 0 ? structure.widthOf(node.inputs[0]!) : state,
+    ),
+    ...{ macs: sums * columns[i]!, sums, taps: 1 },
   }));
+}
+
+/** Two activations are multiplied as the second of them is held. */
+function factorsOf(
+  weight: LayerWeight | undefined,
+  other: ValueWidth,
+  input: ValueWidth,
+): Pick<Products, 'form' | 'weights' | 'input'> {
+  const held = other.integer
+    ? { ...integerForm(other.bits), unit: other.scale === 'none' }
+    : floatForm(other.bits);
+  return { form: weight?.form ?? held, weights: weight?.count ?? 0, input };
 }

@@ -17,9 +17,10 @@ import { isInPlace, type Structure } from './structure.ts';
 const DIVIDE: Work = { multiply: 7, add: 3 };
 const ROOT: Work = { multiply: 10, add: 3 };
 const EXP: Work = { multiply: 8, add: 8 };
-const SIGMOID = sum(EXP, { add: 1 }, DIVIDE);
+/** Tanh and the error function, too. */
+export const SIGMOID: Required<Work> = sum(EXP, { add: 1 }, DIVIDE);
 
-function sum(...parts: readonly Work[]): Work {
+function sum(...parts: readonly Work[]): Required<Work> {
   const total = (field: keyof Work): number => parts.reduce((all, part) => all + (part[field] ?? 0), 0);
   return { add: total('add'), multiply: total('multiply'), compare: total('compare'), logic: total('logic') };
 }
@@ -50,6 +51,26 @@ const ELEMENTWISE: Readonly<Record<string, Work>> = {
   ...{ Celu: sum(COMPARE, EXP, ADD, { multiply: 2 }), HardSigmoid: sum(MULTIPLY, ADD, { compare: 2 }) },
   ...{ HardSwish: sum({ multiply: 2 }, ADD, { compare: 2 }), Gelu: sum(SIGMOID, ADD, { multiply: 3 }) },
   ...{ Swish: sum(SIGMOID, MULTIPLY), Mish: sum(EXP, EXP, ADD, SIGMOID, MULTIPLY) },
+  ...{
+    Tan: EXP,
+    Sinh: SIGMOID,
+    Cosh: SIGMOID,
+    Asin: EXP,
+    Acos: EXP,
+    Atan: EXP,
+    Asinh: EXP,
+    Acosh: EXP,
+    Atanh: EXP,
+  },
+  ...{
+    Sum: ADD,
+    Mean: sum(ADD, MULTIPLY),
+    Mod: DIVIDE,
+    Shrink: sum(ADD, COMPARE),
+    IsNaN: COMPARE,
+    IsInf: COMPARE,
+  },
+  ...{ BitShift: LOGIC, BitwiseNot: LOGIC, CastLike: NOTHING },
   ...{ Floor: ADD, Ceil: ADD, Round: ADD, Cast: NOTHING, Where: LOGIC },
   ...{ Equal: COMPARE, Greater: COMPARE, Less: COMPARE, GreaterOrEqual: COMPARE, LessOrEqual: COMPARE },
   ...{
@@ -78,9 +99,15 @@ const ROUNDING: Readonly<Record<string, Work>> = {
   MultiThreshold: COMPARE,
 };
 
+export const SOFTMAX: Work = sum(COMPARE, { add: 2 }, EXP, MULTIPLY);
+
 /** What an element of the output takes of operators that normalize rows: moments, a scale, a shift. */
 const NORMALIZING: Readonly<Record<string, Work>> = {
-  Softmax: sum(COMPARE, { add: 2 }, EXP, MULTIPLY),
+  Softmax: SOFTMAX,
+  Hardmax: COMPARE,
+  RotaryEmbedding: { add: 1, multiply: 2 },
+  // the range of all elements first
+  DynamicQuantizeLinear: { add: 1, multiply: 1, compare: 4 },
   LogSoftmax: sum(COMPARE, { add: 3 }, EXP),
   LayerNormalization: { add: 4, multiply: 3 },
   InstanceNormalization: { add: 4, multiply: 3 },
@@ -106,11 +133,14 @@ const REDUCING: Readonly<Record<string, readonly [input: Work, output: Work]>> =
   },
   ...{ ReduceL1: [sum(LOGIC, ADD), NOTHING], ReduceL2: [sum(MULTIPLY, ADD), ROOT], TopK: [COMPARE, NOTHING] },
   CumSum: [ADD, NOTHING],
+  CumProd: [MULTIPLY, NOTHING],
+  ReduceLogSum: [ADD, EXP],
+  ReduceLogSumExp: [sum(EXP, ADD), EXP],
 };
 
 /** Operators that move elements and compute nothing. */
 const MOVING: ReadonlySet<string> = new Set(
-  'Transpose Pad Concat Split Slice Gather GatherElements GatherND ScatterElements ScatterND Expand Tile DepthToSpace SpaceToDepth Shape Size ConstantOfShape ReverseSequence Compress OneHot Range'.split(
+  'Transpose Pad Concat Split Slice Gather GatherElements GatherND ScatterElements ScatterND Expand Tile DepthToSpace SpaceToDepth Shape Size ConstantOfShape ReverseSequence Compress OneHot Range Trilu CenterCropPad EyeLike'.split(
     ' ',
   ),
 );
@@ -135,7 +165,7 @@ export function nodeOperations(structure: Structure, node: Node): Operations[] |
     return work && workOn(work, held, made * Number(levels));
   }
   if (domain !== '') return undefined;
-  if (MOVING.has(opType)) return [];
+  if (MOVING.has(opType) || (opType === 'DequantizeLinear' && isForLayers(structure, output))) return [];
   const perElement =
     byConstant(structure, node) ?? ELEMENTWISE[opType] ?? NORMALIZING[opType] ?? resizing(node);
   if (perElement !== undefined) {
@@ -155,6 +185,11 @@ export function nodeOperations(structure: Structure, node: Node): Operations[] |
   return undefined;
 }
 
+/** Whether only layers read a value: they multiply the codes, and their sums with the scale. */
+function isForLayers(structure: Structure, name: string): boolean {
+  return structure.readersOf(name).every((reader) => structure.macs.has(reader));
+}
+
 /** The first operand that is no constant. */
 function dataInput(structure: Structure, { inputs }: Node): string | undefined {
   return inputs.find((name) => !structure.isConstant(name)) ?? inputs[0];
@@ -166,6 +201,7 @@ function computedType(
   { opType, outputs }: Node,
   held: { bits: number; integer: boolean },
 ) {
+  if (opType === 'DequantizeLinear') return { bits: 32, integer: false };
   const made = structure.widthOf(outputs[0] ?? '');
   const isArithmetic =
     !/^(Relu|Clip|Max|Min|Sign|Equal|Greater|Less|GreaterOrEqual|LessOrEqual|Where|Abs|Neg)$/.test(opType);

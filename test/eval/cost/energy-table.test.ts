@@ -17,7 +17,7 @@ describe('the energy of an operation', () => {
     expect(multiplyEnergy(32, 32)).toBeCloseTo(3.1, 4);
     expect([16, 32].map(floatAddEnergy)).toEqual([0.4, 0.9]);
     expect([16, 32].map(floatMultiplyEnergy)).toEqual([1.1, 3.7]);
-    expect(32 * DRAM_BIT).toBe(650); // QKeras's rounding of 640 for 32 bits
+    expect(64 * DRAM_BIT).toBe(1300);
   });
 
   it('of a 64-bit read is 10, 20 and 100 pJ from 8 KB, 32 KB and 1 MB', () => {

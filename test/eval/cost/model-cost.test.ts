@@ -89,6 +89,48 @@ describe('operations, counted by hand', () => {
     expect(of({ op: 'Reshape', inputs: ['x', 's'] }, { s: int64([1, -1]) })).toEqual({});
   });
 
+  it('of an LSTM are both matrices at every step, and five functions an element of the state', () => {
+    // 5 steps, batch 2, 6 inputs, 3 states, 4 gates
+    const model = buildModel(
+      one(
+        [5, 2, 6],
+        { op: 'LSTM', inputs: ['x', 'w', 'r', 'b'], attributes: { hidden_size: 3 } },
+        {
+          w: someTensor('FLOAT', [1, 12, 6], 1),
+          r: someTensor('FLOAT', [1, 12, 3], 2),
+          b: someTensor('FLOAT', [1, 24], 3),
+        },
+      ),
+    );
+    const cost = modelCost(model);
+    const states = 5 * 2 * 3;
+    expect(cost.macs).toBe(states * 4 * (6 + 3));
+    expect(counts(cost)).toEqual({
+      'float-multiply 32': cost.macs + states * (5 * 15 + 3),
+      'float-add 32': cost.macs + states * (5 * 12 + 1 + 2 * 4),
+    });
+    // Of one bit both matrices add and subtract, and each of their sums has a scale.
+    const signs = counts(modelCost(model, { weights: { scheme: 'binary', bits: 1 } }));
+    expect(signs['float-multiply 32']).toBe(states * (5 * 15 + 3) + 2 * states * 4);
+  });
+
+  it('of attention are two products and a softmax', () => {
+    // 2 heads, 5 queries, 7 keys of 4 elements, values of 3
+    const model = buildModel({
+      inputs: { q: ['FLOAT', [1, 2, 5, 4]], k: ['FLOAT', [1, 2, 7, 4]], v: ['FLOAT', [1, 2, 7, 3]] },
+      outputs: ['y'],
+      nodes: [{ op: 'Attention', inputs: ['q', 'k', 'v'], outputs: ['y'] }],
+      opset: 23,
+    });
+    const cost = modelCost(model);
+    expect(cost.macs).toBe(2 * 5 * 7 * (4 + 3));
+    expect(counts(cost)).toEqual({
+      'float-multiply 32': cost.macs + 70 * 9,
+      'float-add 32': cost.macs + 70 * 10,
+      'compare 32': 70,
+    });
+  });
+
   it('names operators that it does not know, and counts the rest', () => {
     const short: ShortModel = {
       ...one([1, 4], { op: 'Relu', inputs: ['x'] }),
@@ -185,6 +227,33 @@ describe('products of few bits', () => {
       'float-multiply 32': 64 * 640,
       'float-add 32': 64 * 640,
     });
+  });
+
+  it('take no dequantizing where only layers read the codes', () => {
+    const quantized = (reader: ShortNode): Record<string, number> =>
+      counts(
+        modelCost(
+          buildModel({
+            inputs: { x: ['FLOAT', [1, 64]] },
+            outputs: ['y'],
+            constants: {
+              s: floats([], [0.1]),
+              w: signs([64, 10]),
+              z: { dtype: 'UINT8', shape: [], data: new Uint8Array(1) },
+            },
+            nodes: [
+              { op: 'QuantizeLinear', inputs: ['x', 's', 'z'], outputs: ['q'] },
+              { op: 'DequantizeLinear', inputs: ['q', 's', 'z'], outputs: ['d'] },
+              reader,
+            ],
+          }),
+        ),
+      );
+    const rounding = { 'float-multiply 32': 64, 'float-add 32': 64, 'compare 32': 128 };
+    const product = quantized({ op: 'MatMul', inputs: ['d', 'w'], outputs: ['y'] });
+    expect(product).toEqual({ ...rounding, 'add 15': 640, 'float-multiply 32': 64 + 10 });
+    const relu = quantized({ op: 'Sigmoid', inputs: ['d'], outputs: ['y'] });
+    expect(relu['float-multiply 32']).toBe(64 + 64 + 64 * 15);
   });
 
   it('of a packed file are those that were foretold for its settings', () => {
