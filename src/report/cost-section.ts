@@ -19,7 +19,7 @@ export function costSection(report: Report, headline: Headline, series: readonly
       ? ''
       : ` The float network takes ${energyText(floatCost.energy.total)} of energy, ${energyText(floatCost.energy.compute)} of it for arithmetic.`;
   const figure = costed.some((point) => headline.of(point) !== null)
-    ? `<div class="charts"><figure><figcaption>Against energy a sample</figcaption>${accuracyVsEnergy(report, headline, series)}</figure></div>`
+    ? `<div class="charts"><figure style="max-width: 36rem"><figcaption>Against energy a sample</figcaption>${accuracyVsEnergy(report, headline, series)}</figure></div>`
     : '';
   return `<section>
 <h2>What a sample takes in energy</h2>
@@ -60,11 +60,11 @@ function accuracyVsEnergy(report: Report, headline: Headline, series: readonly S
   });
 }
 
-/** Round energies within the range: 1, 2 and 5 of every decade, at most seven. */
+/** Round energies within the range, at most seven. */
 function energyTicks(low: number, high: number): number[] {
   const ticks: number[] = [];
   for (let power = Math.floor(Math.log10(low)); 10 ** power <= high; power++)
-    for (const digit of [1, 2, 5]) ticks.push(digit * 10 ** power);
+    for (const digit of [1, 2, 3, 5, 7]) ticks.push(digit * 10 ** power);
   const inside = ticks.filter((at) => at >= low && at <= high);
   const step = Math.ceil(inside.length / 7);
   return inside.filter((_, i) => i % step === 0);

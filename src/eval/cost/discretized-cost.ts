@@ -79,9 +79,8 @@ export function pointCosts(
 function attempt<T>(work: () => T): T | undefined {
   try {
     return work();
-  } catch (thrown) {
-    if (thrown instanceof BnnqError) return undefined;
-    throw thrown;
+  } catch {
+    return undefined;
   }
 }
 

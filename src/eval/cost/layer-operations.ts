@@ -27,17 +27,12 @@ const EXPONENT_BITS: Readonly<Record<number, number>> = { 16: 5, 32: 8, 64: 11 }
 /** A shift further than this leaves nothing of a value. */
 const WIDEST_SHIFT = 32;
 
-/**
- * Whether a layer sums up whole numbers. A float on either side makes floats of all products, unless the other side is a sign
- * (or ternary): then floats are added and subtracted.
- */
+/** Whether a layer sums up whole numbers: both factors are some, and all inputs have one scale. */
 export function isOnIntegers({ form, input }: Pick<Products, 'form' | 'input'>): boolean {
   return input.integer && input.bits <= 32 && form.kind !== 'float' && input.scale !== 'channel';
 }
 
-/**
- * Bits of a sum of products: widths of the factors, and one for every doubling of their number. Products of two signs are counted.
- */
+/** Bits of a sum of products: widths of the factors (a sign adds none), and one for every doubling of their number. */
 export function accumulatorBits({ form, input, macs, sums }: Products): number {
   const terms = Math.ceil(Math.log2(Math.max(1, macs / sums)));
   const width = form.kind === 'table' ? LEVEL_BITS : form.kind === 'signs' ? 1 : form.bits;

@@ -14,7 +14,7 @@ export interface ValueWidth extends ElementType {
   readonly scale: 'none' | 'one' | 'channel';
 }
 
-/** Operators that put elements of their inputs together, cut or repeat them, by the inputs that hold elements. */
+/** Operators that put elements of their inputs together, cut or repeat them, or choose among them. */
 const MOVING: ReadonlySet<string> = new Set([
   ...VIEWS,
   'Pad',
@@ -46,7 +46,8 @@ export function valueWidths(model: Model, values: ReadonlyMap<string, Value>): M
     for (const output of node.outputs) {
       const bits = rounded(output)?.bits;
       const declared = widthOfType(values.get(output)?.dtype);
-      if (bits !== undefined && bits <= declared.bits)
+      // A file may declare any width.
+      if (bits !== undefined && bits >= 1 && bits <= declared.bits)
         widths.set(output, { bits, integer: true, scale: scaleOf(model, producers, output, bits) });
       else widths.set(output, movedWidth(node, widths) ?? declared);
     }
