@@ -120,7 +120,8 @@ describe('what the 32-bit parts of a binary network cost', () => {
     expect(float.compute).toBeGreaterThan(1.5 * binary.compute);
     // shortcuts of 32 bits are what on-chip memory moves, besides signs and weights of one bit
     expect(float.sram).toBeGreaterThan(10 * binary.sram);
-    expect(cost.shares.float).toBeGreaterThan(60);
+    const onChip = (part: typeof float): number => part.compute + part.sram;
+    expect(onChip(float) / (onChip(float) + onChip(binary))).toBeCloseTo(0.88, 2);
   });
 
   it('is gone without them', () => {
