@@ -43,8 +43,9 @@ const FLOAT_PRODUCTS = { session: { qdq_matmulnbits_accuracy_level: '1' } };
 /** Probabilities that are all smaller are compared on this scale: a sigmoid of onnxruntime is exact to 1e-7 of one, not of itself. */
 const SMALLEST_SCALE = 1e-2;
 
-/** Elements of an input from which on a model takes seconds to run: then two of the forms are enough. */
+/** Elements of an input, and bytes of a file, from which on a model takes seconds in each form: then two of them are enough. */
 const LARGE_INPUT = 100_000;
+const LARGE_FILE = 3e6;
 
 /** Symbols of a shape: one image, 64 wide and high. */
 const sizes = (shape: readonly (number | string | null)[]): number[] =>
@@ -66,7 +67,8 @@ describe.skipIf(folder === undefined)('every model at hand, in every form (needs
     it(`${file} leaves for onnxruntime, which gives our outputs`, { timeout: 300_000 }, async () => {
       const path = join(folder!, file);
       const source = await readModel(file.startsWith('tfjs') ? join(path, 'model.json') : path);
-      const isLarge = sizeOf(sizes(source.graph.inputs[0]!.shape!)) > LARGE_INPUT;
+      const elements = sizeOf(sizes(source.graph.inputs[0]!.shape!));
+      const isLarge = elements > LARGE_INPUT || (source.source.byteLength ?? 0) > LARGE_FILE;
       for (const [scheme, options] of isLarge ? [FORMS[0]!, FORMS[3]!] : FORMS) {
         const what = `${file} ${JSON.stringify([scheme, options])}`;
         const { model } = quantizeModel(source, scheme as never);
