@@ -1,3 +1,4 @@
+import type { Model } from './graph.ts';
 import { codesOf, type QuantizedTensor } from './quantized-tensor.ts';
 
 /**
@@ -13,10 +14,11 @@ export function codeEntropy(q: QuantizedTensor): number {
   return bits / codes.length;
 }
 
-/** Bits a weight over all of them together, each by its own statistics; 0 where there are none. */
-export function meanCodeEntropy(weights: Iterable<QuantizedTensor>): number {
+/** Bits a weight over all discretized weights of a model, each by its own statistics; 0 where there are none. */
+export function meanCodeEntropy({ graph }: Model): number {
   let [bits, count] = [0, 0];
-  for (const q of weights) {
+  for (const { quantized: q } of graph.initializers.values()) {
+    if (q === undefined) continue;
     bits += codeEntropy(q) * q.rows * q.columns;
     count += q.rows * q.columns;
   }

@@ -48,6 +48,7 @@ describe('the public API', () => {
       'holdOut',
       'inspectModel',
       'lossText',
+      'meanCodeEntropy',
       'measureName',
       'measureSensitivity',
       'ndarrayOf',
