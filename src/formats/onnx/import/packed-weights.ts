@@ -51,12 +51,26 @@ export function withPackedWeights(model: Model, problems: BnnqError[]): Model {
   const freed = new Set([...gone].flatMap(({ inputs }) => inputs).filter((name) => !used.has(name)));
   const initializers = new Map([...graph.initializers].filter(([name]) => !freed.has(name)));
   for (const [name, weight] of weights) initializers.set(name, weight);
-  const called = new Set(nodes.filter(({ domain }) => domain === UNPACK_DOMAIN).map(({ opType }) => opType));
+  const called = calledFunctions(nodes, model.functions);
   const functions = model.functions.filter(
     ({ domain, name }) => domain !== UNPACK_DOMAIN || called.has(name),
   );
   const metadata = new Map([...model.metadata].filter(([key]) => key !== NOTES_KEY));
   return { ...model, functions, metadata, graph: { ...graph, nodes, initializers } };
+}
+
+/** Functions of weights that nodes call, and that these functions call. */
+function calledFunctions(nodes: Iterable<Node>, functions: Model['functions']): Set<string> {
+  const called = new Set<string>();
+  const walk = (list: Iterable<Node>): void => {
+    for (const { domain, opType } of list) {
+      if (domain !== UNPACK_DOMAIN || called.has(opType)) continue;
+      called.add(opType);
+      for (const body of functions) if (body.domain === domain && body.name === opType) walk(body.nodes);
+    }
+  };
+  walk(nodes);
+  return called;
 }
 
 /** What does not fit the kind of the weight, with what was expected. */
