@@ -49,6 +49,7 @@ describe('the public API', () => {
       'holdOut',
       'inspectModel',
       'lossText',
+      'meanCodeEntropy',
       'measureName',
       'measureSensitivity',
       'modelCost',
