@@ -78,6 +78,7 @@ export {
   type ClassScore,
   createClassifier,
 } from './eval/classify.ts';
+export { contentHash } from './eval/content-hash.ts';
 export {
   type DiscretizedModel,
   type DiscretizeSettings,
@@ -127,6 +128,7 @@ export type {
   SweepPoint,
   UniformChoice,
 } from './eval/types.ts';
+export { contentFingerprint } from './formats/datasets/content-fingerprint.ts';
 export { openDataset } from './formats/datasets/open-dataset.ts';
 export { checkWritable, type WriteOptions, writeFileAtomically } from './formats/file.ts';
 export { decodeImage } from './formats/images/decode-image.ts';

@@ -14,7 +14,7 @@ import { calibrationOf, REPAIR_HELP, withCalibrationOptions } from '../calibrati
 import { withDataOptions } from '../data-options.ts';
 import { dryRun } from '../dry-run.ts';
 import { EXIT, usageError } from '../exit.ts';
-import { gateText, hasGates } from '../gates.ts';
+import { gateText, needsScores } from '../gates.ts';
 import { openModel, withModelOptions } from '../model-options.ts';
 import { parseBits, parseGranularities, parseList, withCommonOptions, withGateOptions } from '../options.ts';
 import {
@@ -26,6 +26,8 @@ import {
 } from '../quantize-file.ts';
 import { schemeHelp, withFitOptions } from '../quantize-options.ts';
 import { missedText, type QuantizeResult, quantizeText } from '../quantize-text.ts';
+import { QuantizeRecords } from '../records/quantize-records.ts';
+import { noteUpToDate, RECORDS_HELP, withCacheOptions } from '../records/records.ts';
 import { printJson, printText } from '../terminal/output.ts';
 
 /** Width where nothing is said: the smallest at which most networks stay within some points of float (docs/results). */
@@ -59,12 +61,13 @@ export function quantizeCommand(): Command {
       '-o, --output <file>',
       'file to write, a folder for several (default: <model>.<scheme><bits>.bnnq here, or <model>.auto<target>.bnnq)',
     )
-    .option('--force', 'overwrite an existing file')
+    .option('--force', 'overwrite an existing file, also one that is up to date')
     .option('--dry-run', 'say what would be done and write nothing')
     .option('--data <dataset>', 'measure the accuracy before and after on this');
   withFitOptions(command);
   withAllocationOptions(withCalibrationOptions(command));
-  withCommonOptions(withGateOptions(withDataOptions(withModelOptions(command)), MAX_DROP_HELP));
+  withGateOptions(withDataOptions(withModelOptions(command)), MAX_DROP_HELP);
+  withCommonOptions(withCacheOptions(command, RECORDS_HELP));
   return command
     .addHelpText(
       'after',
@@ -90,19 +93,30 @@ Examples:
 
 async function runQuantize(path: string, options: QuantizeCommandOptions): Promise<number> {
   const goal = goalOf(options);
-  if (hasGates(gatesBeside(goal, options)) && options.data === undefined)
+  if (needsScores(gatesBeside(goal, options)) && options.data === undefined)
     throw usageError('--max-drop and --min-top1 measure accuracy: name a dataset with --data');
   if (calibrationOf(options).actBits.length > 1)
     throw usageError('--act-bits: several widths are for sweep, quantize takes one');
   const targets = goal === undefined ? targetsOf(path, options) : [targetFor(goal, path, options)];
-  for (const { file } of targets) checkWritable(file, { force: options.force === true });
+  const { force = false, quiet = false } = options;
+  // Whether files that are there are what would be written is known later; without records they are in the way at once.
+  for (const { file } of targets) checkWritable(file, { force: force || options.cache !== false });
   const model = await openModel(path, options);
   if (options.dryRun) return dryRun(path, model, targets, options);
   const data = options.data === undefined ? undefined : await openDataset(options.data);
   const images = await openImages(model, options);
+  const material = { path, model, data, images, options };
+  const outputs = await QuantizeRecords.open(material);
+  const known: (QuantizeResult | undefined)[] = [];
+  for (const target of targets) {
+    const made = force ? undefined : await outputs.find(target);
+    if (made === undefined) checkWritable(target.file, { force });
+    else noteUpToDate(target.file, quiet);
+    known.push(made);
+  }
   const results: QuantizeResult[] = [];
-  for (const target of targets)
-    results.push(await quantizeFile({ path, model, data, images, options }, target));
+  for (const [i, target] of targets.entries())
+    results.push(known[i] ?? outputs.keep(target, await quantizeFile(material, target)));
   const { sha256 = null, byteLength = null, format } = model.source;
   if (options.json)
     printJson({

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import {
+  contentFingerprint,
   openDataset,
   type PointRange,
   pointsOf,
@@ -22,7 +23,6 @@ import {
 } from '../calibration-options.ts';
 import { type DataOptions, evaluateOptions, withDataOptions } from '../data-options.ts';
 import { EXIT } from '../exit.ts';
-import { checkGates, gateText, hasGates } from '../gates.ts';
 import { interruptible } from '../interrupt.ts';
 import { type ModelOptions, openModel, withModelOptions } from '../model-options.ts';
 import {
@@ -35,7 +35,9 @@ import {
   withGateOptions,
 } from '../options.ts';
 import { type FitChoices, schemeHelp, withFitOptions } from '../quantize-options.ts';
-import { openSweepFolder } from '../sweep-folder.ts';
+import { modelIdentity, noteUpToDate } from '../records/records.ts';
+import { finishedReport, openSweepFolder } from '../sweep-folder.ts';
+import { sweepGates } from '../sweep-gates.ts';
 import { pointName, sweepText } from '../sweep-text.ts';
 import { fixed, plural, printable } from '../terminal/format.ts';
 import { printJson, printText } from '../terminal/output.ts';
@@ -129,8 +131,11 @@ async function runSweep(path: string, options: SweepCommandOptions): Promise<num
   const [model, dataset] = [await openModel(path, options), await openDataset(options.data)];
   const images = calibration && { ...calibration, data: await openDataset(calibration.data as string) };
   const folder = openSweepFolder(out, options.force === true, {
-    model: model.source.sha256 ?? path,
-    data: dataset.fingerprint,
+    model: modelIdentity(model).join(' '),
+    data: await contentFingerprint(
+      dataset,
+      Array(Math.min(dataset.count, options.limit ?? dataset.count)).keys(),
+    ),
     settings: {
       ...evaluateOptions(options),
       preprocess: options.preprocess && readPreprocess(options.preprocess),
@@ -142,6 +147,11 @@ async function runSweep(path: string, options: SweepCommandOptions): Promise<num
       points: points.map((point) => Object.values(point).join('/')),
     },
   });
+  const finished = options.force ? undefined : finishedReport(out, folder.isSame, points.length);
+  if (finished !== undefined) {
+    noteUpToDate(join(out, 'report.json'), quiet);
+    return finish(finished, options);
+  }
   const progress = startProgress('sweeping', quiet);
   let resumed = 0;
   const report = await interruptible((signal) =>
@@ -173,9 +183,14 @@ async function runSweep(path: string, options: SweepCommandOptions): Promise<num
   folder.claim();
   for (const [name, text] of reportFiles(report))
     writeFileAtomically(join(out, name), [text], { force: true });
+  return finish(report, options);
+}
+
+/** What is done with a report that is written. */
+function finish(report: Report, options: SweepCommandOptions): number {
   if (options.json) process.stdout.write(reportJson(report));
-  else printText(sweepText(report, out));
-  return gate(report, options);
+  else printText(sweepText(report, options.output));
+  return sweepGates(report, options);
 }
 
 function rangeOf(options: SweepCommandOptions): PointRange & Pick<SweepOptions, 'calibration'> {
@@ -195,18 +210,6 @@ function fractionOf({ images, totalImages }: SweepProgress): number {
 /** The point that has just been finished. */
 function detailOf({ finished }: SweepProgress): string | undefined {
   return finished && `${pointName(finished)}: ${fixed(finished.top1 ?? finished.agreement, 2)} %`;
-}
-
-/** A gate holds when one point at least meets all of them. */
-function gate(report: Report, options: SweepCommandOptions): number {
-  if (!hasGates(options)) return EXIT.done;
-  const checked = report.points.map((point) => checkGates(options, point, report.float.top1));
-  if (checked.some((gates) => gates.every(({ met }) => met))) return EXIT.done;
-  const best = report.points.reduce((a, b) => ((b.top1 ?? 0) > (a.top1 ?? 0) ? b : a));
-  process.stderr.write(
-    gateText(checkGates(options, best, report.float.top1), `the best point (${pointName(best)})`),
-  );
-  return EXIT.gate;
 }
 
 function dryRun(

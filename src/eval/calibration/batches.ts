@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { BnnqError } from '../../errors.ts';
+import { contentFingerprint } from '../../formats/datasets/content-fingerprint.ts';
 import type { Dataset } from '../../formats/datasets/dataset.ts';
 import { openDataset } from '../../formats/datasets/open-dataset.ts';
 import type { Model } from '../../ir/graph.ts';
@@ -93,7 +94,11 @@ export async function openBatches(
   const dropped = ends.fixedBatch === undefined ? 0 : dataset.count % batch;
   const count = dataset.count - dropped;
   const batches = Math.ceil(count / batch);
-  const identity = [whole.fingerprint, whole.count, taken, preprocess ?? null, feeder.dtype];
+  const contents = await contentFingerprint(
+    whole,
+    Array.from({ length: taken }, (_, i) => placeOf(i, whole.count, taken)),
+  );
+  const identity = [contents, whole.count, taken, preprocess ?? null, feeder.dtype];
   return {
     count,
     batches,
@@ -151,9 +156,14 @@ function rowsOf(model: Model, ends: Ends, feed: Tensor): number | undefined {
   }
 }
 
+/** Which of `total` samples is the one of that number when `count` are taken, at equal distances. */
+function placeOf(index: number, total: number, count: number): number {
+  return Math.floor((index * total) / count);
+}
+
 /** `count` samples of a dataset, at equal distances; without labels. */
 function evenly(dataset: Dataset, count: number): Dataset {
-  const at = (index: number): number => Math.floor((index * dataset.count) / count);
+  const at = (index: number): number => placeOf(index, dataset.count, count);
   return {
     spec: dataset.spec,
     count,
