@@ -21,6 +21,7 @@ import {
   REPAIR_HELP,
   withCalibrationOptions,
 } from '../calibration-options.ts';
+import { commandLine } from '../command-line.ts';
 import { type DataOptions, evaluateOptions, withDataOptions } from '../data-options.ts';
 import { EXIT } from '../exit.ts';
 import { interruptible } from '../interrupt.ts';
@@ -165,7 +166,7 @@ async function runSweep(path: string, options: SweepCommandOptions): Promise<num
         ...(options.include && { include: options.include }),
         ...(options.exclude && { exclude: options.exclude }),
         out,
-        command: ['bnn-quantize', ...process.argv.slice(2)],
+        command: commandLine(),
         signal,
         onNote: (text) => progress.note(text),
       },

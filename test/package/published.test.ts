@@ -32,6 +32,7 @@ describe('the published package', () => {
       'dist/browser/bnn-quantize.js',
       'dist/browser/licenses.txt',
       'dist/cli/main.js',
+      'dist/config.schema.json',
       'docs/packed-format.md',
       'examples/demo/digits.onnx',
       'examples/browser/index.html',
@@ -39,7 +40,7 @@ describe('the published package', () => {
       expect(paths).toContain(path);
     const strangers = paths.filter(
       (path) =>
-        !/^(dist\/(src|cli)\/.*\.(js|d\.ts)|dist\/browser\/(bnn-quantize\.js|licenses\.txt)|docs\/packed-format\.md|examples\/(demo|browser)\/.*|package\.json|README\.md|LICENSE)$/.test(
+        !/^(dist\/(src|cli)\/.*\.(js|d\.ts)|dist\/browser\/(bnn-quantize\.js|licenses\.txt)|dist\/config\.schema\.json|docs\/packed-format\.md|examples\/(demo|browser)\/.*|package\.json|README\.md|LICENSE)$/.test(
           path,
         ),
     );
