@@ -30,6 +30,7 @@ import { noteGrowth } from './growth.ts';
 import { interruptible } from './interrupt.ts';
 import { type ModelOptions, modelSource } from './model-options.ts';
 import type { CommonOptions, GateOptions } from './options.ts';
+import type { PublishOptions } from './publish/publish.ts';
 import { type FitChoices, nothingToDo } from './quantize-options.ts';
 import type { QuantizeResult } from './quantize-text.ts';
 import type { CacheOptions } from './records/records.ts';
@@ -40,6 +41,7 @@ export interface QuantizeCommandOptions
   extends CommonOptions,
     GateOptions,
     CacheOptions,
+    PublishOptions,
     DataOptions,
     CalibrationOptions,
     AllocationOptions,

@@ -98,7 +98,7 @@ function widthsOf(report: Report): number[] {
 }
 
 /** Scheme, granularity, and what is not the default. */
-function seriesName(point: PointSettings): string[] {
+export function seriesName(point: PointSettings): string[] {
   const { scheme, granularity, fit, levels, zero, bases, method, repairs = [], actBits, actRange } = point;
   return [
     scheme,

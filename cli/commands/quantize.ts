@@ -17,6 +17,8 @@ import { EXIT, usageError } from '../exit.ts';
 import { gateText, needsScores } from '../gates.ts';
 import { openModel, withModelOptions } from '../model-options.ts';
 import { parseBits, parseGranularities, parseList, withCommonOptions, withGateOptions } from '../options.ts';
+import { measuredQuantize } from '../publish/measured.ts';
+import { checkPublishing, publish, withPublishOptions } from '../publish/publish.ts';
 import {
   openImages,
   type QuantizeCommandOptions,
@@ -67,7 +69,7 @@ export function quantizeCommand(): Command {
   withFitOptions(command);
   withAllocationOptions(withCalibrationOptions(command));
   withGateOptions(withDataOptions(withModelOptions(command)), MAX_DROP_HELP);
-  withCommonOptions(withCacheOptions(command, RECORDS_HELP));
+  withCommonOptions(withPublishOptions(withCacheOptions(command, RECORDS_HELP)));
   return command
     .addHelpText(
       'after',
@@ -98,6 +100,7 @@ async function runQuantize(path: string, options: QuantizeCommandOptions): Promi
   if (calibrationOf(options).actBits.length > 1)
     throw usageError('--act-bits: several widths are for sweep, quantize takes one');
   const targets = goal === undefined ? targetsOf(path, options) : [targetFor(goal, path, options)];
+  checkPublishing(options);
   const { force = false, quiet = false } = options;
   // Whether files that are there are what would be written is known later; without records they are in the way at once.
   for (const { file } of targets) checkWritable(file, { force: force || options.cache !== false });
@@ -130,7 +133,8 @@ async function runQuantize(path: string, options: QuantizeCommandOptions): Promi
   const met = results.every(
     (result) => result.target?.met !== false && result.gates.every((gate) => gate.met),
   );
-  return met ? EXIT.done : EXIT.gate;
+  const source = { file: path, sha256, bytes: byteLength };
+  return publish(() => measuredQuantize(source, results), options, [], met ? EXIT.done : EXIT.gate);
 }
 
 /** What would be written. @throws usage where one name would have to do for several files */

@@ -12,6 +12,8 @@ import { checkGates, gateText } from '../gates.ts';
 import { interruptible } from '../interrupt.ts';
 import { MODEL_KINDS, type ModelOptions, modelSource, withModelOptions } from '../model-options.ts';
 import { type CommonOptions, type GateOptions, withCommonOptions, withGateOptions } from '../options.ts';
+import { measuredScore } from '../publish/measured.ts';
+import { checkPublishing, type PublishOptions, publish, withPublishOptions } from '../publish/publish.ts';
 import { type CacheOptions, withCacheOptions } from '../records/records.ts';
 import { recordedScore } from '../records/score-record.ts';
 import { scoreText } from '../score-text.ts';
@@ -19,7 +21,13 @@ import { printable } from '../terminal/format.ts';
 import { printJson, printText } from '../terminal/output.ts';
 import { startProgress } from '../terminal/progress.ts';
 
-interface ScoreCommandOptions extends CommonOptions, GateOptions, CacheOptions, DataOptions, ModelOptions {
+interface ScoreCommandOptions
+  extends CommonOptions,
+    GateOptions,
+    CacheOptions,
+    PublishOptions,
+    DataOptions,
+    ModelOptions {
   readonly data: string;
   readonly against?: string;
 }
@@ -38,7 +46,7 @@ export function scoreCommand(): Command {
       ).makeOptionMandatory(),
     )
     .option('--against <model>', 'float model to compare with; without labels it is needed');
-  withGateOptions(withDataOptions(withModelOptions(command)));
+  withPublishOptions(withGateOptions(withDataOptions(withModelOptions(command))));
   withCommonOptions(
     withCacheOptions(
       command,
@@ -63,6 +71,7 @@ Examples:
 async function runScore(model: string, options: ScoreCommandOptions): Promise<number> {
   if (options.maxDrop !== undefined && options.against === undefined)
     throw usageError('--max-drop compares with a float model: name it with --against');
+  checkPublishing(options);
   const source = await modelSource(model, options);
   const inspection = await inspectModel(source);
   const about = settingsOf(inspection);
@@ -86,11 +95,13 @@ async function runScore(model: string, options: ScoreCommandOptions): Promise<nu
   if (options.json) printJson({ model, ...about, ...result, ...(gates.length > 0 && { gates }) });
   else printText(scoreText(model, result));
   process.stderr.write(gateText(gates, model));
-  return gates.every(({ met }) => met) ? EXIT.done : EXIT.gate;
+  const measuredModel = { file: model, sha256: inspection.source.sha256, bytes: inspection.fileBytes };
+  const code = gates.every(({ met }) => met) ? EXIT.done : EXIT.gate;
+  return publish(() => measuredScore(measuredModel, about, result, gates), options, [], code);
 }
 
 /** What a point of a report says of its settings, as far as the file tells; null for a float model and for mixed ones. */
-function settingsOf({ discretized, packed }: ModelInspection): object {
+function settingsOf({ discretized, packed }: ModelInspection): Record<string, string | number | null> {
   const shared = (of: (one: InspectedCodes) => string | number): string | number | null => {
     const values = new Set(discretized.map(of));
     return values.size === 1 ? [...values][0]! : null;

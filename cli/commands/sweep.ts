@@ -35,6 +35,8 @@ import {
   withCommonOptions,
   withGateOptions,
 } from '../options.ts';
+import { measuredSweep } from '../publish/measured.ts';
+import { checkPublishing, type PublishOptions, publish, withPublishOptions } from '../publish/publish.ts';
 import { type FitChoices, schemeHelp, withFitOptions } from '../quantize-options.ts';
 import { modelIdentity, noteUpToDate } from '../records/records.ts';
 import { finishedReport, openSweepFolder } from '../sweep-folder.ts';
@@ -50,6 +52,7 @@ interface SweepCommandOptions
     DataOptions,
     CalibrationOptions,
     FitChoices,
+    PublishOptions,
     ModelOptions {
   readonly schemes: string[];
   readonly bits: number[];
@@ -98,7 +101,8 @@ export function sweepCommand(): Command {
     .option('--dry-run', 'say which points would be tried and write nothing');
   withFitOptions(command);
   withCalibrationOptions(command);
-  withCommonOptions(withGateOptions(withDataOptions(withModelOptions(command))));
+  withGateOptions(withDataOptions(withModelOptions(command)));
+  withCommonOptions(withPublishOptions(command));
   return command
     .addHelpText(
       'after',
@@ -128,6 +132,7 @@ async function runSweep(path: string, options: SweepCommandOptions): Promise<num
   const { calibration, ...range } = rangeOf(options);
   const { points, left } = pointsOf(range);
   if (options.dryRun) return dryRun(path, points, left, options);
+  checkPublishing(options);
   // The model and the data are opened here as well, so that a folder of another sweep is refused before any work.
   const [model, dataset] = [await openModel(path, options), await openDataset(options.data)];
   const images = calibration && { ...calibration, data: await openDataset(calibration.data as string) };
@@ -188,10 +193,11 @@ async function runSweep(path: string, options: SweepCommandOptions): Promise<num
 }
 
 /** What is done with a report that is written. */
-function finish(report: Report, options: SweepCommandOptions): number {
+function finish(report: Report, options: SweepCommandOptions): Promise<number> {
   if (options.json) process.stdout.write(reportJson(report));
   else printText(sweepText(report, options.output));
-  return sweepGates(report, options);
+  const files = [...reportFiles(report).keys()].map((name) => join(options.output, name));
+  return publish(() => measuredSweep(report, options), options, files, sweepGates(report, options));
 }
 
 function rangeOf(options: SweepCommandOptions): PointRange & Pick<SweepOptions, 'calibration'> {
