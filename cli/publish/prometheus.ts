@@ -49,7 +49,7 @@ const FAMILIES: readonly Family[] = [
     scale: 1,
   },
   { name: 'packed_size_bytes', help: 'Packed file, all of it.', value: 'packedBytes', scale: 1 },
-  { name: 'bits_per_weight', help: 'Codes and levels by weight.', value: 'bitsPerWeight', scale: 1 },
+  { name: 'bytes_per_weight', help: 'Codes and levels by weight.', value: 'bitsPerWeight', scale: 8 },
   { name: 'correlation', help: 'Of original and discretized weights.', value: 'correlation', scale: 1 },
 ];
 
