@@ -1,16 +1,15 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { tool } from '../../tool.ts';
 import { bnnq } from '../run-cli.ts';
 import { tinyFolder } from '../tiny-model.ts';
 
-// BNNQ_MLFLOW names a program that is not on the path, such as that of a virtual environment.
-const mlflow = process.env.BNNQ_MLFLOW ?? 'mlflow';
-const isThere = spawnSync(mlflow, ['--version'], { timeout: 60_000 }).status === 0;
+const mlflow = tool('mlflow');
 
 interface Run {
   readonly info: { readonly run_id: string; readonly run_name: string; readonly status: string };
@@ -21,7 +20,7 @@ interface Run {
   };
 }
 
-describe.skipIf(!isThere)('a real server of MLflow (skipped where mlflow is missing)', () => {
+describe.skipIf(!mlflow.isThere)('a real server of MLflow (skipped where mlflow is missing)', () => {
   let cwd: string;
   let store: string;
   let uri: string;
@@ -34,7 +33,7 @@ describe.skipIf(!isThere)('a real server of MLflow (skipped where mlflow is miss
     uri = `http://127.0.0.1:${port}`;
     const places = ['--backend-store-uri', 'sqlite:///runs.db', '--artifacts-destination', './artifacts'];
     const args = ['server', '--host', '127.0.0.1', '--port', String(port), '--workers', '1', ...places];
-    server = spawn(mlflow, args, { cwd: store, stdio: 'ignore', detached: true });
+    server = spawn(mlflow.path, args, { cwd: store, stdio: 'ignore', detached: true });
     for (let attempt = 0; attempt < 300; attempt++) {
       if (server.exitCode !== null) throw new Error(`mlflow server ended with ${server.exitCode}`);
       const isUp = await fetch(`${uri}/health`)
