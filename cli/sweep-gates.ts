@@ -2,7 +2,7 @@ import type { Report, SweepPoint } from '../src/index.ts';
 import { EXIT } from './exit.ts';
 import { checkGates, type Gate, gateText, hasGates } from './gates.ts';
 import type { GateOptions } from './options.ts';
-import { pointName } from './sweep-text.ts';
+import { pointName } from './sweep-points.ts';
 
 /** The gates of one point of a report. @throws usage where there are no labels to judge by */
 export function pointGates(point: SweepPoint, { float }: Report, options: GateOptions): Gate[] {

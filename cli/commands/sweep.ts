@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import {
   contentFingerprint,
+  evenIndices,
   openDataset,
   type PointRange,
   pointsOf,
@@ -41,7 +42,9 @@ import { type FitChoices, schemeHelp, withFitOptions } from '../quantize-options
 import { modelIdentity, noteUpToDate } from '../records/records.ts';
 import { finishedReport, openSweepFolder } from '../sweep-folder.ts';
 import { sweepGates } from '../sweep-gates.ts';
-import { pointName, sweepText } from '../sweep-text.ts';
+import { sweepSoFar } from '../sweep-live.ts';
+import { pointName } from '../sweep-points.ts';
+import { sweepText } from '../sweep-text.ts';
 import { fixed, plural, printable } from '../terminal/format.ts';
 import { printJson, printText } from '../terminal/output.ts';
 import { startProgress } from '../terminal/progress.ts';
@@ -149,7 +152,10 @@ async function runSweep(path: string, options: SweepCommandOptions): Promise<num
       kernels: undefined,
       include: options.include,
       exclude: options.exclude,
-      calibration: images && { ...calibration, data: images.data.fingerprint },
+      calibration: images && {
+        ...calibration,
+        data: await contentFingerprint(images.data, evenIndices(images.data.count, images.samples)),
+      },
       points: points.map((point) => Object.values(point).join('/')),
     },
   });
@@ -158,7 +164,8 @@ async function runSweep(path: string, options: SweepCommandOptions): Promise<num
     noteUpToDate(join(out, 'report.json'), quiet);
     return finish(finished, options);
   }
-  const progress = startProgress('sweeping', quiet);
+  let soFar: Pick<SweepProgress, 'results' | 'float'> = { results: [] };
+  const progress = startProgress('sweeping', quiet, (room) => sweepSoFar(points, soFar, room));
   let resumed = 0;
   const report = await interruptible((signal) =>
     sweep(
@@ -177,6 +184,7 @@ async function runSweep(path: string, options: SweepCommandOptions): Promise<num
       },
       (state) => {
         folder.claim();
+        soFar = state;
         if (state.resumed > resumed)
           progress.note(
             `going on: ${state.resumed} of ${plural(state.totalPoints, 'point')} were finished before`,

@@ -3,7 +3,7 @@ import type { Gate } from '../gates.ts';
 import type { GateOptions } from '../options.ts';
 import type { QuantizeResult } from '../quantize-text.ts';
 import { pointGates } from '../sweep-gates.ts';
-import { pointName, seriesName } from '../sweep-text.ts';
+import { pointName, seriesName } from '../sweep-points.ts';
 
 /** What other programs are told of a run: one form for all commands that measure. */
 export interface Measured {

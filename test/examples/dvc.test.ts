@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { encode } from 'fast-png';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { tinyFolder, tinyImages } from '../cli/tiny-model.ts';
-import { commandFolder } from './command-on-path.ts';
 import { tool } from '../tool.ts';
+import { commandFolder } from './command-on-path.ts';
 
 const FOLDER = fileURLToPath(new URL('../../examples/dvc/', import.meta.url));
 const dvc = tool('dvc');

@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { tinyFolder } from '../cli/tiny-model.ts';
-import { commandFolder } from './command-on-path.ts';
 import { tool } from '../tool.ts';
+import { commandFolder } from './command-on-path.ts';
 
 const FOLDER = fileURLToPath(new URL('../../examples/github-action/', import.meta.url));
 const action = parse(readFileSync(`${FOLDER}action.yml`, 'utf8'));

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { BnnqError } from '../../errors.ts';
-import { contentFingerprint } from '../../formats/datasets/content-fingerprint.ts';
+import { contentFingerprint, evenIndices } from '../../formats/datasets/content-fingerprint.ts';
 import type { Dataset } from '../../formats/datasets/dataset.ts';
 import { openDataset } from '../../formats/datasets/open-dataset.ts';
 import type { Model } from '../../ir/graph.ts';
@@ -65,7 +65,8 @@ export async function openBatches(
   const ends = endsOf(model.graph, options.output);
   const whole = typeof data === 'string' ? await openDataset(data) : data;
   const taken = Math.min(whole.count, counted('samples', options.samples) ?? whole.count);
-  const dataset = evenly(whole, taken);
+  const places = evenIndices(whole.count, taken);
+  const dataset = samplesAt(whole, places);
   const first = await dataset.sample(0);
   const preprocess = first.kind === 'values' ? undefined : resolvePreprocess(ends, first, options);
   const feeder = feederFor(ends, first, preprocess);
@@ -94,10 +95,7 @@ export async function openBatches(
   const dropped = ends.fixedBatch === undefined ? 0 : dataset.count % batch;
   const count = dataset.count - dropped;
   const batches = Math.ceil(count / batch);
-  const contents = await contentFingerprint(
-    whole,
-    Array.from({ length: taken }, (_, i) => placeOf(i, whole.count, taken)),
-  );
+  const contents = await contentFingerprint(whole, places);
   const identity = [contents, whole.count, taken, preprocess ?? null, feeder.dtype];
   return {
     count,
@@ -156,22 +154,16 @@ function rowsOf(model: Model, ends: Ends, feed: Tensor): number | undefined {
   }
 }
 
-/** Which of `total` samples is the one of that number when `count` are taken, at equal distances. */
-function placeOf(index: number, total: number, count: number): number {
-  return Math.floor((index * total) / count);
-}
-
-/** `count` samples of a dataset, at equal distances; without labels. */
-function evenly(dataset: Dataset, count: number): Dataset {
-  const at = (index: number): number => placeOf(index, dataset.count, count);
+/** Those samples of a dataset, without labels. */
+function samplesAt(dataset: Dataset, places: readonly number[]): Dataset {
   return {
     spec: dataset.spec,
-    count,
+    count: places.length,
     labels: undefined,
     classNames: undefined,
     fingerprint: dataset.fingerprint,
-    nameOf: (index) => dataset.nameOf(at(index)),
-    sample: (index) => dataset.sample(at(index)),
+    nameOf: (index) => dataset.nameOf(places[index]!),
+    sample: (index) => dataset.sample(places[index]!),
   };
 }
 

@@ -13,3 +13,9 @@ export async function contentFingerprint(dataset: Dataset, indices: Iterable<num
   for (const index of indices) hashes.push(await dataset.fileHash(index));
   return hashOf([dataset.fingerprint, ...hashes].join('\n'));
 }
+
+/** Which samples are taken where `count` of `total` are asked for: at equal distances, all where there are not so many. */
+export function evenIndices(total: number, count: number = total): number[] {
+  const taken = Math.min(total, count);
+  return Array.from({ length: taken }, (_, i) => Math.floor((i * total) / taken));
+}
