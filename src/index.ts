@@ -128,7 +128,7 @@ export type {
   SweepPoint,
   UniformChoice,
 } from './eval/types.ts';
-export { contentFingerprint, evenIndices } from './formats/datasets/content-fingerprint.ts';
+export { contentFingerprint, type UsedSamples } from './formats/datasets/content-fingerprint.ts';
 export { openDataset } from './formats/datasets/open-dataset.ts';
 export { checkWritable, type WriteOptions, writeFileAtomically } from './formats/file.ts';
 export { decodeImage } from './formats/images/decode-image.ts';

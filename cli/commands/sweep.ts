@@ -2,7 +2,6 @@ import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import {
   contentFingerprint,
-  evenIndices,
   openDataset,
   type PointRange,
   pointsOf,
@@ -141,10 +140,7 @@ async function runSweep(path: string, options: SweepCommandOptions): Promise<num
   const images = calibration && { ...calibration, data: await openDataset(calibration.data as string) };
   const folder = openSweepFolder(out, options.force === true, {
     model: modelIdentity(model).join(' '),
-    data: await contentFingerprint(
-      dataset,
-      Array(Math.min(dataset.count, options.limit ?? dataset.count)).keys(),
-    ),
+    data: await contentFingerprint(dataset, { limit: options.limit }),
     settings: {
       ...evaluateOptions(options),
       preprocess: options.preprocess && readPreprocess(options.preprocess),
@@ -154,7 +150,7 @@ async function runSweep(path: string, options: SweepCommandOptions): Promise<num
       exclude: options.exclude,
       calibration: images && {
         ...calibration,
-        data: await contentFingerprint(images.data, evenIndices(images.data.count, images.samples)),
+        data: await contentFingerprint(images.data, { evenly: images.samples }),
       },
       points: points.map((point) => Object.values(point).join('/')),
     },

@@ -8,6 +8,7 @@ import { pointName, seriesName } from '../sweep-points.ts';
 /** What other programs are told of a run: one form for all commands that measure. */
 export interface Measured {
   readonly command: 'quantize' | 'score' | 'sweep';
+  /** The hash is that of the float model that a packed file was made from. */
   readonly model: { readonly file: string; readonly sha256: string | null; readonly bytes: number | null };
   readonly data: { readonly spec: string; readonly fingerprint: string } | null;
   readonly float: Pick<FloatScores, 'top1' | 'top5'> | null;

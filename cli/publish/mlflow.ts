@@ -64,7 +64,7 @@ function baseOf({ command, model, data, float, points }: Measured, result: strin
     name: `${command} ${model.file}`,
     params: {
       ...{ command, version: VERSION, model: model.file },
-      ...(model.sha256 !== null && { modelSha256: model.sha256 }),
+      ...(model.sha256 !== null && { sourceSha256: model.sha256 }),
       ...(model.bytes !== null && { modelBytes: model.bytes }),
       ...(data && { data: data.spec, dataFingerprint: data.fingerprint }),
     },

@@ -32,8 +32,7 @@ export class QuantizeRecords {
   /** Hashes what quantize reads. */
   static async open(material: Material): Promise<QuantizeRecords> {
     const { model, data, options } = material;
-    const used = data && Array(Math.min(data.count, options.limit ?? data.count)).keys();
-    const contents = data && (await contentFingerprint(data, used!));
+    const contents = data && (await contentFingerprint(data, { limit: options.limit }));
     return new QuantizeRecords(material, { model: modelIdentity(model), data: contents });
   }
 

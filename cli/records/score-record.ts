@@ -22,11 +22,10 @@ export async function recordedScore(
   const { cache, data, against, limit } = options;
   if (typeof cache !== 'string') return compute();
   const dataset = await openDataset(data);
-  const used = Array(Math.min(dataset.count, limit ?? dataset.count)).keys();
   const inputs = {
     model: modelIdentity(await openModel(path, options)),
     against: against === undefined ? null : modelIdentity(await readModel(against)),
-    data: await contentFingerprint(dataset, used),
+    data: await contentFingerprint(dataset, { limit }),
   };
   const key = keyOf('score', inputs, { ...options, against: undefined });
   const records = new Records(cache);

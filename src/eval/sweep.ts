@@ -76,7 +76,7 @@ export async function sweep(
     const description = describeModel(model, options);
     // Only now, so that a sweep that cannot begin leaves no folder behind.
     if (options.out !== undefined) journal = new Journal(join(options.out, JOURNAL_NAME));
-    const fingerprint = await contentFingerprint(dataset, Array(setup.count).keys());
+    const fingerprint = await contentFingerprint(dataset, { limit: setup.count });
     const calibration = await describeCalibration(model, options, setup, wanted);
     const sources = [description.sha256, contentHash(model), fingerprint];
     const base = [VERSION, ...sources, setup.count, setup.preprocess ?? null];

@@ -95,7 +95,7 @@ export async function openBatches(
   const dropped = ends.fixedBatch === undefined ? 0 : dataset.count % batch;
   const count = dataset.count - dropped;
   const batches = Math.ceil(count / batch);
-  const contents = await contentFingerprint(whole, places);
+  const contents = await contentFingerprint(whole, { evenly: taken });
   const identity = [contents, whole.count, taken, preprocess ?? null, feeder.dtype];
   return {
     count,
