@@ -4,4 +4,4 @@ import { configSchema } from '../dist/cli/config/config-schema.js';
 import { program } from '../dist/cli/program.js';
 
 const file = new URL('../dist/config.schema.json', import.meta.url);
-writeFileSync(file, `${JSON.stringify(configSchema(program()), null, 2)}\n`);
+writeFileSync(file, `${JSON.stringify(configSchema(program()))}\n`);

@@ -79,6 +79,8 @@ export {
   createClassifier,
 } from './eval/classify.ts';
 export { contentHash } from './eval/content-hash.ts';
+export { type ModelCostOptions, modelCost } from './eval/cost/discretized-cost.ts';
+export type { CostOptions, ModelCost, NodeCost } from './eval/cost/model-cost.ts';
 export {
   type DiscretizedModel,
   type DiscretizeSettings,
@@ -111,11 +113,16 @@ export type { CalibrationSource, EvaluateOptions } from './eval/setup.ts';
 export { type SweepOptions, type SweepProgress, sweep } from './eval/sweep.ts';
 export type {
   Candidate,
+  CostSummary,
   Dataset,
+  Energy,
   FailedPoint,
   FloatScores,
   LayerFit,
   LayerSensitivity,
+  OperationCount,
+  OperationKind,
+  Part,
   Pixels,
   PointSettings,
   Preprocess,
@@ -126,6 +133,7 @@ export type {
   SensitivityReport,
   SensitivityTable,
   SweepPoint,
+  Traffic,
   UniformChoice,
 } from './eval/types.ts';
 export { contentFingerprint, type UsedSamples } from './formats/datasets/content-fingerprint.ts';
@@ -172,6 +180,7 @@ export {
 export { SCHEME_NAMES, SCHEMES } from './quantizers/registry.ts';
 export type { Scheme } from './quantizers/scheme.ts';
 export { reportCsv } from './report/csv.ts';
+export { energyText } from './report/energy-text.ts';
 export { reportHtml } from './report/html.ts';
 export { reportJson } from './report/json.ts';
 export { reportMarkdown } from './report/markdown.ts';

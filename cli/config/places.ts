@@ -12,7 +12,8 @@ export type PlaceKind = 'path' | 'dataset' | 'preset' | 'named';
 export function rebase(text: string, kind: PlaceKind | undefined, from: string, to: string): string {
   const way = relative(resolve(to), resolve(from));
   if (way === '' || kind === undefined) return text;
-  const moved = (path: string): string => (path === '' || isAbsolute(path) ? path : join(way, path));
+  const stays = (path: string): boolean => path === '' || isAbsolute(path) || path.includes('://');
+  const moved = (path: string): string => (stays(path) ? path : join(way, path));
   return MOVES[kind](text, moved);
 }
 

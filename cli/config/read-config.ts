@@ -27,6 +27,8 @@ interface Mistake {
 
 /** One key with what it is set to: values as the command line would have them, or a switch. */
 export interface Setting {
+  /** The name that the file has it by. */
+  readonly name: string;
   readonly key: ConfigKey;
   readonly value: readonly string[] | boolean;
 }
@@ -75,9 +77,9 @@ export function readConfig(path: string, root: Command): (command: string) => Se
     const own = sections.get(command) ?? [];
     const target = root.commands.find((one) => one.name() === command);
     const known = target === undefined ? [] : keysOf(target);
-    const shared = (sections.get(COMMON) ?? []).flatMap(({ key, value }) => {
-      const mine = known.find(({ name }) => name === key.name);
-      return mine === undefined || own.some((one) => one.key.name === key.name) ? [] : { key: mine, value };
+    const shared = (sections.get(COMMON) ?? []).flatMap(({ name, value }) => {
+      const key = known.find((one) => one.name === name || one.alias === name);
+      return key === undefined || own.some((one) => one.key.name === key.name) ? [] : { name, key, value };
     });
     return [...own, ...shared];
   };
@@ -153,7 +155,8 @@ class SectionReader {
         );
       const where = `${section}.${name}`;
       const value = this.#valueOf(where, key, pair.value as Node | null, offset);
-      if (value !== undefined && this.#suitsAll(where, others, value, offset)) settings.push({ key, value });
+      if (value !== undefined && this.#suitsAll(where, others, value, offset))
+        settings.push({ name, key, value });
     }
     return settings;
   }

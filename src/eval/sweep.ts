@@ -10,6 +10,7 @@ import { VERSION } from '../version.ts';
 import { CalibratedModels } from './calibrated-models.ts';
 import { openBatches } from './calibration/batches.ts';
 import { contentHash } from './content-hash.ts';
+import { pointCosts } from './cost/discretized-cost.ts';
 import { describeModel } from './describe-model.ts';
 import { settingsProblems } from './discretize-model.ts';
 import { Evaluation } from './evaluation.ts';
@@ -19,6 +20,7 @@ import { type PointRange, pointsOf } from './points.ts';
 import { withoutComparison } from './score.ts';
 import type { EvaluateOptions, Setup } from './setup.ts';
 import type {
+  CostSummary,
   FailedPoint,
   FloatScores,
   PointSettings,
@@ -139,7 +141,10 @@ export async function sweep(
           }
         }),
       );
-      const points = results.filter((point) => point !== undefined);
+      const costOf = pointCosts(model, options);
+      const points = results.flatMap((point) =>
+        point === undefined ? [] : [withCost(point, costOf(point))],
+      );
       if (points.length === 0) throw allFailed(failures);
       return {
         schema: 'bnn-quantize/report@1',
@@ -162,7 +167,7 @@ export async function sweep(
           preprocess: setup.preprocess ?? null,
         },
         ...(calibration && { calibration }),
-        float,
+        float: withCost(float, costOf({ layers: [] })),
         points,
         ...(failures.length > 0 && { failures }),
       };
@@ -178,6 +183,10 @@ export async function sweep(
     await evaluation.close();
     models?.dispose();
   }
+}
+
+function withCost<T extends object>(scored: T, cost: CostSummary | undefined): T {
+  return { ...scored, ...(cost && { cost }) };
 }
 
 /** @throws option with what points need and do not have */

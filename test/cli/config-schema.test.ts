@@ -52,6 +52,7 @@ describe('a path of another folder', () => {
   it.each([
     ['m.onnx', 'path', '../m.onnx'],
     ['/m.onnx', 'path', '/m.onnx'],
+    ['s3://bucket/store', 'path', 's3://bucket/store'],
     ['idx:a.gz,b.gz', 'dataset', 'idx:../a.gz,../b.gz'],
     ['imagefolder:/data', 'dataset', 'imagefolder:/data'],
     ['csv:a,b.csv', 'dataset', 'csv:../a,b.csv'],
