@@ -2,31 +2,20 @@ import type { Argument, Command, Option } from 'commander';
 import { collect } from '../options.ts';
 import type { PlaceKind } from './places.ts';
 
-/** What the text between the brackets of an option says of its values: how many there may be, or which place they name. */
-const PLACEHOLDERS: Readonly<Record<string, 'list' | 'text' | PlaceKind>> = {
-  ...{ names: 'list', widths: 'list', what: 'list', 'n,…': 'list' },
-  ...{ file: 'path', folder: 'path', path: 'path', model: 'path', 'file.json': 'path', 'file.prom': 'path' },
+/** What the text between the brackets of an option says of its values: that there may be several, or which place they name. */
+const PLACEHOLDERS: Readonly<Record<string, 'list' | PlaceKind>> = {
+  ...{ names: 'list', widths: 'list', what: 'list', 'n,…': 'list', settings: 'list' },
+  ...{ file: 'path', folder: 'path', path: 'path', model: 'path', place: 'path' },
+  ...{ 'file.json': 'path', 'file.prom': 'path', 'file.pem': 'path' },
   ...{ dataset: 'dataset', 'preset|file.json': 'preset' },
   ...{ '[name=]file': 'named', '[name=]file.npy': 'named' },
-  ...{
-    n: 'text',
-    bits: 'text',
-    format: 'text',
-    glob: 'text',
-    identifier: 'text',
-    name: 'text',
-    part: 'text',
-  },
-  ...{
-    percent: 'text',
-    points: 'text',
-    rule: 'text',
-    set: 'text',
-    size: 'text',
-    uri: 'text',
-    version: 'text',
-  },
 };
+
+/** Placeholders of one value that names no place. */
+const PLAIN: readonly string[] = [
+  ...['bits', 'bytes', 'format', 'glob', 'identifier', 'images', 'n', 'name', 'name=dims', 'part', 'percent'],
+  ...['points', 'rule', 'seconds', 'set', 'size', 'uri', 'url', 'version', 'where', 'width'],
+];
 
 /** Options that are about one run, not about what it gives: they have no place in a file. */
 const OF_ONE_RUN: readonly string[] = ['config', 'save-config', 'help', 'force', 'dry-run', 'debug'];
@@ -56,7 +45,7 @@ export function placeholderOf(option: Option): string | undefined {
 
 /** Whether the type of a placeholder is written down; for the test that walks over all options. */
 export function isKnownPlaceholder(placeholder: string): boolean {
-  return Object.hasOwn(PLACEHOLDERS, placeholder);
+  return Object.hasOwn(PLACEHOLDERS, placeholder) || PLAIN.includes(placeholder);
 }
 
 /** The keys of a command's section. */
@@ -69,7 +58,7 @@ export function keysOf(command: Command): ConfigKey[] {
   });
   const keyOfOption = (option: Option): ConfigKey => {
     const placeholder = placeholderOf(option);
-    const type = (placeholder !== undefined && PLACEHOLDERS[placeholder]) || 'text';
+    const type = placeholder === undefined ? undefined : PLACEHOLDERS[placeholder];
     const { short } = option;
     return {
       name: option.name(),
@@ -79,7 +68,7 @@ export function keysOf(command: Command): ConfigKey[] {
       kind: placeholder === undefined ? 'switch' : option.optional ? 'maybe' : 'value',
       canBeOff: negated.includes(option.attributeName()),
       several: option.parseArg === collect ? 'repeated' : type === 'list' ? 'commas' : undefined,
-      place: type === 'list' || type === 'text' ? undefined : type,
+      place: type === 'list' ? undefined : type,
       choices: option.argChoices,
       description: option.description,
     };

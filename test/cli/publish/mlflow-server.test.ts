@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -45,10 +46,15 @@ describe.skipIf(!mlflow.isThere)('a real server of MLflow (skipped where mlflow 
     throw new Error('mlflow server does not answer');
   }, 180_000);
 
-  afterAll(() => {
-    // It has workers of its own: the whole group that was started above.
-    if (server?.pid !== undefined) process.kill(-server.pid, 'SIGTERM');
-    rmSync(store, { recursive: true, force: true });
+  afterAll(async () => {
+    // It has workers of its own, some in groups of their own, and takes its time to end them: asked first, then killed.
+    if (server?.pid !== undefined && server.exitCode === null) {
+      const group = server.pid;
+      const ended = once(server, 'close');
+      process.kill(-group, 'SIGTERM');
+      if ((await Promise.race([ended, sleep(10_000)])) === undefined) process.kill(-group, 'SIGKILL');
+    }
+    rmSync(store, { recursive: true, force: true, maxRetries: 5 });
   });
 
   const ask = async (path: string, body: object): Promise<{ runs?: Run[] } & Record<string, unknown>> => {
