@@ -8,6 +8,7 @@ import {
   type Model,
   writeFileAtomically,
 } from '../src/index.ts';
+import { noteGrowth } from './growth.ts';
 import { formatBytes, grouped, printable } from './terminal/format.ts';
 
 /** What was written; `--json` prints it as it is. */
@@ -30,8 +31,16 @@ export function checkFolder(folder: string, force: boolean): void {
 }
 
 /** Writes the C sources of a model into a folder. @param name prefix of files and functions */
-export function exportCFolder(path: string, model: Model, folder: string, name: string | undefined): CExport {
+export function exportCFolder(
+  path: string,
+  model: Model,
+  folder: string,
+  name: string | undefined,
+  quiet: boolean,
+): CExport {
   const sources = exportC(model, { name });
+  // What the device holds; the text of it is larger than any file of bytes.
+  noteGrowth(folder, flashBytes(sources.size), model, quiet);
   writeFolder(folder, sources);
   return { model: path, folder, to: 'c', files: [...sources.files.keys()], ...sources.size };
 }

@@ -9,6 +9,7 @@ import {
   LayerStore,
   type Method,
   type Model,
+  meanCodeEntropy,
   notConverted,
   openCalibration,
   openDataset,
@@ -52,6 +53,7 @@ export interface QuantizeCommandOptions
   readonly granularity: string[];
   readonly output?: string;
   readonly data?: string;
+  readonly compress?: boolean;
   readonly force?: boolean;
   readonly dryRun?: boolean;
 }
@@ -159,10 +161,11 @@ class FileMaker {
         : { done: await this.#discretize({ ...one, bits }), reached: null };
     if (done.layers.length === 0) throw nothingToDo(done.skipped);
     const scores = data && (await scoreMade(this.#material, done.model, data));
-    noteGrowth(file, packedSize(done.model, packOptions).total, model, options.quiet);
+    const written = { ...packOptions, compress: options.compress === true };
+    noteGrowth(file, packedSize(done.model, written).total, model, options.quiet);
     const { total, ...packed } = await writePacked(done.model, file, {
       force: options.force === true,
-      ...packOptions,
+      ...written,
     });
     const floatTop1 = scores?.float?.top1 ?? null;
     const gates = checkGates(gatesBeside(goal, options), { scores, floatTop1, bytes: total });
@@ -177,6 +180,8 @@ class FileMaker {
       packedBytes: total,
       packed,
       bitsPerWeight: (8 * (packed.codes + packed.levels)) / weights,
+      entropyBits: meanCodeEntropy(done.model),
+      compressed: written.compress,
       ratio: model.source.byteLength === undefined ? null : model.source.byteLength / total,
       layers: done.layers.map((layer) => ({
         ...layer,

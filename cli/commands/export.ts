@@ -118,7 +118,7 @@ async function runExport(path: string, options: ExportCommandOptions): Promise<n
     check(force);
     written =
       to === 'c'
-        ? exportCFolder(path, model, place, name)
+        ? exportCFolder(path, model, place, name, quiet)
         : exportOnnxFile(path, model, place, { to, flavor, opset, force, quiet });
     const files = written.to === 'c' ? written.files.map((file) => join(place, file)) : [place];
     records.keep(key, files, written);
