@@ -170,7 +170,7 @@ export {
 export { SCHEME_NAMES, SCHEMES } from './quantizers/registry.ts';
 export type { Scheme } from './quantizers/scheme.ts';
 export { reportCsv } from './report/csv.ts';
-export { reportHtml } from './report/html.ts';
+export { reportHtml } from './report/html/page.ts';
 export { reportJson } from './report/json.ts';
 export { reportMarkdown } from './report/markdown.ts';
 export { reportFiles } from './report/report-files.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { reportHtml } from '../../src/report/html.ts';
+import { reportHtml } from '../../src/report/html/page.ts';
 import { samplePoint, sampleReport, unlabelledReport } from './fixture.ts';
 import { elements, textOf } from './markup.ts';
 

@@ -1,6 +1,6 @@
-import type { Report, SweepPoint } from '../eval/types.ts';
-import { BOTTOM, HEIGHT, LEFT, type Plane, RIGHT, type Scale, WIDTH } from './chart-frame.ts';
-import type { Headline } from './series.ts';
+import type { Report, SweepPoint } from '../../eval/types.ts';
+import type { Headline } from '../series.ts';
+import { BOTTOM, HEIGHT, LEFT, type Plane, RIGHT, type Scale, WIDTH } from './frame.ts';
 import { element, label } from './svg.ts';
 
 /** The points that a vertical scale shows. */

@@ -1,8 +1,8 @@
-import type { SensitivityReport } from '../eval/types.ts';
-import { html } from './escape.ts';
-import { baseName, bytes, grouped, percent, plural, shellLine } from './format.ts';
-import { allocationChart, sensitivityHeatMap } from './sensitivity-chart.ts';
-import { candidateName, lossText, measureName } from './sensitivity-format.ts';
+import type { SensitivityReport } from '../../eval/types.ts';
+import { allocationChart, sensitivityHeatMap } from '../charts/sensitivity.ts';
+import { html } from '../escape.ts';
+import { baseName, bytes, grouped, percent, plural, shellLine } from '../format.ts';
+import { candidateName, lossText, measureName } from '../sensitivity-format.ts';
 import { STYLE } from './style.ts';
 
 const HEAT_STYLE = `

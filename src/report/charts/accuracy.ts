@@ -1,11 +1,11 @@
 import { scaleLinear, scaleLog } from 'd3-scale';
 import { area, line as path } from 'd3-shape';
-import type { Report, SweepPoint } from '../eval/types.ts';
-import { BOTTOM, chart, HEIGHT, LEFT, type Plane, RIGHT, type Scale, TOP, WIDTH } from './chart-frame.ts';
-import { frontLabels, inside } from './chart-labels.ts';
-import { html } from './escape.ts';
-import { bytes, interval, percent, signed } from './format.ts';
-import { bitWidths, type Headline, paretoFront, pointLabel, type Series } from './series.ts';
+import type { Report, SweepPoint } from '../../eval/types.ts';
+import { html } from '../escape.ts';
+import { bytes, interval, percent, signed } from '../format.ts';
+import { bitWidths, type Headline, paretoFront, pointLabel, type Series } from '../series.ts';
+import { BOTTOM, chart, HEIGHT, LEFT, type Plane, RIGHT, type Scale, TOP, WIDTH } from './frame.ts';
+import { frontLabels, inside } from './front-labels.ts';
 import { element, marker, shortPath } from './svg.ts';
 
 /** How much of the vertical axis a chart shows: all of it, or what lies near the float model. */

@@ -1,9 +1,8 @@
-import type { Report, SweepPoint } from '../eval/types.ts';
-import { accuracyVsBits, accuracyVsSize, anyNearFloat, swatch } from './charts.ts';
-import { html } from './escape.ts';
-import { baseName, bytes, interval, percent, plural, signed, times } from './format.ts';
-import { bestTable, layerTables, matrix, pointsTable, provenance } from './html-tables.ts';
-import { notes } from './notes.ts';
+import type { Report, SweepPoint } from '../../eval/types.ts';
+import { accuracyVsBits, accuracyVsSize, anyNearFloat, swatch } from '../charts/accuracy.ts';
+import { html } from '../escape.ts';
+import { baseName, bytes, interval, percent, plural, signed, times } from '../format.ts';
+import { notes } from '../notes.ts';
 import {
   bestAt,
   bitWidths,
@@ -13,8 +12,9 @@ import {
   seriesOf,
   sharedText,
   smallestWithin,
-} from './series.ts';
+} from '../series.ts';
 import { STYLE } from './style.ts';
+import { bestTable, layerTables, matrix, pointsTable, provenance } from './tables.ts';
 
 /**
  * `report.html`: one file that asks for nothing else (its content security policy forbids it), without scripts: the

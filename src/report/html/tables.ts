@@ -1,7 +1,7 @@
-import type { Report, SweepPoint } from '../eval/types.ts';
-import { html } from './escape.ts';
-import { bytes, grouped, interval, percent, plural, shellLine, signed, times } from './format.ts';
-import { bestAt, bitWidths, type Headline, type Series } from './series.ts';
+import type { Report, SweepPoint } from '../../eval/types.ts';
+import { html } from '../escape.ts';
+import { bytes, grouped, interval, percent, plural, shellLine, signed, times } from '../format.ts';
+import { bestAt, bitWidths, type Headline, type Series } from '../series.ts';
 
 /** Loss in points up to which a cell of the matrix has the tint of its place here. */
 const TINTS = [1, 3, 10, 30];
