@@ -8,6 +8,7 @@ import type { CalibrateHooks, Method } from './calibration/calibrate.ts';
 import { type DiscretizedModel, type DiscretizeSettings, discretizeModel } from './discretize-model.ts';
 import { packedSize, recordedOptions } from './save.ts';
 import type { LayerFit, PointSettings, SweepPoint } from './types.ts';
+import { withLevels } from './weights/levels.ts';
 
 /** Which weights are discretized: globs on the names of initializers and nodes. */
 export interface WeightOptions {
@@ -66,7 +67,7 @@ export async function discretize(
       packedBytes: total,
       packed,
       bitsPerWeight: (8 * (packed.codes + packed.levels)) / Math.max(1, weights),
-      layers: layerFits(discretized),
+      layers: withLevels(model, discretized.model, layerFits(discretized), point),
     },
   };
 }
