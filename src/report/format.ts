@@ -54,3 +54,12 @@ export function shellLine(args: readonly string[]): string {
 export function baseName(path: string): string {
   return path.split(/[\\/]/).findLast((part) => part !== '') ?? path;
 }
+
+/** What one image took on a thread: milliseconds; null where that was not measured. */
+export function millisecondsAnImage(scores: {
+  readonly runSeconds?: number;
+  readonly count: number;
+}): number | null {
+  const { runSeconds, count } = scores;
+  return runSeconds === undefined || count === 0 ? null : (1000 * runSeconds) / count;
+}

@@ -57,6 +57,8 @@ const ORDER: Readonly<Record<string, readonly string[]>> = {
     ...['outcomes', 'flips', 'layers'],
   ],
   failures: [...SETTINGS, 'message'],
+  histogram: ['from', 'to', 'counts', 'below', 'above'],
+  levels: ['inRms', 'count'],
   packed: ['codes', 'levels', 'other', 'graph', 'header'],
   layers: [
     ...['name', 'scheme', 'bits', 'granularity', 'count', 'correlation', 'mse', 'lossRatio', 'notes'],
@@ -81,6 +83,13 @@ export function reportJson(report: Report): string {
 function inOrder(value: unknown, name: string): unknown {
   if (Array.isArray(value)) return value.map((item) => inOrder(item, name));
   if (value === null || typeof value !== 'object') return value;
+  // Their keys are granularities, not names of ours.
+  if (name === 'histograms')
+    return Object.fromEntries(
+      Object.entries(value)
+        .toSorted(([a], [b]) => (a < b ? -1 : 1))
+        .map(([key, item]) => [key, inOrder(item, 'histogram')]),
+    );
   const known = ORDER[name] ?? [];
   const rank = (key: string): number => (known.includes(key) ? known.indexOf(key) : known.length);
   const entries = Object.entries(value).toSorted(([a], [b]) => rank(a) - rank(b));

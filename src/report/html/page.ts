@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto';
 import type { Report, SweepPoint } from '../../eval/types.ts';
 import { accuracyVsBits, accuracyVsSize, anyNearFloat, swatch } from '../charts/accuracy.ts';
 import { html } from '../escape.ts';
+import { seriesTokens, switchesOf, switchRules } from '../filters.ts';
 import { baseName, bytes, interval, percent, plural, signed, times } from '../format.ts';
 import { notes } from '../notes.ts';
 import {
@@ -13,17 +15,24 @@ import {
   sharedText,
   smallestWithin,
 } from '../series.ts';
+import { closely } from './closely.ts';
+import { CLOSELY_SCRIPT } from './closely-script.ts';
+import { layerMaps } from './layers.ts';
+import { section } from './parts.ts';
 import { STYLE } from './style.ts';
-import { bestTable, layerTables, matrix, pointsTable, provenance } from './tables.ts';
+import { bestTable, matrix, pointsTable, provenance } from './tables.ts';
+import { time } from './time.ts';
 
 /**
- * `report.html`: one file that asks for nothing else (its content security policy forbids it), without scripts: the
- * charts are SVG, the switches of the legend work by `:has()`. Light or dark as the reader's system, printable.
+ * `report.html`: one file that asks for nothing else (its content security policy forbids it). Charts are SVG, the
+ * switches work by `:has()`; the one script there is shows another point closely, and the page does without it. Light or
+ * dark as the reader's system, printable.
  */
 export function reportHtml(report: Report): string {
   const headline = headlineOf(report);
   const series = seriesOf(report);
   const title = `${baseName(report.model.file)}: ${headline.name} by bits a weight`;
+  const look = closely(report, headline, series);
   const body = [
     header(report, headline, series),
     ...(report.points.length === 0
@@ -33,20 +42,23 @@ export function reportHtml(report: Report): string {
           bestTable(report, headline, series),
           matrix(report, headline, series),
           noteList(report, headline, series),
+          look,
+          layerMaps(report, headline, series),
+          time(report),
           pointsTable(report, headline, series),
-          layerTables(series),
         ]),
     provenance(report),
+    ...(look === '' ? [] : [`<script>${CLOSELY_SCRIPT}</script>`]),
   ];
   return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'${look === '' ? '' : `; script-src '${hashOf(CLOSELY_SCRIPT)}'`}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="generator" content="bnn-quantize ${html(report.tool.version)}">
 <title>${html(title)}</title>
-<style>${STYLE}${switches(series)}</style>
+<style>${STYLE}${switchRules(report, series)}</style>
 </head>
 <body>
 <main>
@@ -105,9 +117,13 @@ function tile(name: string, value: string, detail: string): string {
 }
 
 function charts(report: Report, headline: Headline, series: readonly Series[]): string {
-  const keys = series.map(
+  const boxes = series.map(
     (one, i) =>
-      `<label class="key"><input type="checkbox" id="show-${i}" checked>${swatch(one, i)}${html(one.label)}</label>`,
+      `<label class="key ${seriesTokens(one, i).replace(/^k\d+ /, '')}">${box(`k${i}`)}${swatch(one)}${html(one.label)}</label>`,
+  );
+  const groups = switchesOf(report, series).map(
+    ({ name, boxes: own }) =>
+      `<fieldset class="screen"><legend>${name}</legend>${own.map(({ token, text }) => `<label class="key">${box(token)}${html(text)}</label>`).join('')}</fieldset>`,
   );
   const figure = (caption: string, svg: string): string =>
     `<figure><figcaption>${html(caption)}</figcaption>${svg}</figure>`;
@@ -130,30 +146,31 @@ function charts(report: Report, headline: Headline, series: readonly Series[]): 
       ),
     );
   }
-  return `<section>
-<h2>What each bit width costs</h2>
-<fieldset><legend>Series<span class="screen"> (untick to hide one everywhere)</span></legend>${keys.join('')}</fieldset>
+  return section(
+    'What each bit width costs',
+    `<fieldset><legend>Series<span class="screen"> (untick to hide one everywhere)</span></legend>${boxes.join('')}</fieldset>
+<div class="switches">${groups.join('')}</div>
 <div class="charts">
 ${figures.join('\n')}
 </div>
-<p class="hint">${band} By size, the thin line joins the points that no other one beats in both size and accuracy; the numbers at it are bits a weight.<span class="screen"> Point at a marker for its numbers.</span></p>
-</section>`;
+<p class="hint">${band} By size, the thin line joins the points that no other one beats in both size and accuracy, hidden ones included; the numbers at it are bits a weight.<span class="screen"> Point at a marker for its numbers.</span></p>`,
+  );
+}
+
+function box(token: string): string {
+  return `<input type="checkbox" id="show-${token}" checked>`;
 }
 
 function noteList(report: Report, headline: Headline, series: readonly Series[]): string {
   const items = notes(report, headline, series).map((note) => `<li>${html(note)}</li>`);
-  return items.length === 0
-    ? ''
-    : `<section>\n<h2>Read with care</h2>\n<ul>${items.join('\n')}</ul>\n</section>`;
+  return items.length === 0 ? '' : section('Read with care', `<ul>${items.join('\n')}</ul>`);
 }
 
 function lineOf(series: readonly Series[], point: SweepPoint): string {
   return series.find(({ points }) => points.includes(point))!.label;
 }
 
-/** One rule a series: while its box is not ticked, its class is hidden. */
-function switches(series: readonly Series[]): string {
-  return series
-    .map((_, i) => `main:has(#show-${i}:not(:checked)) .k${i}:not(.swatch) { display: none; }`)
-    .join('\n');
+/** The source of a content security policy that allows exactly this text (CSP 3, section 2.3.1). */
+function hashOf(script: string): string {
+  return `sha256-${createHash('sha256').update(script).digest('base64')}`;
 }
