@@ -26,7 +26,12 @@ export const CLOSELY_SCRIPT = `
     const bars = shown.bars[chosen.granularity];
     byId('weights-bars').setAttribute('d', bars || '');
     byId('weights-levels').setAttribute('d', bars ? path(chosen.levels[layer.value] || '') : '');
-    byId('weights-text').textContent = [chosen.texts[layer.value], shown.beyond[chosen.granularity]].join(' ').trim();
+    const lost = chosen.lost[layer.value];
+    byId('weights-text').textContent = [
+      shown.name + ', ' + chosen.label + ': ' + data.phrases[chosen.phrases[layer.value]],
+      ...(lost ? [data.lost.replace('{}', lost)] : []),
+      shown.beyond[chosen.granularity],
+    ].join(' ').trim();
   };
   for (const control of document.querySelectorAll('.scripted')) control.hidden = false;
   point.addEventListener('change', show);

@@ -52,10 +52,17 @@ export function closely(report: Report, headline: Headline, series: readonly Ser
       ? points.map(({ point }, i) => `<template id="classes-${i}">${classTable(report, point)}</template>`)
       : []),
   ];
+  const phrases = new Map<string, number>();
+  const phraseOf = (text: string): number => {
+    if (!phrases.has(text)) phrases.set(text, phrases.size);
+    return phrases.get(text)!;
+  };
   const data = {
     digits: DIGITS,
     lines: LINES,
+    lost: LOST,
     layers: weights.map((layer) => ({
+      name: layer.name,
       bars: granularities.map(
         (granularity) => layer.histograms[granularity] && barsPath(layer.histograms[granularity]),
       ),
@@ -64,15 +71,19 @@ export function closely(report: Report, headline: Headline, series: readonly Ser
     points: points.map(({ label, point }) => {
       const levels = levelsByLayer(weights, point);
       return {
+        label,
         granularity: granularities.indexOf(point.granularity),
         levels: weights.map((layer, i) => {
           const histogram = layer.histograms[point.granularity];
           return histogram === undefined ? '' : positionsOf(histogram, levels[i]);
         }),
-        texts: weights.map((layer) => levelsText(layer, label, point)),
+        phrases: levels.map((own) => phraseOf(levelsText(own))),
+        lost: lostTexts(weights, point),
       };
     }),
+    phrases: [] as string[],
   };
+  data.phrases.push(...phrases.keys());
   // A text that ends the element, or begins a comment, would need a "<".
   const json = JSON.stringify(data).replaceAll('<', '\\u003c');
   return section(
@@ -85,10 +96,15 @@ function histogram(layer: LayerHistograms, { label, point }: { label: string; po
   const found = layer.histograms[point.granularity];
   if (found === undefined) return '';
   const levels = levelsByLayer([layer], point)[0];
-  const text = [levelsText(layer, label, point), beyondText(layer, point.granularity)].join(' ').trim();
+  const [lost] = lostTexts([layer], point);
+  const text = [
+    `${layer.name}, ${label}: ${levelsText(levels)}`,
+    ...(lost === '' ? [] : [LOST.replace('{}', lost!)]),
+    beyondText(layer, point.granularity),
+  ];
   return `<h3>Weights and levels of a layer</h3>
 <figure class="one"><figcaption>Histogram of the float weights, levels as lines</figcaption>${histogramChart(found, levels)}
-<p class="hint" id="${HISTOGRAM_IDS.text}" aria-live="polite">${html(text)}</p></figure>`;
+<p class="hint" id="${HISTOGRAM_IDS.text}" aria-live="polite">${html(text.join(' ').trim())}</p></figure>`;
 }
 
 /** By layer; undefined where the levels are of another granularity than the point's (weights that were of few bits already). */
@@ -100,16 +116,22 @@ function levelsByLayer(layers: readonly LayerHistograms[], point: SweepPoint): (
   });
 }
 
-function levelsText(layer: LayerHistograms, label: string, point: SweepPoint): string {
-  const own = point.layers.find(({ name }) => name === layer.name);
-  const [levels] = levelsByLayer([layer], point);
-  const drawn =
-    levels === undefined
-      ? 'its levels cannot be drawn over these weights'
-      : `${plural(levels.count, 'level')}${levels.inRms.length < levels.count ? `, ${levels.inRms.length} of them drawn` : ''}`;
-  const lost =
-    own === undefined ? '' : ` Rounding loses ${shareText(lostShare(own))} % of the energy of its weights.`;
-  return `${layer.name}, ${label}: ${drawn}.${lost}`;
+function levelsText(levels: LayerLevels | undefined): string {
+  if (levels === undefined) return 'its levels cannot be drawn over these weights.';
+  const drawn = levels.inRms.length < levels.count ? `, ${levels.inRms.length} of them drawn` : '';
+  return `${plural(levels.count, 'level')}${drawn}.`;
+}
+
+/** The script puts the number in. */
+const LOST = 'Rounding loses {} % of the energy of its weights.';
+
+/** By layer; empty for one that was not discretized. */
+function lostTexts(layers: readonly LayerHistograms[], point: SweepPoint): string[] {
+  const found = new Map(point.layers.map((layer) => [layer.name, layer]));
+  return layers.map(({ name }) => {
+    const layer = found.get(name);
+    return layer === undefined ? '' : shareText(lostShare(layer));
+  });
 }
 
 function beyondText({ count, histograms }: LayerHistograms, granularity: string): string {
