@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { VERSION } from '../src/index.ts';
+import { compareCommand } from './commands/compare.ts';
 import { exportCommand } from './commands/export.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { quantizeCommand } from './commands/quantize.ts';
@@ -47,6 +48,7 @@ export function program(): Command {
     inspectCommand(),
     scoreCommand(),
     sweepCommand(),
+    compareCommand(),
     sensitivityCommand(),
     exportCommand(),
     runCommand(),

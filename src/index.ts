@@ -104,17 +104,22 @@ export { type PointRange, type Points, pointsOf } from './eval/points.ts';
 export { type PreprocessImageOptions, preprocessImage } from './eval/preprocess-image.ts';
 export { PRESETS } from './eval/presets.ts';
 export { readPreprocess } from './eval/read-preprocess.ts';
+export { readReport } from './eval/read-report.ts';
+export { readSensitivity } from './eval/read-sensitivity.ts';
 export { encodePacked, type PackOptions, packedSize, recordedOptions, writePacked } from './eval/save.ts';
 export { type ScoreOptions, type ScoreResult, score } from './eval/score.ts';
 export type { CalibrationSource, EvaluateOptions } from './eval/setup.ts';
 export { type SweepOptions, type SweepProgress, sweep } from './eval/sweep.ts';
 export type {
   Candidate,
+  ComparablePoint,
+  ComparableReport,
   Dataset,
   FailedPoint,
   FloatScores,
   LayerFit,
   LayerSensitivity,
+  MeasuredSensitivity,
   Pixels,
   PointSettings,
   Preprocess,
@@ -169,6 +174,13 @@ export {
 } from './quantizers/quantize-model.ts';
 export { SCHEME_NAMES, SCHEMES } from './quantizers/registry.ts';
 export type { Scheme } from './quantizers/scheme.ts';
+export {
+  type ComparedPoint,
+  type Comparison,
+  compareReports,
+  type PairedTest,
+  type PointTest,
+} from './report/compare/compare.ts';
 export { reportCsv } from './report/csv.ts';
 export { reportHtml } from './report/html/page.ts';
 export { reportJson } from './report/json.ts';

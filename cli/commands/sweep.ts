@@ -1,11 +1,14 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import {
+  type MeasuredSensitivity,
   openDataset,
   type PointRange,
   pointsOf,
   type Report,
   readPreprocess,
+  readSensitivity,
   reportFiles,
   reportJson,
   SCHEME_NAMES,
@@ -21,7 +24,7 @@ import {
   withCalibrationOptions,
 } from '../calibration-options.ts';
 import { type DataOptions, evaluateOptions, withDataOptions } from '../data-options.ts';
-import { EXIT } from '../exit.ts';
+import { EXIT, usageError } from '../exit.ts';
 import { checkGates, gateText, hasGates } from '../gates.ts';
 import { interruptible } from '../interrupt.ts';
 import { type ModelOptions, openModel, withModelOptions } from '../model-options.ts';
@@ -55,6 +58,7 @@ interface SweepCommandOptions
   readonly output: string;
   readonly force?: boolean;
   readonly dryRun?: boolean;
+  readonly sensitivity?: string;
 }
 
 export function sweepCommand(): Command {
@@ -90,6 +94,10 @@ export function sweepCommand(): Command {
       new Option('-g, --granularity <what>', 'one level table a tensor, channel or group:N; with commas')
         .argParser(parseGranularities)
         .default(['channel'], 'channel'),
+    )
+    .option(
+      '--sensitivity <file.json>',
+      'show the losses of single layers that sensitivity -o measured (default: sensitivity.json in the folder)',
     )
     .option('--force', 'replace the report of another sweep in the folder')
     .option('--dry-run', 'say which points would be tried and write nothing');
@@ -128,6 +136,7 @@ async function runSweep(path: string, options: SweepCommandOptions): Promise<num
   // The model and the data are opened here as well, so that a folder of another sweep is refused before any work.
   const [model, dataset] = [await openModel(path, options), await openDataset(options.data)];
   const images = calibration && { ...calibration, data: await openDataset(calibration.data as string) };
+  const measured = sensitivityOf(options, model.source.sha256);
   const folder = openSweepFolder(out, options.force === true, {
     model: model.source.sha256 ?? path,
     data: dataset.fingerprint,
@@ -154,6 +163,7 @@ async function runSweep(path: string, options: SweepCommandOptions): Promise<num
         ...(images && { calibration: images }),
         ...(options.include && { include: options.include }),
         ...(options.exclude && { exclude: options.exclude }),
+        ...(measured && { sensitivity: measured }),
         out,
         command: ['bnn-quantize', ...process.argv.slice(2)],
         signal,
@@ -176,6 +186,24 @@ async function runSweep(path: string, options: SweepCommandOptions): Promise<num
   if (options.json) process.stdout.write(reportJson(report));
   else printText(sweepText(report, out));
   return gate(report, options);
+}
+
+/**
+ * Measured losses of the layers of this model: those asked for, or those beside the report where they are of this model.
+ * @throws usage where those asked for are of another model
+ */
+function sensitivityOf(
+  { sensitivity: path, output }: SweepCommandOptions,
+  sha256: string | undefined,
+): MeasuredSensitivity | undefined {
+  const beside = join(output, 'sensitivity.json');
+  if (path === undefined && !existsSync(beside)) return undefined;
+  const found = readSensitivity(path ?? beside);
+  if (found.sha256 === sha256) return found.sensitivity;
+  if (path === undefined) return undefined;
+  throw usageError(
+    `--sensitivity: "${path}" was measured on the model ${found.sha256.slice(0, 12)}…, this one is ${sha256?.slice(0, 12)}…`,
+  );
 }
 
 function rangeOf(options: SweepCommandOptions): PointRange & Pick<SweepOptions, 'calibration'> {

@@ -227,3 +227,15 @@ export interface Report {
   /** Points that could not be scored; absent when there are none. */
   readonly failures?: readonly FailedPoint[];
 }
+
+/** What of a point two reports are compared by. */
+export type ComparablePoint = PointSettings &
+  Pick<SweepPoint, 'top1' | 'agreement' | 'packedBytes' | 'seconds' | 'outcomes'>;
+
+/** What of a report: a `Report` is one. */
+export interface ComparableReport extends Pick<Report, 'tool' | 'created'> {
+  readonly model: Pick<Report['model'], 'file' | 'sha256'>;
+  readonly dataset: Pick<Report['dataset'], 'spec' | 'count' | 'fingerprint' | 'labelled'>;
+  readonly float: Pick<FloatScores, 'top1' | 'outcomes'>;
+  readonly points: readonly ComparablePoint[];
+}

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { measuredIn } from '../../src/eval/read-sensitivity.ts';
 import type { Report } from '../../src/eval/types.ts';
 import { reportHtml } from '../../src/report/html/page.ts';
 import { largeReport, sampleReport, unlabelledReport } from '../report/fixture.ts';
@@ -20,7 +21,7 @@ interface Finding {
   readonly nodes: readonly { readonly target: readonly string[] }[];
 }
 
-const WITH_ALL = sampleReport({ sensitivity: sampleSensitivity() });
+const WITH_ALL = sampleReport({ sensitivity: measuredIn(sampleSensitivity()) });
 
 describe.skipIf(CHROMIUM === undefined)('report.html in a browser (needs Chromium)', () => {
   const folder = mkdtempSync(join(tmpdir(), 'bnnq-report-'));

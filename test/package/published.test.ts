@@ -33,13 +33,14 @@ describe('the published package', () => {
       'dist/browser/licenses.txt',
       'dist/cli/main.js',
       'docs/packed-format.md',
+      'schema/report.schema.json',
       'examples/demo/digits.onnx',
       'examples/browser/index.html',
     ])
       expect(paths).toContain(path);
     const strangers = paths.filter(
       (path) =>
-        !/^(dist\/(src|cli)\/.*\.(js|d\.ts)|dist\/browser\/(bnn-quantize\.js|licenses\.txt)|docs\/packed-format\.md|examples\/(demo|browser)\/.*|package\.json|README\.md|LICENSE)$/.test(
+        !/^(dist\/(src|cli)\/.*\.(js|d\.ts)|dist\/browser\/(bnn-quantize\.js|licenses\.txt)|docs\/packed-format\.md|schema\/report\.schema\.json|examples\/(demo|browser)\/.*|package\.json|README\.md|LICENSE)$/.test(
           path,
         ),
     );

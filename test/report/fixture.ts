@@ -120,7 +120,7 @@ export function samplePoint(scheme: string, granularity: string, bits: number, t
     top5: Math.min(99.8, 50 + top1 / 1.84),
     top1Interval: wilson(top1),
     top5Interval: wilson(Math.min(99.8, 50 + top1 / 1.84)),
-    agreement: Math.min(99.9, top1 * 1.08),
+    agreement: Math.round(Math.min(99.9, top1 * 1.08) * 100) / 100,
     klDivergence: 3 * 4 ** (1 - bits),
     logitSnrDb: 6.02 * bits - 4,
     seconds: 3.4 + bits / 10,

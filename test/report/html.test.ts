@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import type { Report } from '../../src/eval/types.ts';
 import { reportHtml } from '../../src/report/html/page.ts';
+import { reportJson } from '../../src/report/json.ts';
 import { largeReport, samplePoint, sampleReport, unlabelledReport } from './fixture.ts';
 import { elements, textOf } from './markup.ts';
 
@@ -71,6 +73,21 @@ describe('report.html', () => {
     }
     const rows = page.match(/<table class="points">[\s\S]*?<\/table>/)![0].match(/<tr class="k\d+ [^"]+">/g);
     expect(rows).toHaveLength(48);
+  });
+
+  it('has no number in its tables that does not come from report.json', () => {
+    const report = sampleReport();
+    const known = numbersIn(JSON.parse(reportJson(report)), report);
+    const unknown = [...page.matchAll(/<table[\s\S]*?<\/table>/g)].flatMap(([table]) =>
+      [...table.matchAll(/<td[^>]*>([\s\S]*?)<\/td>/g)]
+        .flatMap(
+          (cell) =>
+            textOf(cell[1]!.replaceAll('<small>', ' ')).match(/[−\d][\d.,]*(?: [KM]iB)?|<0\.001/g) ?? [],
+        )
+        .filter((text) => !known.has(text)),
+    );
+    expect(page.match(/<td/g)!.length).toBeGreaterThan(1000);
+    expect([...new Set(unknown)]).toEqual([]);
   });
 
   it('has a switch a series, scheme, granularity and width that a rule of the style sheet listens to', () => {
@@ -175,6 +192,49 @@ describe('report.html', () => {
     expect(Buffer.byteLength(reportHtml(report))).toBeLessThan(2_000_000);
   });
 });
+
+/**
+ * Texts that numbers of the JSON may be written as: rates and times rounded, differences from float, sizes, ratios to the
+ * model's size, milliseconds an image, shares of classes and of energy. Another way from the JSON than that of the page.
+ */
+function numbersIn(json: Report, { float, model }: Report): Set<string> {
+  const texts = new Set<string>();
+  const add = (value: number | null | undefined, ...digits: number[]): void => {
+    if (value === null || value === undefined) return;
+    for (const count of digits) {
+      texts.add(Math.abs(value).toFixed(count));
+      texts.add(`−${Math.abs(value).toFixed(count)}`);
+    }
+  };
+  const addCount = (value: number): void => {
+    texts.add(String(value)).add(`−${value}`).add(value.toLocaleString('en-US'));
+  };
+  for (const p of json.points) {
+    addCount(p.bits);
+    for (const rate of [p.top1, p.top5, p.agreement, ...(p.top1Interval ?? [])]) add(rate, 2);
+    // An interval is matched with its comma.
+    texts.add(`${p.top1Interval![0].toFixed(2)},`);
+    add(p.top1! - float.top1!, 2);
+    add(p.klDivergence, 4);
+    add(p.logitSnrDb, 1);
+    add(p.correlation, 5);
+    add(p.bitsPerWeight, 2);
+    add(p.seconds, 1);
+    add((1000 * p.runSeconds!) / p.count, 2);
+    add(model.byteLength / p.packedBytes, 1, 2);
+    const [kib, mib] = [p.packedBytes / 1024, p.packedBytes / 2 ** 20];
+    for (const digits of [0, 1, 2]) texts.add(`${kib.toFixed(digits)} KiB`).add(`${mib.toFixed(digits)} MiB`);
+    for (const { correlation } of p.layers)
+      texts.add(String(Number((100 * (1 - correlation ** 2)).toPrecision(2))));
+    for (const [i, lost] of p.flips!.lost.entries()) {
+      for (const count of [lost, p.flips!.gained[i]!, p.flips!.right[i]!]) addCount(count);
+      add(p.flips!.gained[i]! - lost, 0);
+      add((100 * lost) / json.float.byClass!.count[i]!, 1);
+    }
+  }
+  for (const count of [...json.float.byClass!.count, ...json.float.byClass!.right]) addCount(count);
+  return texts;
+}
 
 /** The texts of scripts that are run. */
 function scripts(page: string): string[] {
