@@ -176,11 +176,13 @@ export { SCHEME_NAMES, SCHEMES } from './quantizers/registry.ts';
 export type { Scheme } from './quantizers/scheme.ts';
 export {
   type ComparedPoint,
+  type CompareOptions,
   type Comparison,
   compareReports,
   type PairedTest,
   type PointTest,
 } from './report/compare/compare.ts';
+export { SETTING_NAMES } from './report/compare/settings.ts';
 export { reportCsv } from './report/csv.ts';
 export { reportHtml } from './report/html/page.ts';
 export { reportJson } from './report/json.ts';

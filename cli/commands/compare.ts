@@ -1,13 +1,14 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { BnnqError, compareReports, readReport } from '../../src/index.ts';
+import { BnnqError, compareReports, type PointSettings, readReport, SETTING_NAMES } from '../../src/index.ts';
 import { compareText } from '../compare-text.ts';
 import { EXIT } from '../exit.ts';
-import { type CommonOptions, withCommonOptions } from '../options.ts';
+import { type CommonOptions, parseList, withCommonOptions } from '../options.ts';
 import { pointName } from '../sweep-text.ts';
 import { fixed } from '../terminal/format.ts';
 import { printJson, printText } from '../terminal/output.ts';
 
 interface CompareCommandOptions extends CommonOptions {
+  readonly ignore?: string[];
   /** True where no alpha is given. */
   readonly failOnWorse?: number | true;
 }
@@ -23,6 +24,12 @@ export function compareCommand(): Command {
     )
     .argument('<before>', 'report.json of a sweep, or its folder')
     .argument('<after>', 'the same of the other one');
+  command.addOption(
+    new Option(
+      '--ignore <settings>',
+      'match points that differ in these, with commas: method, fit, repairs …',
+    ).argParser(parseList(SETTING_NAMES)),
+  );
   command
     .optionsGroup('Gates:')
     .addOption(
@@ -38,6 +45,7 @@ export function compareCommand(): Command {
       `
 Examples:
   $ bnn-quantize compare report-main report-branch
+  $ bnn-quantize compare rounded calibrated --ignore method,repairs
   $ bnn-quantize compare main/report.json branch/report.json --fail-on-worse 0.01`,
     )
     .action((before: string, after: string, options: CompareCommandOptions) => {
@@ -45,9 +53,16 @@ Examples:
     });
 }
 
-function runCompare(before: string, after: string, { failOnWorse, json }: CompareCommandOptions): number {
+function runCompare(
+  before: string,
+  after: string,
+  { failOnWorse, ignore, json }: CompareCommandOptions,
+): number {
   const alpha = typeof failOnWorse === 'number' ? failOnWorse : ALPHA;
-  const comparison = compareReports(readReport(before), readReport(after), alpha);
+  const comparison = compareReports(readReport(before), readReport(after), {
+    alpha,
+    ...(ignore && { ignore: ignore as (keyof PointSettings)[] }),
+  });
   if (json) printJson(comparison);
   else printText(compareText(comparison));
   if (failOnWorse === undefined) return EXIT.done;

@@ -22,6 +22,7 @@ describe('the public API', () => {
       'SCHEMES',
       'SCHEME_NAMES',
       'SENSITIVITY_FILES',
+      'SETTING_NAMES',
       'TensorSequence',
       'VERSION',
       'allocate',

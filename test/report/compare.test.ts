@@ -106,8 +106,8 @@ describe('compareReports', () => {
   it('finds what got better, at the alpha that is asked for', () => {
     const [before, after] = [tiny([without(6)]), tiny([ALL])];
     expect(compareReports(before, after).points[0]!.test!.verdict).toBe('better'); // p = 2/64
-    expect(compareReports(before, after, 0.01).points[0]!.test!.verdict).toBe('undecided');
-    expect(() => compareReports(before, after, 1)).toThrow(
+    expect(compareReports(before, after, { alpha: 0.01 }).points[0]!.test!.verdict).toBe('undecided');
+    expect(() => compareReports(before, after, { alpha: 1 })).toThrow(
       'alpha: expected a number above 0 and below 1, got 1',
     );
   });
@@ -140,6 +140,21 @@ describe('compareReports', () => {
       expect(before.rate).toBeGreaterThan(0);
       expect(test).toMatchObject({ lost: 0, gained: 0, pValue: 1 });
     }
+  });
+
+  it('matches points that differ in what is ignored', () => {
+    const after = tiny([without(10)]);
+    const gptq = {
+      ...after,
+      points: after.points.map((point) => ({ ...point, method: 'gptq', ridge: 0.1 })),
+    };
+    expect(compareReports(tiny([ALL]), gptq).points).toEqual([]);
+    const { points, onlyBefore } = compareReports(tiny([ALL]), gptq, { ignore: ['method', 'ridge'] });
+    expect([points.length, points[0]!.settings.method, onlyBefore]).toEqual([1, 'gptq', []]);
+    expect(points[0]!.test).toMatchObject({ lost: 10, verdict: 'worse' });
+    expect(() => compareReports(tiny([ALL, ALL]), after, { ignore: ['bits'] })).toThrow(
+      'the first report has two points with the same settings but for bits: points[1] and one before it',
+    );
   });
 
   it('refuses two points with the same settings', () => {

@@ -61,19 +61,29 @@ export interface Comparison {
 
 export type Origin = Pick<ComparableReport, 'tool' | 'created' | 'model' | 'dataset'>;
 
+export interface CompareOptions {
+  /** The chance of any false alarm that is accepted, above 0 and below 1; 0.05 when absent. */
+  readonly alpha?: number;
+  /** Settings that points need not have in common, to see what one of them brings. */
+  readonly ignore?: readonly (keyof PointSettings)[];
+}
+
 /**
  * Compares two reports point by point, matched by their settings. Where both are of the same images (fingerprint and
  * number) each point is tested on its paired outcomes; where not, differences are shown and nothing is claimed.
- * @param alpha the chance of any false alarm that is accepted, above 0 and below 1
- * @throws option (alpha), mismatch (two points of one report with the same settings)
+ * @throws option (alpha), mismatch (two points of one report that are matched by the same settings)
  */
-export function compareReports(before: ComparableReport, after: ComparableReport, alpha = 0.05): Comparison {
+export function compareReports(
+  before: ComparableReport,
+  after: ComparableReport,
+  { alpha = 0.05, ignore = [] }: CompareOptions = {},
+): Comparison {
   if (!(alpha > 0 && alpha < 1))
     throw new BnnqError('option', `alpha: expected a number above 0 and below 1, got ${alpha}`);
   const measure: Measure = [before, after].every(({ dataset }) => dataset.labelled) ? 'top-1' : 'agreement';
   const unpaired = whyUnpaired(before, after);
   const { count } = after.dataset;
-  const [old, own] = [bySettings(before, 'first'), bySettings(after, 'second')];
+  const [old, own] = [bySettings(before, ignore, 'first'), bySettings(after, ignore, 'second')];
   const matched = [...own].flatMap(([key, point]) => {
     const other = old.get(key);
     return other === undefined ? [] : [{ other, point }];
@@ -131,14 +141,20 @@ function whyUnpaired(before: ComparableReport, after: ComparableReport): string 
     : `the report of ${old.created} keeps no outcomes by image (of an older version, perhaps)`;
 }
 
-function bySettings(report: ComparableReport, which: string): Map<string, ComparablePoint> {
+function bySettings(
+  report: ComparableReport,
+  ignore: readonly (keyof PointSettings)[],
+  which: string,
+): Map<string, ComparablePoint> {
   const found = new Map<string, ComparablePoint>();
   for (const [i, point] of report.points.entries()) {
-    const key = JSON.stringify(settingsOf(point));
+    const key = JSON.stringify(settingsOf(point), (name, value: unknown) =>
+      (ignore as readonly string[]).includes(name) ? undefined : value,
+    );
     if (found.has(key))
       throw new BnnqError(
         'mismatch',
-        `the ${which} report has two points with the same settings: points[${i}] and one before it`,
+        `the ${which} report has two points with the same settings${ignore.length > 0 ? ` but for ${ignore.join(', ')}` : ''}: points[${i}] and one before it`,
       );
     found.set(key, point);
   }

@@ -66,7 +66,8 @@ function weightMap({ points }: Series): string | undefined {
 function measuredMap(table: MeasuredSensitivity): string {
   const { layers, candidates, measure, images } = table;
   const positive = lossesOf(table).filter((loss) => loss > 0 && Number.isFinite(loss));
-  const [low, high] = [Math.min(...positive), Math.max(...positive)].map(Math.log) as [number, number];
+  const low = Math.log(positive.reduce((a, b) => Math.min(a, b), Infinity));
+  const high = Math.log(positive.reduce((a, b) => Math.max(a, b), 0));
   const stepOf = (loss: number | null): number => {
     if (loss === null || !Number.isFinite(loss)) return 0;
     if (loss <= 0) return STEPS.length;

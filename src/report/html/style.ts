@@ -8,13 +8,13 @@ export const STYLE = `
   color-scheme: light dark;
   --ground: #fbfbfa; --card: #ffffff; --ink: #1c1d1f; --soft: #5c6066; --rule: #e2e3e6; --faint: #eef0f2; --mark: #0a66b7;
   --c0: #0072b2; --c1: #c2500a; --c2: #00845f; --c3: #a3427f; --c4: #8a6a00; --c5: #4a5bc4;
-  --tint: 10, 102, 183;
+  --tint: 10, 102, 183; --warm: 214, 100, 20;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --ground: #141517; --card: #1c1e21; --ink: #eceef0; --soft: #a4a9b0; --rule: #34383d; --faint: #26292d; --mark: #6cb6f5;
     --c0: #4fb0ee; --c1: #f4883f; --c2: #2fc79a; --c3: #e58bc2; --c4: #dcb53a; --c5: #98a4f5;
-    --tint: 90, 170, 240;
+    --tint: 90, 170, 240; --warm: 235, 120, 40;
   }
 }
 * { box-sizing: border-box; }
@@ -62,7 +62,7 @@ td small { color: var(--soft); }
 .heat td small { display: block; color: inherit; opacity: .8; }
 .l0 { background: rgba(var(--tint), .40); } .l1 { background: rgba(var(--tint), .27); } .l2 { background: rgba(var(--tint), .16); } .l3 { background: rgba(var(--tint), .07); }
 .map td { text-align: right; font-size: .8125rem; padding: .25rem .6rem; } .map th { padding: .25rem .6rem; }
-.h0 { background: rgba(var(--tint), .50); } .h1 { background: rgba(var(--tint), .40); } .h2 { background: rgba(var(--tint), .30); } .h3 { background: rgba(var(--tint), .21); } .h4 { background: rgba(var(--tint), .13); } .h5 { background: rgba(var(--tint), .06); }
+.h0 { background: rgba(var(--warm), .50); } .h1 { background: rgba(var(--warm), .40); } .h2 { background: rgba(var(--warm), .30); } .h3 { background: rgba(var(--warm), .21); } .h4 { background: rgba(var(--warm), .13); } .h5 { background: rgba(var(--warm), .06); }
 .best { font-weight: 700; }
 h3 { font-size: 1rem; margin: 1.25rem 0 .5rem; }
 .switches { display: flex; flex-wrap: wrap; gap: 0 2.5rem; }
@@ -85,7 +85,7 @@ code { font-family: ui-monospace, "Cascadia Mono", Menlo, Consolas, "DejaVu Sans
   th, td { padding: .4rem .5rem; }
 }
 @media print {
-  :root { --ground: #fff; --card: #fff; --ink: #000; --soft: #444; --rule: #bbb; --faint: #ddd; --c0: #0072b2; --c1: #c2500a; --c2: #00845f; --c3: #a3427f; --c4: #8a6a00; --c5: #4a5bc4; --tint: 10, 102, 183; }
+  :root { --ground: #fff; --card: #fff; --ink: #000; --soft: #444; --rule: #bbb; --faint: #ddd; --c0: #0072b2; --c1: #c2500a; --c2: #00845f; --c3: #a3427f; --c4: #8a6a00; --c5: #4a5bc4; --tint: 10, 102, 183; --warm: 214, 100, 20; }
   body { font-size: 10pt; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   main { max-width: none; padding: 0; }
   .charts { grid-template-columns: 1fr 1fr; } .key input, .screen { display: none; }
