@@ -52,8 +52,8 @@ function pointTable({ points, measure, unpaired }: Comparison, bold: (text: stri
     relative(before.seconds, after.seconds, 0),
   ]);
   const columns = [
-    { head: 'point', align: 'left' as const, shrinks: true },
-    { head: `${measure}, %` },
+    { head: `${measure}, %`, align: 'left' as const, shrinks: true },
+    { head: 'before' },
     { head: 'after' },
     { head: 'change' },
     ...(unpaired === null
