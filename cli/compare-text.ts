@@ -1,5 +1,5 @@
 import type { ComparedPoint, Comparison, PairedTest, PointSettings } from '../src/index.ts';
-import { pointName } from './sweep-text.ts';
+import { pointName } from './sweep-points.ts';
 import { coloursFor } from './terminal/colour.ts';
 import { fixed, grouped, plural, printable, signed } from './terminal/format.ts';
 import { outputWidth } from './terminal/output.ts';

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { VERSION } from '../src/index.ts';
 import { compareCommand } from './commands/compare.ts';
+import { costCommand } from './commands/cost.ts';
 import { exportCommand } from './commands/export.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { quantizeCommand } from './commands/quantize.ts';
@@ -50,6 +51,7 @@ export function program(): Command {
     sweepCommand(),
     compareCommand(),
     sensitivityCommand(),
+    costCommand(),
     exportCommand(),
     runCommand(),
     verifyCommand(),

@@ -78,6 +78,8 @@ export {
   type ClassScore,
   createClassifier,
 } from './eval/classify.ts';
+export { type ModelCostOptions, modelCost } from './eval/cost/discretized-cost.ts';
+export type { CostOptions, ModelCost, NodeCost } from './eval/cost/model-cost.ts';
 export {
   type DiscretizedModel,
   type DiscretizeSettings,
@@ -114,12 +116,17 @@ export type {
   Candidate,
   ComparablePoint,
   ComparableReport,
+  CostSummary,
   Dataset,
+  Energy,
   FailedPoint,
   FloatScores,
   LayerFit,
   LayerSensitivity,
   MeasuredSensitivity,
+  OperationCount,
+  OperationKind,
+  Part,
   Pixels,
   PointSettings,
   Preprocess,
@@ -130,6 +137,7 @@ export type {
   SensitivityReport,
   SensitivityTable,
   SweepPoint,
+  Traffic,
   UniformChoice,
 } from './eval/types.ts';
 export { openDataset } from './formats/datasets/open-dataset.ts';
@@ -184,6 +192,7 @@ export {
 } from './report/compare/compare.ts';
 export { SETTING_NAMES } from './report/compare/settings.ts';
 export { reportCsv } from './report/csv.ts';
+export { energyText } from './report/energy-text.ts';
 export { reportHtml } from './report/html/page.ts';
 export { reportJson } from './report/json.ts';
 export { reportMarkdown } from './report/markdown.ts';

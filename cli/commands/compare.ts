@@ -3,7 +3,7 @@ import { BnnqError, compareReports, type PointSettings, readReport, SETTING_NAME
 import { compareText } from '../compare-text.ts';
 import { EXIT } from '../exit.ts';
 import { type CommonOptions, parseList, withCommonOptions } from '../options.ts';
-import { pointName } from '../sweep-text.ts';
+import { pointName } from '../sweep-points.ts';
 import { fixed } from '../terminal/format.ts';
 import { printJson, printText } from '../terminal/output.ts';
 

@@ -39,7 +39,9 @@ import {
 } from '../options.ts';
 import { type FitChoices, schemeHelp, withFitOptions } from '../quantize-options.ts';
 import { openSweepFolder } from '../sweep-folder.ts';
-import { pointName, sweepText } from '../sweep-text.ts';
+import { sweepSoFar } from '../sweep-live.ts';
+import { pointName } from '../sweep-points.ts';
+import { sweepText } from '../sweep-text.ts';
 import { fixed, plural, printable } from '../terminal/format.ts';
 import { printJson, printText } from '../terminal/output.ts';
 import { startProgress } from '../terminal/progress.ts';
@@ -151,7 +153,8 @@ async function runSweep(path: string, options: SweepCommandOptions): Promise<num
       points: points.map((point) => Object.values(point).join('/')),
     },
   });
-  const progress = startProgress('sweeping', quiet);
+  let soFar: Pick<SweepProgress, 'results' | 'float'> = { results: [] };
+  const progress = startProgress('sweeping', quiet, (room) => sweepSoFar(points, soFar, room));
   let resumed = 0;
   const report = await interruptible((signal) =>
     sweep(
@@ -171,6 +174,7 @@ async function runSweep(path: string, options: SweepCommandOptions): Promise<num
       },
       (state) => {
         folder.claim();
+        soFar = state;
         if (state.resumed > resumed)
           progress.note(
             `going on: ${state.resumed} of ${plural(state.totalPoints, 'point')} were finished before`,

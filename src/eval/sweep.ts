@@ -8,6 +8,7 @@ import type { Model } from '../ir/graph.ts';
 import { VERSION } from '../version.ts';
 import { CalibratedModels } from './calibrated-models.ts';
 import { openBatches } from './calibration/batches.ts';
+import { pointCosts } from './cost/discretized-cost.ts';
 import { describeModel } from './describe-model.ts';
 import { settingsProblems } from './discretize-model.ts';
 import { Evaluation, type Pass } from './evaluation.ts';
@@ -18,6 +19,7 @@ import { type PointRange, pointsOf } from './points.ts';
 import { withoutComparison } from './score.ts';
 import type { EvaluateOptions, Setup } from './setup.ts';
 import type {
+  CostSummary,
   FailedPoint,
   FloatScores,
   MeasuredSensitivity,
@@ -48,6 +50,10 @@ export interface SweepProgress {
   readonly totalPoints: number;
   /** Points that an earlier run had finished; counted in `points`. */
   readonly resumed: number;
+  /** All that is finished, those of an earlier run too. */
+  readonly results: readonly SweepPoint[];
+  /** Absent until it is known. */
+  readonly float?: FloatScores;
   /** The point that has just been finished, when that is the news. */
   readonly finished?: SweepPoint;
 }
@@ -106,19 +112,23 @@ export async function sweep(
     // Calibrating counts as one more pass over the images.
     const passes = missing.length + missing.filter(({ point }) => usesImages(point, hasImages)).length;
     const totalImages = (passes + (missing.length > 0 ? 1 : 0)) * setup.count;
-    const progress = (finished?: SweepPoint): void =>
+    let float = journal?.get(keyOf('float')) as FloatScores | undefined;
+    const progress = (finished?: SweepPoint): void => {
+      const there = results.filter((point) => point !== undefined);
       onProgress?.({
         images: Math.min(totalImages, evaluation.imagesDone),
         totalImages,
-        points: results.filter((point) => point !== undefined).length + failures.length,
+        points: there.length + failures.length,
         totalPoints: wanted.length,
         resumed,
+        results: there,
+        ...(float && { float }),
         ...(finished && { finished }),
       });
+    };
     progress();
     const timer = setInterval(progress, 100);
     try {
-      let float = journal?.get(keyOf('float')) as FloatScores | undefined;
       if (missing.length > 0 || float === undefined) {
         const pass = await evaluation.pass({ model: 0, table: 'write' }, 2 * evaluation.threads);
         if (float === undefined) {
@@ -144,7 +154,10 @@ export async function sweep(
           }
         }),
       );
-      const points = results.filter((point) => point !== undefined);
+      const costOf = pointCosts(model, options);
+      const points = results.flatMap((point) =>
+        point === undefined ? [] : [withCost(point, costOf(point))],
+      );
       if (points.length === 0) throw allFailed(failures);
       return {
         schema: 'bnn-quantize/report@1',
@@ -170,7 +183,7 @@ export async function sweep(
         ...(calibration && { calibration }),
         weights: weightHistograms(model, options, wanted),
         ...(options.sensitivity && { sensitivity: options.sensitivity }),
-        float,
+        float: withCost(float, costOf({ layers: [] })),
         points,
         ...(failures.length > 0 && { failures }),
       };
@@ -186,6 +199,10 @@ export async function sweep(
     await evaluation.close();
     models?.dispose();
   }
+}
+
+function withCost<T extends object>(scored: T, cost: CostSummary | undefined): T {
+  return { ...scored, ...(cost && { cost }) };
 }
 
 /** @throws option with what points need and do not have */

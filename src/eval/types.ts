@@ -1,5 +1,6 @@
 import type { Repair } from '../quantizers/calibrate/repair.ts';
 import type { SensitivityReport } from './allocation/table.ts';
+import type { CostSummary } from './cost/types.ts';
 import type { LayerHistograms, LayerLevels } from './weights/types.ts';
 
 export type { Dataset, Pixels, Sample } from '../formats/datasets/dataset.ts';
@@ -11,6 +12,7 @@ export type {
   SensitivityTable,
   UniformChoice,
 } from './allocation/table.ts';
+export type { CostSummary, Energy, OperationCount, OperationKind, Part, Traffic } from './cost/types.ts';
 
 /**
  * From pixels to what the network is fed, in this order: resize, crop, size, then for every pixel p of the network's
@@ -163,6 +165,8 @@ export interface SweepPoint extends PointSettings, Scores {
   readonly outcomes?: Outcomes;
   /** Absent where a network tells more than `MAX_CLASSES` classes apart. */
   readonly flips?: Flips;
+  /** Operations, memory traffic and energy of one sample; absent where shapes are not known. */
+  readonly cost?: CostSummary;
 }
 
 /** Of a sensitivity report of the same model, what the report of a sweep shows. */
@@ -172,9 +176,9 @@ export type MeasuredSensitivity = Pick<
 >;
 
 /** Scores of the float network itself. */
-export interface FloatScores extends Omit<Scores, 'agreement' | 'klDivergence' | 'logitSnrDb'> {
-  /** As that of a point. */
-  readonly runSeconds?: number;
+export interface FloatScores
+  extends Omit<Scores, 'agreement' | 'klDivergence' | 'logitSnrDb'>,
+    Pick<SweepPoint, 'runSeconds' | 'cost'> {
   readonly outcomes?: FloatOutcomes;
   readonly byClass?: ClassCounts;
 }

@@ -34,7 +34,7 @@ const ORDER: Readonly<Record<string, readonly string[]>> = {
   sensitivity: ['measure', 'outputs', 'images', 'fingerprint', 'candidates', 'layers'],
   float: [
     ...['count', 'top1', 'top5', 'top1Interval', 'top5Interval', 'seconds', 'runSeconds'],
-    ...['outcomes', 'byClass'],
+    ...['cost', 'outcomes', 'byClass'],
   ],
   outcomes: ['right', 'agrees'],
   byClass: ['count', 'right'],
@@ -54,7 +54,7 @@ const ORDER: Readonly<Record<string, readonly string[]>> = {
       'notFinite',
     ],
     ...['correlation', 'packedBytes', 'packed', 'bitsPerWeight', 'seconds', 'runSeconds'],
-    ...['outcomes', 'flips', 'layers'],
+    ...['cost', 'outcomes', 'flips', 'layers'],
   ],
   failures: [...SETTINGS, 'message'],
   histogram: ['from', 'to', 'counts', 'below', 'above'],

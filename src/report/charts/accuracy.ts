@@ -89,7 +89,8 @@ function seriesClass(series: Series): string {
   return `series c${series.schemeIndex % 6} v${series.variant % 3}`;
 }
 
-function groupClass(series: Series, index: number): string {
+/** What a series is drawn with, and hidden by. */
+export function groupClass(series: Series, index: number): string {
   return `${seriesClass(series)} ${seriesTokens(series, index)}`;
 }
 

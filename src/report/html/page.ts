@@ -17,6 +17,7 @@ import {
 } from '../series.ts';
 import { closely } from './closely.ts';
 import { CLOSELY_SCRIPT } from './closely-script.ts';
+import { costSection } from './cost.ts';
 import { layerMaps } from './layers.ts';
 import { section } from './parts.ts';
 import { STYLE } from './style.ts';
@@ -44,6 +45,7 @@ export function reportHtml(report: Report): string {
           noteList(report, headline, series),
           look,
           layerMaps(report, headline, series),
+          costSection(report, headline, series),
           time(report),
           pointsTable(report, headline, series),
         ]),
