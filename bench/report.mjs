@@ -12,6 +12,7 @@ import { weightHistograms } from '../dist/src/eval/weights/histograms.js';
 import { withLevels } from '../dist/src/eval/weights/levels.js';
 import { quantize, readModel, reportFiles, sweep } from '../dist/src/index.js';
 import { CHROMIUM, launchChromium } from '../test/browser/chromium.ts';
+import { costedReport } from '../test/report/cost-fixture.ts';
 import { largeReport } from '../test/report/fixture.ts';
 
 const file = (name) => fileURLToPath(new URL(name, import.meta.url));
@@ -81,7 +82,7 @@ async function reporting() {
   return { seconds, own, share: (100 * own) / seconds };
 }
 
-const report = largeReport();
+const report = costedReport(largeReport());
 const { result: files, milliseconds } = timed(() => reportFiles(report));
 const size = (name) => Buffer.byteLength(files.get(name));
 const opened = CHROMIUM === undefined ? undefined : await openings(files.get('report.html'));

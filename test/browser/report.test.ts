@@ -8,6 +8,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { measuredIn } from '../../src/eval/read-sensitivity.ts';
 import type { Report } from '../../src/eval/types.ts';
 import { reportHtml } from '../../src/report/html/page.ts';
+import { costedReport } from '../report/cost-fixture.ts';
 import { largeReport, sampleReport, unlabelledReport } from '../report/fixture.ts';
 import { sampleSensitivity } from '../report/sensitivity-fixture.ts';
 import { CHROMIUM, launchChromium } from './chromium.ts';
@@ -21,7 +22,7 @@ interface Finding {
   readonly nodes: readonly { readonly target: readonly string[] }[];
 }
 
-const WITH_ALL = sampleReport({ sensitivity: measuredIn(sampleSensitivity()) });
+const WITH_ALL = costedReport(sampleReport({ sensitivity: measuredIn(sampleSensitivity()) }));
 
 describe.skipIf(CHROMIUM === undefined)('report.html in a browser (needs Chromium)', () => {
   const folder = mkdtempSync(join(tmpdir(), 'bnnq-report-'));

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Report } from '../../src/eval/types.ts';
 import { reportHtml } from '../../src/report/html/page.ts';
 import { reportJson } from '../../src/report/json.ts';
+import { costedReport } from './cost-fixture.ts';
 import { largeReport, samplePoint, sampleReport, unlabelledReport } from './fixture.ts';
 import { elements, textOf } from './markup.ts';
 
@@ -76,9 +77,9 @@ describe('report.html', () => {
   });
 
   it('has no number in its tables that does not come from report.json', () => {
-    const report = sampleReport();
+    const report = costedReport();
     const known = numbersIn(JSON.parse(reportJson(report)), report);
-    const unknown = [...page.matchAll(/<table[\s\S]*?<\/table>/g)].flatMap(([table]) =>
+    const unknown = [...reportHtml(report).matchAll(/<table[\s\S]*?<\/table>/g)].flatMap(([table]) =>
       [...table.matchAll(/<td[^>]*>([\s\S]*?)<\/td>/g)]
         .flatMap(
           (cell) =>
@@ -185,7 +186,7 @@ describe('report.html', () => {
   });
 
   it('weighs under 2 MB for 64 points of 100 layers, all levels and classes included', () => {
-    const report = largeReport();
+    const report = costedReport(largeReport());
     expect([report.points.length, report.points[0]!.layers.length, report.weights!.length]).toEqual([
       64, 100, 100,
     ]);
@@ -224,13 +225,22 @@ function numbersIn(json: Report, { float, model }: Report): Set<string> {
     add(model.byteLength / p.packedBytes, 1, 2);
     const [kib, mib] = [p.packedBytes / 1024, p.packedBytes / 2 ** 20];
     for (const digits of [0, 1, 2]) texts.add(`${kib.toFixed(digits)} KiB`).add(`${mib.toFixed(digits)} MiB`);
-    for (const { correlation } of p.layers)
-      texts.add(String(Number((100 * (1 - correlation ** 2)).toPrecision(2))));
+    for (const { correlation } of p.layers) texts.add((100 * (1 - correlation ** 2)).toPrecision(2));
     for (const [i, lost] of p.flips!.lost.entries()) {
       for (const count of [lost, p.flips!.gained[i]!, p.flips!.right[i]!]) addCount(count);
       add(p.flips!.gained[i]! - lost, 0);
       add((100 * lost) / json.float.byClass!.count[i]!, 1);
     }
+  }
+  for (const { cost } of [json.float, ...json.points]) {
+    const { energy, shares, parts, traffic } = cost!;
+    for (const microjoules of Object.values(energy))
+      for (const digits of [0, 1, 2]) texts.add(microjoules.toFixed(digits));
+    for (const share of Object.values(shares)) add(share, 1);
+    add((100 * parts.float.compute) / energy.compute, 1);
+    add(json.float.cost!.energy.total / energy.total, 1, 2);
+    for (const moved of [traffic.weights, traffic.dram + traffic.sram])
+      texts.add(`${(moved / 1024).toFixed(2)} KiB`);
   }
   for (const count of [...json.float.byClass!.count, ...json.float.byClass!.right]) addCount(count);
   return texts;

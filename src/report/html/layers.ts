@@ -40,10 +40,11 @@ export function lostShare({ correlation }: Pick<LayerFit, 'correlation'>): numbe
   return 100 * (1 - correlation ** 2);
 }
 
-/** Two digits: `37`, `3.5`, `0.061`; `0` and `<0.001`. */
+/** Two digits: `37`, `3.0`, `0.061`; `0` and `<0.001`. */
 export function shareText(percent: number): string {
   if (percent <= 0) return '0';
-  return percent < 0.001 ? '<0.001' : String(Number(percent.toPrecision(2)));
+  if (percent < 0.001) return '<0.001';
+  return percent >= 99.5 ? '100' : percent.toPrecision(2);
 }
 
 function weightMap({ points }: Series): string | undefined {

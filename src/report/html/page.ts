@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { Report, SweepPoint } from '../../eval/types.ts';
 import { accuracyVsBits, accuracyVsSize, anyNearFloat, swatch } from '../charts/accuracy.ts';
 import { html } from '../escape.ts';
@@ -18,9 +17,9 @@ import {
 import { closely } from './closely.ts';
 import { CLOSELY_SCRIPT } from './closely-script.ts';
 import { costSection } from './cost.ts';
+import { document } from './document.ts';
 import { layerMaps } from './layers.ts';
 import { section } from './parts.ts';
-import { STYLE } from './style.ts';
 import { bestTable, matrix, pointsTable, provenance } from './tables.ts';
 import { time } from './time.ts';
 
@@ -32,7 +31,6 @@ import { time } from './time.ts';
 export function reportHtml(report: Report): string {
   const headline = headlineOf(report);
   const series = seriesOf(report);
-  const title = `${baseName(report.model.file)}: ${headline.name} by bits a weight`;
   const look = closely(report, headline, series);
   const body = [
     header(report, headline, series),
@@ -50,25 +48,14 @@ export function reportHtml(report: Report): string {
           pointsTable(report, headline, series),
         ]),
     provenance(report),
-    ...(look === '' ? [] : [`<script>${CLOSELY_SCRIPT}</script>`]),
   ];
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'${look === '' ? '' : `; script-src '${hashOf(CLOSELY_SCRIPT)}'`}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="generator" content="bnn-quantize ${html(report.tool.version)}">
-<title>${html(title)}</title>
-<style>${STYLE}${switchRules(report, series)}</style>
-</head>
-<body>
-<main>
-${body.join('\n')}
-</main>
-</body>
-</html>
-`;
+  return document({
+    title: `${baseName(report.model.file)}: ${headline.name} by bits a weight`,
+    toolVersion: report.tool.version,
+    style: switchRules(report, series),
+    body,
+    script: look === '' ? undefined : CLOSELY_SCRIPT,
+  });
 }
 
 function header(report: Report, headline: Headline, series: readonly Series[]): string {
@@ -170,9 +157,4 @@ function noteList(report: Report, headline: Headline, series: readonly Series[])
 
 function lineOf(series: readonly Series[], point: SweepPoint): string {
   return series.find(({ points }) => points.includes(point))!.label;
-}
-
-/** The source of a content security policy that allows exactly this text (CSP 3, section 2.3.1). */
-function hashOf(script: string): string {
-  return `sha256-${createHash('sha256').update(script).digest('base64')}`;
 }

@@ -68,7 +68,7 @@ h3 { font-size: 1rem; margin: 1.25rem 0 .5rem; }
 .switches { display: flex; flex-wrap: wrap; gap: 0 2.5rem; }
 .choose { display: flex; flex-wrap: wrap; gap: .5rem 1.5rem; margin: 0 0 .75rem; } .choose [hidden] { display: none; }
 .choose label { display: inline-flex; align-items: center; gap: .5rem; min-width: 0; } select { font: inherit; color: inherit; background: var(--card); border: 1px solid var(--rule); border-radius: .4rem; padding: .25rem .5rem; max-width: 100%; min-width: 0; }
-.one { max-width: 36rem; } .bars { fill: var(--soft); opacity: .45; } .levels { stroke: var(--mark); stroke-width: 1.4; fill: none; }
+figure + .scroll { margin-top: .75rem; } .one { max-width: 36rem; } .bars { fill: var(--soft); opacity: .45; } .levels { stroke: var(--mark); stroke-width: 1.4; fill: none; }
 .share { min-width: 9rem; position: relative; } .share i { position: absolute; left: .6rem; top: 25%; height: 50%; max-width: calc(100% - 4rem); background: var(--mark); opacity: .35; border-radius: 2px; }
 .pairs { columns: 18rem; } .pairs li { margin: 0; break-inside: avoid; }
 ul { padding-left: 1.2rem; margin: 0; max-width: 90ch; } li { margin: .3rem 0; }
