@@ -39,8 +39,8 @@ export function times(ratio: number): string {
 }
 
 /** A count and its noun: `1 bit`, `3 bits`. */
-export function plural(count: number, noun: string): string {
-  return `${grouped(count)} ${noun}${count === 1 ? '' : 's'}`;
+export function plural(count: number, noun: string, nouns: string = `${noun}s`): string {
+  return `${grouped(count)} ${count === 1 ? noun : nouns}`;
 }
 
 /** Arguments as one line that a POSIX shell reads back as the same arguments. */

@@ -16,7 +16,7 @@ export function classTable(report: Report, point: SweepPoint): string {
   const more = flips.lost.filter((lost) => lost > 0).length - worst.length;
   const rest =
     more > 0
-      ? `<p class="hint">${plural(more, 'more class').replace('classs', 'classes')} lost images; report.json has them.</p>`
+      ? `<p class="hint">${plural(more, 'more class', 'more classes')} lost images; report.json has them.</p>`
       : '';
   return [
     `<p>${summary(report, flips)}</p>`,
@@ -36,8 +36,7 @@ function worstClasses({ lost, gained }: Flips): number[] {
 function summary({ dataset }: Report, { right, lost, gained }: Flips): string {
   const total = (counts: readonly number[]): number => counts.reduce((a, b) => a + b, 0);
   const hit = lost.filter((count) => count > 0).length;
-  const among =
-    hit === 0 ? '' : `, in ${hit} of ${plural(right.length, 'class').replace(/classs$/, 'classes')}`;
+  const among = hit === 0 ? '' : `, in ${hit} of ${plural(right.length, 'class', 'classes')}`;
   return dataset.labelled
     ? `${plural(total(lost), 'image')} that the float model gets right ${total(lost) === 1 ? 'is' : 'are'} lost${among}; ${total(gained)} that it gets wrong ${total(gained) === 1 ? 'is' : 'are'} right here.`
     : `${plural(total(lost), 'answer')} differ${total(lost) === 1 ? 's' : ''} from the float model’s${among}. Classes are those that the float model names.`;
