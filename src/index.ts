@@ -94,6 +94,7 @@ export {
   exportModel,
   ONNX_FLAVORS,
 } from './eval/export-model.ts';
+export type { FormRefusal, FormSize } from './eval/form-sizes.ts';
 export {
   type InspectedCodes,
   type InspectedLowBit,
@@ -150,6 +151,7 @@ export type { OnnxFileSize } from './formats/onnx/file-size.ts';
 export { CodeSpool } from './formats/packed/code-spool.ts';
 export type { PackedSize } from './formats/packed/pack.ts';
 export { type ReadModelOptions, readModel, readModelBytes } from './formats/read-model.ts';
+export { meanCodeEntropy } from './ir/code-entropy.ts';
 export type {
   Attribute,
   ContainerType,

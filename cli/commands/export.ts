@@ -78,11 +78,11 @@ Examples:
     .action(async (path: string, options: ExportCommandOptions) => {
       if (options.to === 'c') {
         const folder = options.output ?? `${stemOf(path)}.c`;
-        const { name, force = false, json = false } = options;
+        const { name, force = false, json = false, quiet } = options;
         if (options.flavor !== undefined || options.opset !== undefined)
           throw new BnnqError('usage', '--flavor and --opset are of ONNX files, --to c takes neither');
         checkFolder(folder, force);
-        exportCFolder(path, await openModel(path, options), folder, { name, force, json });
+        exportCFolder(path, await openModel(path, options), folder, { name, force, json, quiet });
         return;
       }
       const file = options.output ?? `${stemOf(path)}.${options.to === 'onnx' ? 'packed' : options.to}.onnx`;

@@ -161,6 +161,12 @@ export interface SweepPoint extends PointSettings, Scores {
     readonly header: number;
   };
   readonly bitsPerWeight: number;
+  /** Entropy of the codes in bits a weight: what no coder of single codes goes below. Absent in reports of older versions, as the next two. */
+  readonly entropyBits?: number;
+  /** The file with codes compressed (`quantize --compress`). */
+  readonly compressedBytes?: number;
+  /** The file of `export --to onnx`; null where the model cannot be written so. */
+  readonly onnxBytes?: number | null;
   readonly layers: readonly LayerFit[];
   readonly outcomes?: Outcomes;
   /** Absent where a network tells more than `MAX_CLASSES` classes apart. */

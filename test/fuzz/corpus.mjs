@@ -44,12 +44,16 @@ function made(folder, name, bytes) {
   return path;
 }
 
-/** The demo network, packed. */
+/** The demo network, packed, and with compressed codes. */
 export async function packedFiles(folder) {
   const model = await readModel(DEMO);
-  return ['exp', 'codebook'].map((scheme) =>
-    made(folder, `${scheme}.bnnq`, encodePacked(quantize(model, { scheme, bits: 2 }).model)),
-  );
+  const packed = (name, settings, compress) =>
+    made(folder, `${name}.bnnq`, encodePacked(quantize(model, settings).model, { compress }));
+  return [
+    packed('exp', { scheme: 'exp', bits: 2 }),
+    packed('codebook', { scheme: 'codebook', bits: 2 }),
+    packed('compressed', { scheme: 'linear', bits: 3 }, true),
+  ];
 }
 
 /** The demo network in each form that weights come back from. */

@@ -51,6 +51,7 @@ describe('the public API', () => {
       'holdOut',
       'inspectModel',
       'lossText',
+      'meanCodeEntropy',
       'measureName',
       'measureSensitivity',
       'modelCost',

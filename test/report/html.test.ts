@@ -223,8 +223,10 @@ function numbersIn(json: Report, { float, model }: Report): Set<string> {
     add(p.seconds, 1);
     add((1000 * p.runSeconds!) / p.count, 2);
     add(model.byteLength / p.packedBytes, 1, 2);
-    const [kib, mib] = [p.packedBytes / 1024, p.packedBytes / 2 ** 20];
-    for (const digits of [0, 1, 2]) texts.add(`${kib.toFixed(digits)} KiB`).add(`${mib.toFixed(digits)} MiB`);
+    add(p.entropyBits, 2);
+    for (const size of [p.packedBytes, p.compressedBytes ?? 0, p.onnxBytes ?? 0])
+      for (const digits of [0, 1, 2])
+        texts.add(`${(size / 1024).toFixed(digits)} KiB`).add(`${(size / 2 ** 20).toFixed(digits)} MiB`);
     for (const { correlation } of p.layers) texts.add((100 * (1 - correlation ** 2)).toPrecision(2));
     for (const [i, lost] of p.flips!.lost.entries()) {
       for (const count of [lost, p.flips!.gained[i]!, p.flips!.right[i]!]) addCount(count);

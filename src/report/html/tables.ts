@@ -89,10 +89,13 @@ export function matrix(report: Report, headline: Headline, series: readonly Seri
 export function pointsTable(report: Report, headline: Headline, series: readonly Series[]): string {
   const labelled = headline.name === 'top-1';
   const timed = report.points.some(({ runSeconds }) => runSeconds !== undefined);
+  const showsForms = report.points.some(({ entropyBits }) => entropyBits !== undefined);
   const head = [
     ...['series', 'bits'],
     ...(labelled ? ['top-1, %', '95 % interval', 'against float', 'top-5, %'] : []),
-    ...['same answer, %', 'KL, nats', 'logit SNR, dB', 'ρ', 'on disk', 'bits a weight', 'smaller', 'time, s'],
+    ...['same answer, %', 'KL, nats', 'logit SNR, dB', 'ρ', 'on disk', 'bits a weight', 'smaller'],
+    ...(showsForms ? ['entropy of codes, bits', 'compressed', 'as ONNX'] : []),
+    'time, s',
     ...(timed ? ['ms an image'] : []),
   ];
   const rows = series.flatMap((one, i) =>
@@ -114,6 +117,9 @@ export function pointsTable(report: Report, headline: Headline, series: readonly
         bytes(p.packedBytes),
         p.bitsPerWeight.toFixed(2),
         times(report.model.byteLength / p.packedBytes),
+        ...(showsForms
+          ? [number(p.entropyBits ?? null, 2), bytes(p.compressedBytes), bytes(p.onnxBytes)]
+          : []),
         p.seconds.toFixed(1),
         ...(timed ? [number(millisecondsAnImage(p), 2)] : []),
       ];

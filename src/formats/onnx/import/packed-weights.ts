@@ -51,7 +51,7 @@ export function withPackedWeights(model: Model, problems: BnnqError[]): Model {
   const freed = new Set(read.filter((name) => !used.has(name)));
   const initializers = new Map([...graph.initializers].filter(([name]) => !freed.has(name)));
   for (const [name, weight] of weights) initializers.set(name, weight);
-  const called = new Set(nodes.filter(({ domain }) => domain === UNPACK_DOMAIN).map(({ opType }) => opType));
+  const called = calledFunctions(nodes, model.functions);
   const functions = model.functions.filter(
     ({ domain, name }) => domain !== UNPACK_DOMAIN || called.has(name),
   );
@@ -93,6 +93,20 @@ function madeBy({ kind, nodes, planes, params, shape, order, name }: UnpackChain
       return planesFrom(codes, kind.bits, place, layout, rows, columns);
     },
   };
+}
+
+/** Functions of weights that nodes call, and that these functions call. */
+function calledFunctions(nodes: Iterable<Node>, functions: Model['functions']): Set<string> {
+  const called = new Set<string>();
+  const walk = (list: Iterable<Node>): void => {
+    for (const { domain, opType } of list) {
+      if (domain !== UNPACK_DOMAIN || called.has(opType)) continue;
+      called.add(opType);
+      for (const body of functions) if (body.domain === domain && body.name === opType) walk(body.nodes);
+    }
+  };
+  walk(nodes);
+  return called;
 }
 
 /** What does not fit the kind of the weight, with what was expected. */
