@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { VERSION } from '../src/index.ts';
+import { compareCommand } from './commands/compare.ts';
 import { costCommand } from './commands/cost.ts';
 import { exportCommand } from './commands/export.ts';
 import { inspectCommand } from './commands/inspect.ts';
@@ -49,6 +50,7 @@ export function program(): Command {
     inspectCommand(),
     scoreCommand(),
     sweepCommand(),
+    compareCommand(),
     sensitivityCommand(),
     costCommand(),
     exportCommand(),

@@ -1,7 +1,14 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { BnnqError, type Report, reportFiles, VERSION, writeFileAtomically } from '../src/index.ts';
+import {
+  BnnqError,
+  type MeasuredSensitivity,
+  type Report,
+  reportFiles,
+  VERSION,
+  writeFileAtomically,
+} from '../src/index.ts';
 
 /** What a folder says about the sweep in it. */
 const FILE = 'sweep.json';
@@ -20,10 +27,15 @@ interface SweepFolder {
 }
 
 /**
- * The report of the same sweep, where it is finished: all points, by this version. The other files of the report are made again from
+ * The report of the same sweep, where it is finished: all points, by this version, with these losses of the layers. The other files of the report are made again from
  * it where they are missing or not what follows from it; `report.json` itself is left as it is.
  */
-export function finishedReport(folder: string, isSame: boolean, points: number): Report | undefined {
+export function finishedReport(
+  folder: string,
+  isSame: boolean,
+  points: number,
+  sensitivity: MeasuredSensitivity | undefined,
+): Report | undefined {
   const text = isSame ? readIfThere(join(folder, 'report.json')) : undefined;
   if (text === undefined) return undefined;
   let report: Report;
@@ -34,7 +46,10 @@ export function finishedReport(folder: string, isSame: boolean, points: number):
   } catch {
     return undefined;
   }
-  const isWhole = report.points.length === points && report.tool.version === VERSION;
+  const isWhole =
+    report.points.length === points &&
+    report.tool.version === VERSION &&
+    sameJson(JSON.stringify(report.sensitivity ?? null), JSON.stringify(sensitivity ?? null));
   // What is written differently than it would be is not ours, or was damaged.
   if (!isWhole || files.get('report.json') !== text) return undefined;
   for (const [name, content] of files)

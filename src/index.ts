@@ -108,12 +108,16 @@ export { type PointRange, type Points, pointsOf } from './eval/points.ts';
 export { type PreprocessImageOptions, preprocessImage } from './eval/preprocess-image.ts';
 export { PRESETS } from './eval/presets.ts';
 export { readPreprocess } from './eval/read-preprocess.ts';
+export { readReport } from './eval/read-report.ts';
+export { readSensitivity } from './eval/read-sensitivity.ts';
 export { encodePacked, type PackOptions, packedSize, recordedOptions, writePacked } from './eval/save.ts';
 export { type ScoreOptions, type ScoreResult, score } from './eval/score.ts';
 export type { CalibrationSource, EvaluateOptions } from './eval/setup.ts';
 export { type SweepOptions, type SweepProgress, sweep } from './eval/sweep.ts';
 export type {
   Candidate,
+  ComparablePoint,
+  ComparableReport,
   CostSummary,
   Dataset,
   Energy,
@@ -121,6 +125,7 @@ export type {
   FloatScores,
   LayerFit,
   LayerSensitivity,
+  MeasuredSensitivity,
   OperationCount,
   OperationKind,
   Part,
@@ -181,9 +186,18 @@ export {
 } from './quantizers/quantize-model.ts';
 export { SCHEME_NAMES, SCHEMES } from './quantizers/registry.ts';
 export type { Scheme } from './quantizers/scheme.ts';
+export {
+  type ComparedPoint,
+  type CompareOptions,
+  type Comparison,
+  compareReports,
+  type PairedTest,
+  type PointTest,
+} from './report/compare/compare.ts';
+export { SETTING_NAMES } from './report/compare/settings.ts';
 export { reportCsv } from './report/csv.ts';
 export { energyText } from './report/energy-text.ts';
-export { reportHtml } from './report/html.ts';
+export { reportHtml } from './report/html/page.ts';
 export { reportJson } from './report/json.ts';
 export { reportMarkdown } from './report/markdown.ts';
 export { reportFiles } from './report/report-files.ts';

@@ -1,12 +1,15 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import {
   contentFingerprint,
+  type MeasuredSensitivity,
   openDataset,
   type PointRange,
   pointsOf,
   type Report,
   readPreprocess,
+  readSensitivity,
   reportFiles,
   reportJson,
   SCHEME_NAMES,
@@ -23,7 +26,7 @@ import {
 } from '../calibration-options.ts';
 import { commandLine } from '../command-line.ts';
 import { type DataOptions, evaluateOptions, withDataOptions } from '../data-options.ts';
-import { EXIT } from '../exit.ts';
+import { EXIT, usageError } from '../exit.ts';
 import { interruptible } from '../interrupt.ts';
 import { type ModelOptions, openModel, withModelOptions } from '../model-options.ts';
 import {
@@ -63,6 +66,7 @@ interface SweepCommandOptions
   readonly output: string;
   readonly force?: boolean;
   readonly dryRun?: boolean;
+  readonly sensitivity?: string;
 }
 
 export function sweepCommand(): Command {
@@ -98,6 +102,10 @@ export function sweepCommand(): Command {
       new Option('-g, --granularity <what>', 'one level table a tensor, channel or group:N; with commas')
         .argParser(parseGranularities)
         .default(['channel'], 'channel'),
+    )
+    .option(
+      '--sensitivity <file.json>',
+      'show the losses of single layers that sensitivity -o measured (default: sensitivity.json in the folder)',
     )
     .option('--force', 'replace the report of another sweep in the folder')
     .option('--dry-run', 'say which points would be tried and write nothing');
@@ -138,6 +146,7 @@ async function runSweep(path: string, options: SweepCommandOptions): Promise<num
   // The model and the data are opened here as well, so that a folder of another sweep is refused before any work.
   const [model, dataset] = [await openModel(path, options), await openDataset(options.data)];
   const images = calibration && { ...calibration, data: await openDataset(calibration.data as string) };
+  const measured = sensitivityOf(options, model.source.sha256);
   const folder = openSweepFolder(out, options.force === true, {
     model: modelIdentity(model).join(' '),
     data: await contentFingerprint(dataset, { limit: options.limit }),
@@ -155,7 +164,7 @@ async function runSweep(path: string, options: SweepCommandOptions): Promise<num
       points: points.map((point) => Object.values(point).join('/')),
     },
   });
-  const finished = options.force ? undefined : finishedReport(out, folder.isSame, points.length);
+  const finished = options.force ? undefined : finishedReport(out, folder.isSame, points.length, measured);
   if (finished !== undefined) {
     noteUpToDate(join(out, 'report.json'), quiet);
     return finish(finished, options);
@@ -173,6 +182,7 @@ async function runSweep(path: string, options: SweepCommandOptions): Promise<num
         ...(images && { calibration: images }),
         ...(options.include && { include: options.include }),
         ...(options.exclude && { exclude: options.exclude }),
+        ...(measured && { sensitivity: measured }),
         out,
         command: commandLine(),
         signal,
@@ -202,6 +212,24 @@ function finish(report: Report, options: SweepCommandOptions): Promise<number> {
   else printText(sweepText(report, options.output));
   const files = [...reportFiles(report).keys()].map((name) => join(options.output, name));
   return publish(() => measuredSweep(report, options), options, files, sweepGates(report, options));
+}
+
+/**
+ * Measured losses of the layers of this model: those asked for, or those beside the report where they are of this model.
+ * @throws usage where those asked for are of another model
+ */
+function sensitivityOf(
+  { sensitivity: path, output }: SweepCommandOptions,
+  sha256: string | undefined,
+): MeasuredSensitivity | undefined {
+  const beside = join(output, 'sensitivity.json');
+  if (path === undefined && !existsSync(beside)) return undefined;
+  const found = readSensitivity(path ?? beside);
+  if (found.sha256 === sha256) return found.sensitivity;
+  if (path === undefined) return undefined;
+  throw usageError(
+    `--sensitivity: "${path}" was measured on the model ${found.sha256.slice(0, 12)}…, this one is ${sha256?.slice(0, 12)}…`,
+  );
 }
 
 function rangeOf(options: SweepCommandOptions): PointRange & Pick<SweepOptions, 'calibration'> {

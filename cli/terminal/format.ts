@@ -37,8 +37,8 @@ export function interval(range: readonly [number, number] | null): string {
 }
 
 /** A difference with its sign, a real minus: `−0.78`. */
-export function signed(points: number): string {
-  const text = Math.abs(points).toFixed(2);
+export function signed(points: number, digits = 2): string {
+  const text = Math.abs(points).toFixed(digits);
   if (Number(text) === 0) return text;
   return points < 0 ? `−${text}` : `+${text}`;
 }

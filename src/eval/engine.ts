@@ -40,6 +40,8 @@ export interface ScoreJobResult {
   readonly kind: OutputKind;
   readonly scores: ImageScores;
   readonly seconds: number;
+  /** Of these, for reading, preparing and running the images. */
+  readonly runSeconds: number;
   readonly discretized: DiscretizedPoint | undefined;
 }
 
@@ -112,9 +114,11 @@ export class Engine {
     const discretized = job.point && (await discretize(model, job.point));
     const network = this.#open(discretized?.model ?? model);
     try {
+      const opened = performance.now();
       const { kind, scores } = await this.#runImages(network, job);
-      const seconds = (performance.now() - started) / 1000;
-      return { kind, scores, seconds, discretized: discretized?.point };
+      const now = performance.now();
+      const [seconds, runSeconds] = [(now - started) / 1000, (now - opened) / 1000];
+      return { kind, scores, seconds, runSeconds, discretized: discretized?.point };
     } finally {
       network.dispose();
     }

@@ -7,8 +7,8 @@ import { isOpened, openDataset } from '../formats/datasets/open-dataset.ts';
 import { readModel } from '../formats/read-model.ts';
 import type { Model } from '../ir/graph.ts';
 import { createKernels } from '../kernels/select.ts';
-import { type DiscretizeJob, Engine, type ScoreJob } from './engine.ts';
-import { type ImageScores, type OutputKind, reduceScores } from './metrics.ts';
+import { type DiscretizeJob, Engine, type ScoreJob, type ScoreJobResult } from './engine.ts';
+import { type ImageScores, reduceScores } from './metrics.ts';
 import { openNetwork } from './network.ts';
 import type { DiscretizedPoint } from './point.ts';
 import { localRunner, type Runner, WORKER_URL, WorkerPool } from './pool.ts';
@@ -19,6 +19,10 @@ import type { Scores } from './types.ts';
 /** Scores of one pass over the data. */
 export interface Pass {
   readonly scores: Scores;
+  /** What they were taken from, in parts in the order of the images. */
+  readonly parts: readonly ImageScores[];
+  /** See `SweepPoint`. */
+  readonly runSeconds: number;
   readonly discretized: DiscretizedPoint | undefined;
 }
 
@@ -124,24 +128,23 @@ export class Evaluation {
     const parts = Math.max(1, Math.min(shards, count));
     const bounds = Array.from({ length: parts + 1 }, (_, i) => Math.floor((i * count) / parts));
     const jobs = Array.from({ length: parts }, (_, i) => ({ ...job, from: bounds[i]!, to: bounds[i + 1]! }));
-    let results: {
-      kind: OutputKind;
-      scores: ImageScores;
-      seconds: number;
-      discretized: DiscretizedPoint | undefined;
-    }[];
+    let results: ScoreJobResult[];
     try {
       results = await Promise.all(jobs.map((part) => this.#runner.run(part)));
     } catch (thrown) {
       this.#checkSignal();
       throw thrown;
     }
-    const scores = reduceScores(
-      results.map((result) => result.scores),
-      results[0]!.kind,
-    );
+    const byImage = results.map((result) => result.scores);
+    const scores = reduceScores(byImage, results[0]!.kind);
     const seconds = results.reduce((sum, result) => sum + result.seconds, 0);
-    return { scores: { ...scores, seconds }, discretized: results[0]!.discretized };
+    const runSeconds = results.reduce((sum, result) => sum + result.runSeconds, 0);
+    return {
+      scores: { ...scores, seconds },
+      runSeconds,
+      parts: byImage,
+      discretized: results[0]!.discretized,
+    };
   }
 
   /** Discretizes the first model with the calibration images and writes it to a packed file. @throws interrupted after an abort */

@@ -110,6 +110,11 @@ export interface ImageScores {
   readonly rank: Float64Array | undefined;
   /** 1 where the label is right and another class has the same value. Undefined without labels. */
   readonly tied: Uint8Array | undefined;
+  /** See `answerOf`; −1, too, where all of several values are equal. */
+  readonly answer: Int32Array;
+  /** Answers of the reference network, and 1 where they are right. Undefined without one (or without labels). */
+  readonly referenceAnswer: Int32Array | undefined;
+  readonly referenceRight: Uint8Array | undefined;
   /** 1 where the answer is that of the reference network. This and the rest are undefined without one. */
   readonly agrees: Uint8Array | undefined;
   /** NaN where a value of either network is not finite; absent for class indices. */
@@ -131,6 +136,9 @@ export function emptyScores(
     count,
     rank: labelled ? new Float64Array(count) : undefined,
     tied: labelled ? new Uint8Array(count) : undefined,
+    answer: new Int32Array(count),
+    referenceAnswer: reference === undefined ? undefined : new Int32Array(count),
+    referenceRight: reference === undefined || !labelled ? undefined : new Uint8Array(count),
     agrees: reference === undefined ? undefined : new Uint8Array(count),
     divergence: sums ? new Float64Array(count) : undefined,
     signal: sums ? new Float64Array(count) : undefined,
@@ -144,6 +152,18 @@ export interface ImageValues {
   readonly values: Float32Array;
 }
 
+function rankIn({ kind, values }: ImageValues, label: number): number {
+  if (kind === 'index') return values[0] === label ? 0 : Infinity;
+  return rankOf(values, label);
+}
+
+/** An answer that is one: −1 for what `rankOf` takes for none, and for indices that are no index of a class. */
+function clearAnswerOf({ kind, values }: ImageValues): number {
+  const answer = answerOf(values, kind);
+  if (kind === 'index') return Number.isInteger(answer) && answer >= 0 && answer < 2 ** 31 ? answer : -1;
+  return values.length > 1 && values.every((value) => value === values[0]) ? -1 : answer;
+}
+
 /** Scores image `i` of the record from the values that the network and the reference gave. */
 export function scoreImage(
   into: ImageScores,
@@ -153,8 +173,12 @@ export function scoreImage(
   reference: ImageValues | undefined,
 ): void {
   const { kind, values } = own;
+  into.answer[i] = clearAnswerOf(own);
+  if (into.referenceAnswer && reference) into.referenceAnswer[i] = clearAnswerOf(reference);
+  if (into.referenceRight && reference && label !== undefined)
+    into.referenceRight[i] = rankIn(reference, label) < 1 ? 1 : 0;
   if (into.rank && into.tied && label !== undefined) {
-    const rank = kind === 'index' ? (values[0] === label ? 0 : Infinity) : rankOf(values, label);
+    const rank = rankIn(own, label);
     into.rank[i] = rank;
     into.tied[i] = rank === 0 && kind !== 'index' && isTied(values, label) ? 1 : 0;
   }

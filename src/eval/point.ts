@@ -11,6 +11,7 @@ import { type DiscretizedModel, type DiscretizeSettings, discretizeModel } from 
 import { exportModel } from './export-model.ts';
 import { packedSize, recordedOptions } from './save.ts';
 import type { LayerFit, PointSettings, SweepPoint } from './types.ts';
+import { withLevels } from './weights/levels.ts';
 
 /** Which weights are discretized: globs on the names of initializers and nodes. */
 export interface WeightOptions {
@@ -78,7 +79,7 @@ export async function discretize(
       entropyBits: meanCodeEntropy(discretized.model),
       compressedBytes: packedSize(discretized.model, { ...recorded, compress: true }).total,
       onnxBytes: onnxBytesOf(discretized.model),
-      layers: layerFits(discretized),
+      layers: withLevels(model, discretized.model, layerFits(discretized), point),
     },
   };
 }

@@ -13,8 +13,9 @@ import { contentHash } from './content-hash.ts';
 import { pointCosts } from './cost/discretized-cost.ts';
 import { describeModel } from './describe-model.ts';
 import { settingsProblems } from './discretize-model.ts';
-import { Evaluation } from './evaluation.ts';
+import { Evaluation, type Pass } from './evaluation.ts';
 import { JOURNAL_NAME, Journal } from './journal.ts';
+import { classNamesOf, floatOutcomes, pointOutcomes } from './outcomes.ts';
 import { type DiscretizedPoint, settingsOf, usesImages, type WeightOptions } from './point.ts';
 import { type PointRange, pointsOf } from './points.ts';
 import { withoutComparison } from './score.ts';
@@ -23,17 +24,25 @@ import type {
   CostSummary,
   FailedPoint,
   FloatScores,
+  MeasuredSensitivity,
   PointSettings,
   Report,
   ReportCalibration,
+  Scores,
   SweepPoint,
 } from './types.ts';
+import { weightHistograms } from './weights/histograms.ts';
+
+/** What a finished point holds; entries of the journal that were written in another way are computed again. */
+const RESULT_FORMAT = 2;
 
 export interface SweepOptions extends EvaluateOptions, PointRange, WeightOptions {
   /** Folder that keeps finished points (`points.jsonl`); a sweep with the same inputs goes on from there. */
   readonly out?: string;
   /** For the report: the command line that asked for it. */
   readonly command?: readonly string[];
+  /** For the report: losses of single layers of the same model. */
+  readonly sensitivity?: MeasuredSensitivity;
 }
 
 export interface SweepProgress {
@@ -81,7 +90,7 @@ export async function sweep(
     const fingerprint = await contentFingerprint(dataset, { limit: setup.count });
     const calibration = await describeCalibration(model, options, setup, wanted);
     const sources = [description.sha256, contentHash(model), fingerprint];
-    const base = [VERSION, ...sources, setup.count, setup.preprocess ?? null];
+    const base = [VERSION, RESULT_FORMAT, ...sources, setup.count, setup.preprocess ?? null];
     const given = [setup.output ?? null, options.include ?? [], options.exclude ?? []];
     const keyOf = (point: PointSettings | 'float'): string => {
       const images =
@@ -120,7 +129,8 @@ export async function sweep(
       if (missing.length > 0 || float === undefined) {
         const pass = await evaluation.pass({ model: 0, table: 'write' }, 2 * evaluation.threads);
         if (float === undefined) {
-          float = withoutComparison(pass.scores);
+          const { scores, runSeconds, parts } = pass;
+          float = { ...withoutComparison(scores), runSeconds, ...floatOutcomes(parts, setup) };
           journal?.append(keyOf('float'), float);
         }
       }
@@ -164,9 +174,12 @@ export async function sweep(
           fingerprint,
           labelled: dataset.labels !== undefined,
           classes: setup.kind === 'index' ? null : setup.width,
+          ...classNamesOf(dataset, setup),
           preprocess: setup.preprocess ?? null,
         },
         ...(calibration && { calibration }),
+        weights: weightHistograms(model, options, wanted),
+        ...(options.sensitivity && { sensitivity: options.sensitivity }),
         float: withCost(float, costOf({ layers: [] })),
         points,
         ...(failures.length > 0 && { failures }),
@@ -224,8 +237,8 @@ async function scorePoint(
   shards: number,
 ): Promise<SweepPoint> {
   const point = { ...settings, ...(include && { include }), ...(exclude && { exclude }) };
-  const { scores, discretized } = await evaluation.pass({ model: 0, point, table: 'compare' }, shards);
-  return { ...settings, ...scores, ...discretized! };
+  const pass = await evaluation.pass({ model: 0, point, table: 'compare' }, shards);
+  return { ...settings, ...scoredIn(pass, evaluation), ...pass.discretized! };
 }
 
 /**
@@ -249,8 +262,16 @@ async function scoreCalibrated(
     discretized = await evaluation.discretize({ point, file });
     journal?.append(record, discretized);
   }
-  const { scores } = await evaluation.pass({ model: file, table: 'compare' }, shards);
-  return { ...settings, ...scores, ...discretized };
+  const pass = await evaluation.pass({ model: file, table: 'compare' }, shards);
+  return { ...settings, ...scoredIn(pass, evaluation), ...discretized };
+}
+
+/** What a pass that compares with the float network tells of a point. */
+function scoredIn(
+  { scores, runSeconds, parts }: Pass,
+  { setup }: Evaluation,
+): Scores & Pick<SweepPoint, 'runSeconds' | 'outcomes' | 'flips'> {
+  return { ...scores, runSeconds, ...pointOutcomes(parts, setup) };
 }
 
 function allFailed(failures: readonly FailedPoint[]): BnnqError {

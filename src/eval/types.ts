@@ -1,5 +1,7 @@
 import type { Repair } from '../quantizers/calibrate/repair.ts';
+import type { SensitivityReport } from './allocation/table.ts';
 import type { CostSummary } from './cost/types.ts';
+import type { LayerHistograms, LayerLevels } from './weights/types.ts';
 
 export type { Dataset, Pixels, Sample } from '../formats/datasets/dataset.ts';
 export type {
@@ -73,6 +75,8 @@ export interface LayerFit {
   /** Of a calibrated layer: the loss of its outputs against that of the nearest levels, and what should be known. */
   readonly lossRatio?: number;
   readonly notes?: readonly string[];
+  /** See `LayerLevels`; absent where they say nothing about the weights of the source. */
+  readonly levels?: LayerLevels;
 }
 
 /** What a sweep tries. */
@@ -95,6 +99,46 @@ export interface PointSettings {
   readonly actRange?: string;
 }
 
+/**
+ * Right and wrong image by image, for paired tests: a bit an image in the order of the dataset, the first in the lowest
+ * bit of the first byte, as base64 (RFC 4648, section 4).
+ */
+export interface FloatOutcomes {
+  /** Null without labels. */
+  readonly right: string | null;
+}
+
+export interface Outcomes extends FloatOutcomes {
+  /** Whether the answer is the float model's. */
+  readonly agrees: string;
+}
+
+/** Images and right answers of the float model by class: the label's, or without labels the float model's answer, which then counts as right. */
+export interface ClassCounts {
+  readonly count: readonly number[];
+  readonly right: readonly number[];
+}
+
+/** What changed against the float model, by class as in `ClassCounts`: right = the float model's right − lost + gained. */
+export interface Flips {
+  readonly right: readonly number[];
+  /** Right with the float model, wrong here. */
+  readonly lost: readonly number[];
+  /** Wrong with the float model, right here; all 0 without labels. */
+  readonly gained: readonly number[];
+  /** What the lost images are taken for, the most frequent first, at most `MAX_CONFUSIONS`. */
+  readonly confusions: readonly Confusion[];
+}
+
+export interface Confusion {
+  readonly from: number;
+  /** Null where the network gave no answer: a value that is no number, or all values equal. */
+  readonly to: number | null;
+  readonly images: number;
+}
+
+export type { LayerHistograms, LayerLevels, WeightHistogram } from './weights/types.ts';
+
 /** Images that weights or activations were fitted to. */
 export interface ReportCalibration {
   readonly spec: string;
@@ -104,6 +148,8 @@ export interface ReportCalibration {
 }
 
 export interface SweepPoint extends PointSettings, Scores {
+  /** The part of `seconds` in which images were read, prepared and run: without opening the model and discretizing it. */
+  readonly runSeconds?: number;
   /** Correlation ρ over all discretized weights together. */
   readonly correlation: number;
   readonly packedBytes: number;
@@ -122,13 +168,26 @@ export interface SweepPoint extends PointSettings, Scores {
   /** The file of `export --to onnx`; null where the model cannot be written so. */
   readonly onnxBytes?: number | null;
   readonly layers: readonly LayerFit[];
+  readonly outcomes?: Outcomes;
+  /** Absent where a network tells more than `MAX_CLASSES` classes apart. */
+  readonly flips?: Flips;
   /** Operations, memory traffic and energy of one sample; absent where shapes are not known. */
   readonly cost?: CostSummary;
 }
 
+/** Of a sensitivity report of the same model, what the report of a sweep shows. */
+export type MeasuredSensitivity = Pick<
+  SensitivityReport,
+  'measure' | 'outputs' | 'images' | 'fingerprint' | 'candidates' | 'layers'
+>;
+
 /** Scores of the float network itself. */
-export type FloatScores = Omit<Scores, 'agreement' | 'klDivergence' | 'logitSnrDb'> &
-  Pick<SweepPoint, 'cost'>;
+export interface FloatScores
+  extends Omit<Scores, 'agreement' | 'klDivergence' | 'logitSnrDb'>,
+    Pick<SweepPoint, 'runSeconds' | 'cost'> {
+  readonly outcomes?: FloatOutcomes;
+  readonly byClass?: ClassCounts;
+}
 
 /** A point that could not be scored, and why. */
 export interface FailedPoint extends PointSettings {
@@ -163,12 +222,30 @@ export interface Report {
     readonly labelled: boolean;
     /** Classes that the network tells apart (values of its output an image); guessing scores 100 / classes percent. */
     readonly classes?: number | null;
+    /** By index of the output; null where the dataset has none for it. Absent where it names no classes. */
+    readonly classNames?: readonly (string | null)[];
     readonly preprocess: Preprocess | null;
   };
   /** Absent where no point needed images. */
   readonly calibration?: ReportCalibration;
+  /** How the float weights are distributed, a row for each layer that was discretized. */
+  readonly weights?: readonly LayerHistograms[];
+  /** What discretizing each layer alone does to the outputs, where that was measured (`sensitivity`). */
+  readonly sensitivity?: MeasuredSensitivity;
   readonly float: FloatScores;
   readonly points: readonly SweepPoint[];
   /** Points that could not be scored; absent when there are none. */
   readonly failures?: readonly FailedPoint[];
+}
+
+/** What of a point two reports are compared by. */
+export type ComparablePoint = PointSettings &
+  Pick<SweepPoint, 'top1' | 'agreement' | 'packedBytes' | 'seconds' | 'outcomes'>;
+
+/** What of a report: a `Report` is one. */
+export interface ComparableReport extends Pick<Report, 'tool' | 'created'> {
+  readonly model: Pick<Report['model'], 'file' | 'sha256'>;
+  readonly dataset: Pick<Report['dataset'], 'spec' | 'count' | 'fingerprint' | 'labelled'>;
+  readonly float: Pick<FloatScores, 'top1' | 'outcomes'>;
+  readonly points: readonly ComparablePoint[];
 }

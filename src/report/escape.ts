@@ -22,6 +22,11 @@ export function markdownText(text: string): string {
     .replace(/[\\`*_{}[\]<>#|~@!&]/g, '\\$&');
 }
 
+/** A text cut to a length, its end replaced by an ellipsis. A character that is cut in two is replaced by those who print it. */
+export function clipped(text: string, most: number): string {
+  return text.length <= most ? text : `${text.slice(0, most - 1)}…`;
+}
+
 /** Text in a fenced Markdown block whose fence is longer than any run of backticks within. */
 export function markdownBlock(text: string): string {
   const block = printable(text);

@@ -40,8 +40,8 @@ export function times(ratio: number): string {
 }
 
 /** A count and its noun: `1 bit`, `3 bits`. */
-export function plural(count: number, noun: string): string {
-  return `${grouped(count)} ${noun}${count === 1 ? '' : 's'}`;
+export function plural(count: number, noun: string, nouns: string = `${noun}s`): string {
+  return `${grouped(count)} ${count === 1 ? noun : nouns}`;
 }
 
 /** Arguments as one line that a POSIX shell reads back as the same arguments. */
@@ -54,4 +54,13 @@ export function shellLine(args: readonly string[]): string {
 /** The last part of a path, whichever way its slashes lean. */
 export function baseName(path: string): string {
   return path.split(/[\\/]/).findLast((part) => part !== '') ?? path;
+}
+
+/** What one image took on a thread: milliseconds; null where that was not measured. */
+export function millisecondsAnImage(scores: {
+  readonly runSeconds?: number;
+  readonly count: number;
+}): number | null {
+  const { runSeconds, count } = scores;
+  return runSeconds === undefined || count === 0 ? null : (1000 * runSeconds) / count;
 }

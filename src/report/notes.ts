@@ -14,7 +14,7 @@ export function notes(report: Report, headline: Headline, series: readonly Serie
       line.points.filter((point) => guessing.includes(point)).map((point) => pointLabel(line, point)),
     );
     sentences.push(
-      `At chance level (${percent(headline.chance)}, ${plural(report.dataset.classes!, 'class').replace(/classs$/, 'classes')}), so the network no longer works there: ${names.join('; ')}.`,
+      `At chance level (${percent(headline.chance)}, ${plural(report.dataset.classes!, 'class', 'classes')}), so the network no longer works there: ${names.join('; ')}.`,
     );
   }
   const schemes = new Set(report.points.filter((point) => point.bits === 1).map((point) => point.scheme));

@@ -1,6 +1,6 @@
 import type { Report } from '../eval/types.ts';
 import { reportCsv } from './csv.ts';
-import { reportHtml } from './html.ts';
+import { reportHtml } from './html/page.ts';
 import { reportJson } from './json.ts';
 import { reportMarkdown } from './markdown.ts';
 

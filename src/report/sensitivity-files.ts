@@ -1,8 +1,8 @@
 import type { SensitivityReport } from '../eval/types.ts';
 import { csvField, markdownCode, markdownText } from './escape.ts';
 import { baseName, grouped, plural } from './format.ts';
+import { sensitivityHtml } from './html/sensitivity.ts';
 import { candidateName, lossText, measureName } from './sensitivity-format.ts';
-import { sensitivityHtml } from './sensitivity-html.ts';
 
 /** The files that a sensitivity table can be written as, by the ending of their names. */
 export const SENSITIVITY_FILES: Readonly<Record<string, (report: SensitivityReport) => string>> = {

@@ -8,6 +8,8 @@ export interface Series {
   readonly scheme: string;
   /** Place of the scheme among the schemes of the report, for its colour and marker. */
   readonly schemeIndex: number;
+  /** The same of its granularity. */
+  readonly granularityIndex: number;
   /** Place among the series of the same scheme, for its dash and fill. */
   readonly variant: number;
   /** In ascending bit width. */
@@ -71,6 +73,7 @@ export function headlineOf(report: Report): Headline {
 export function seriesOf(report: Report): Series[] {
   const varying = varyingSettings(report.points);
   const schemes = [...new Set(report.points.map((point) => point.scheme))];
+  const granularities = [...new Set(report.points.map((point) => point.granularity))];
   const groups = new Map<string, SweepPoint[]>();
   for (const point of report.points) {
     const key = JSON.stringify([point.scheme, ...SETTINGS.map((name) => point[name])]);
@@ -87,6 +90,7 @@ export function seriesOf(report: Report): Series[] {
       label: [first.scheme, ...varying.map((setting) => settingText(setting, first))].join(' · '),
       scheme: first.scheme,
       schemeIndex: schemes.indexOf(first.scheme),
+      granularityIndex: granularities.indexOf(first.granularity),
       variant,
       points: points.toSorted((a, b) => a.bits - b.bits),
     };
@@ -138,6 +142,11 @@ export function smallestWithin(report: Report, headline: Headline, points: numbe
   return report.points
     .filter((point) => (headline.of(point) ?? Number.NEGATIVE_INFINITY) >= headline.float - points)
     .toSorted((a, b) => a.packedBytes - b.packedBytes || headline.of(b)! - headline.of(a)!)[0];
+}
+
+/** The smallest point within 1 point of float, or the best of the widest: what a reader would most likely take. */
+export function likelyChoice(report: Report, headline: Headline): SweepPoint | undefined {
+  return smallestWithin(report, headline, 1) ?? bestAt(report, headline, bitWidths(report).at(-1) ?? 0);
 }
 
 /** Points that no other one beats in both size and headline, ascending in size. */

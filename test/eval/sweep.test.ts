@@ -37,8 +37,8 @@ const output = (): string => join(outputs, String(made++));
 
 /** What two runs of the same sweep have in common. */
 function comparable(report: Report): unknown {
-  const { seconds: _, ...float } = report.float;
-  const points = report.points.map(({ seconds: __, ...point }) => point);
+  const { seconds: _, runSeconds: __, ...float } = report.float;
+  const points = report.points.map(({ seconds: ___, runSeconds: ____, ...point }) => point);
   return { ...report, created: '', float, points };
 }
 
@@ -113,6 +113,52 @@ describe('sweep', () => {
       }
     }
     expect(points[0]!.correlation).toBeCloseTo(cross / Math.sqrt(own * other), 10);
+  });
+
+  it('tells image by image and class by class what the rates are made of, and where weights and levels lie', async () => {
+    const { float, points, weights, dataset } = await sweep(MODEL, LABELLED, {
+      schemes: ['linear'],
+      bits: [2],
+      granularities: ['tensor', 'channel'],
+    });
+    const ones = (text: string | null): number =>
+      [...Buffer.from(text!, 'base64')].reduce(
+        (sum, byte) => sum + byte.toString(2).replaceAll('0', '').length,
+        0,
+      );
+    const sum = (counts: readonly number[]): number => counts.reduce((a, b) => a + b, 0);
+    expect((100 * ones(float.outcomes!.right)) / 40).toBe(float.top1);
+    expect(sum(float.byClass!.count)).toBe(40);
+    expect(dataset.classes).toBe(4);
+    for (const { outcomes, flips, top1, agreement, seconds, runSeconds, layers } of points) {
+      expect((100 * ones(outcomes!.right)) / 40).toBe(top1);
+      expect((100 * ones(outcomes!.agrees)) / 40).toBe(agreement);
+      expect((100 * sum(flips!.right)) / 40).toBe(top1);
+      expect(sum(float.byClass!.right) - sum(flips!.lost) + sum(flips!.gained)).toBe(sum(flips!.right));
+      expect(runSeconds).toBeGreaterThan(0);
+      expect(runSeconds).toBeLessThanOrEqual(seconds);
+      expect(layers.map(({ levels }) => levels!.inRms.length)).toEqual([4, 4, 4]);
+    }
+    expect(weights!.map(({ name, count }) => [name, count])).toEqual([
+      ['conv1.weight', 36],
+      ['conv2.weight', 144],
+      ['fc.weight', 64],
+    ]);
+    for (const { count, histograms } of weights!)
+      for (const granularity of ['tensor', 'channel']) {
+        const { counts, below, above } = histograms[granularity]!;
+        expect(sum(counts) + below + above).toBe(count);
+      }
+  });
+
+  it('computes again what an older version kept in another form', async () => {
+    const out = output();
+    const range: SweepOptions = { schemes: ['linear'], bits: [3], out };
+    const first = await sweep(MODEL, LABELLED, range);
+    const path = join(out, JOURNAL_NAME);
+    // Keys of an older form are other keys.
+    writeFileSync(path, readFileSync(path, 'utf8').replace(/"key":"./g, '"key":"x'));
+    expect(comparable(await sweep(MODEL, LABELLED, range))).toEqual(comparable(first));
   });
 
   it('goes without labels on agreement and divergence alone', async () => {

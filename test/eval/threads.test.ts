@@ -16,8 +16,8 @@ const DATA = `idx:${folder}/images.idx,${folder}/labels.idx`;
 const RANGE = { schemes: ['linear', 'exp'], bits: [1, 2, 3] };
 
 function comparable(report: Api.Report): unknown {
-  const { seconds: _, ...float } = report.float;
-  const points = report.points.map(({ seconds: __, ...point }) => point);
+  const { seconds: _, runSeconds: __, ...float } = report.float;
+  const points = report.points.map(({ seconds: ___, runSeconds: ____, ...point }) => point);
   return { ...report, created: '', float, points };
 }
 

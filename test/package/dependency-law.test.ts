@@ -110,7 +110,7 @@ describe('the dependency law', () => {
     ['src/tensor/bits.ts', '../ir/graph.ts', 'tensor may import errors'],
     ['src/kernels/heap.ts', '../errors.ts', 'kernels may import nothing'],
     ['src/kernels/heap.ts', 'node:fs', 'kernels run everywhere'],
-    ['src/report/html.ts', '../eval/score.ts', 'report may import eval/types, errors'],
+    ['src/report/html/page.ts', '../../eval/score.ts', 'report may import eval/types, errors'],
     ['src/eval/score.ts', '../report/json.ts', 'eval may import'],
     ['cli/main.ts', '../src/errors.ts', 'cli may import index'],
     ['src/formats/packed/read.ts', 'protobufjs/minimal', 'only src/formats/onnx/ may'],
@@ -123,7 +123,7 @@ describe('the dependency law', () => {
 
   it.each([
     ['src/eval/score.ts', '../runtime/session.ts'],
-    ['src/report/html.ts', '../eval/types.ts'],
+    ['src/report/html/page.ts', '../../eval/types.ts'],
     ['cli/commands/score.ts', '../../src/index.ts'],
     ['src/formats/onnx/wire.ts', 'protobufjs/minimal.js'],
     ['src/formats/images/jpeg.ts', '@jsquash/jpeg/codec/dec/mozjpeg_dec.js'],

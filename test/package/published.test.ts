@@ -34,13 +34,14 @@ describe('the published package', () => {
       'dist/cli/main.js',
       'dist/config.schema.json',
       'docs/packed-format.md',
+      'schema/report.schema.json',
       'examples/demo/digits.onnx',
       'examples/browser/index.html',
     ])
       expect(paths).toContain(path);
     const strangers = paths.filter(
       (path) =>
-        !/^(dist\/(src|cli)\/.*\.(js|d\.ts)|dist\/browser\/(bnn-quantize\.js|licenses\.txt)|dist\/config\.schema\.json|docs\/packed-format\.md|examples\/(demo|browser)\/.*|package\.json|README\.md|LICENSE)$/.test(
+        !/^(dist\/(src|cli)\/.*\.(js|d\.ts)|dist\/browser\/(bnn-quantize\.js|licenses\.txt)|dist\/config\.schema\.json|docs\/packed-format\.md|schema\/report\.schema\.json|examples\/(demo|browser)\/.*|package\.json|README\.md|LICENSE)$/.test(
           path,
         ),
     );

@@ -1,39 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import type { CostSummary, Energy, Report } from '../../src/eval/types.ts';
+import type { Report } from '../../src/eval/types.ts';
 import { reportCsv } from '../../src/report/csv.ts';
 import { energyText } from '../../src/report/energy-text.ts';
-import { reportHtml } from '../../src/report/html.ts';
+import { reportHtml } from '../../src/report/html/page.ts';
+import { costedReport } from './cost-fixture.ts';
 import { sampleReport } from './fixture.ts';
 import { elements, textOf } from './markup.ts';
-
-/** A network that takes `total` µJ, a quarter of it in float parts. */
-function costOf(total: number): CostSummary {
-  const part = (share: number): Energy => ({
-    compute: (share * total) / 2,
-    sram: (share * total) / 4,
-    dram: (share * total) / 4,
-    total: share * total,
-  });
-  return {
-    macs: 40_551_040,
-    energy: part(1),
-    parts: { binary: part(0), lowBit: part(0.75), float: part(0.25) },
-    shares: { binary: 0, lowBit: 75, float: 25 },
-    operations: [],
-    traffic: { weights: 1024, dram: 512, sram: 1536 },
-    peakBytes: 4096,
-    sramBytes: 4096,
-  };
-}
-
-function costedReport(): Report {
-  const report = sampleReport();
-  return {
-    ...report,
-    float: { ...report.float, cost: costOf(400) },
-    points: report.points.map((point) => ({ ...point, cost: costOf(40 * point.bits) })),
-  };
-}
 
 describe('the energy of a report', () => {
   const page = reportHtml(costedReport());

@@ -1,4 +1,5 @@
 import type { LayerFit, Report, Scores, SweepPoint } from '../../src/eval/types.ts';
+import { withDetails } from './details.ts';
 
 /** Top-1 of 10,000 images at 1..8 bits: a network of the size of ResNet-20 under three schemes and two granularities. */
 const TOP1: Readonly<Record<string, readonly number[]>> = {
@@ -18,7 +19,7 @@ export function sampleReport(changes: Partial<Report> = {}): Report {
     const [scheme, granularity] = name.split(' ') as [string, string];
     return rates.map((top1, i) => samplePoint(scheme, granularity, i + 1, top1));
   });
-  return {
+  return withDetails({
     schema: 'bnn-quantize/report@1',
     tool: { name: 'bnn-quantize', version: '0.1.0' },
     command: ['bnn-quantize', 'sweep', 'resnet20.onnx', '--data', 'cifar10:test batch.bin', '-o', 'report'],
@@ -59,18 +60,34 @@ export function sampleReport(changes: Partial<Report> = {}): Report {
     },
     points,
     ...changes,
-  };
+  });
+}
+
+/** Layers, schemes and widths of the largest report that is meant to open at once: 100 layers × 64 points, 50,000 images. */
+export function largeReport(): Report {
+  const { dataset } = sampleReport();
+  const points = ['binary', 'linear', 'exp', 'ternary', 'pot', 'codebook', 'auto', 'free'].flatMap((scheme) =>
+    [1, 2, 3, 4, 5, 6, 7, 8].map((bits): SweepPoint => {
+      const point = samplePoint(scheme, bits % 2 === 0 ? 'tensor' : 'channel', bits, 10 * bits);
+      const layers = Array.from({ length: 100 }, (_, i) => ({
+        ...point.layers[i % 4]!,
+        name: `features.${i}.conv.depthwise.weight`,
+      }));
+      return { ...point, layers };
+    }),
+  );
+  return sampleReport({ points, dataset: { ...dataset, count: 50_000 } });
 }
 
 /** The same sweep on data without labels: agreement, KL and signal-to-noise alone. */
 export function unlabelledReport(): Report {
   const report = sampleReport();
-  return {
+  return withDetails({
     ...report,
     dataset: { ...report.dataset, labelled: false, classes: 10 },
     float: { ...report.float, ...NO_ACCURACY },
     points: report.points.map((point) => ({ ...point, ...NO_ACCURACY })),
-  };
+  });
 }
 
 const NO_ACCURACY = { top1: null, top5: null, top1Interval: null, top5Interval: null } as const;
@@ -103,7 +120,7 @@ export function samplePoint(scheme: string, granularity: string, bits: number, t
     top5: Math.min(99.8, 50 + top1 / 1.84),
     top1Interval: wilson(top1),
     top5Interval: wilson(Math.min(99.8, 50 + top1 / 1.84)),
-    agreement: Math.min(99.9, top1 * 1.08),
+    agreement: Math.round(Math.min(99.9, top1 * 1.08) * 100) / 100,
     klDivergence: 3 * 4 ** (1 - bits),
     logitSnrDb: 6.02 * bits - 4,
     seconds: 3.4 + bits / 10,

@@ -1,6 +1,10 @@
+import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { reportHtml } from '../../src/report/html.ts';
-import { samplePoint, sampleReport, unlabelledReport } from './fixture.ts';
+import type { Report } from '../../src/eval/types.ts';
+import { reportHtml } from '../../src/report/html/page.ts';
+import { reportJson } from '../../src/report/json.ts';
+import { costedReport } from './cost-fixture.ts';
+import { largeReport, samplePoint, sampleReport, unlabelledReport } from './fixture.ts';
 import { elements, textOf } from './markup.ts';
 
 describe('report.html', () => {
@@ -15,20 +19,37 @@ describe('report.html', () => {
 
   it('asks for nothing from anywhere', () => {
     expect(page).not.toMatch(/https?:|\/\/[a-z]|@import|url\((?!#)/i);
-    for (const name of ['script', 'link', 'img', 'iframe', 'object', 'embed', 'use', 'image'])
+    for (const name of ['link', 'img', 'iframe', 'object', 'embed', 'use', 'image'])
       expect(tree.filter((element) => element.name === name)).toEqual([]);
     for (const { attributes } of tree)
       for (const name of attributes.keys())
         expect(name).not.toMatch(/^(src|href|xlink:href|on.*|srcset|action)$/);
     const policy = tree.find(({ attributes }) => attributes.get('http-equiv') === 'Content-Security-Policy');
-    expect(policy!.attributes.get('content')).toBe("default-src 'none'; style-src 'unsafe-inline'");
+    expect(policy!.attributes.get('content')).toBe(
+      `default-src 'none'; style-src 'unsafe-inline'; script-src '${sourceOf(scripts(page)[0]!)}'`,
+    );
+  });
+
+  it('has one script, the same for every report, and allows it by its hash alone', () => {
+    expect(scripts(page)).toHaveLength(1);
+    expect(scripts(reportHtml(unlabelledReport()))).toEqual(scripts(page));
+    expect(tree.filter(({ name }) => name === 'script')).toHaveLength(2); // and one of data
+  });
+
+  it('does without the script where there is nothing to choose from', () => {
+    const { weights: _, ...plain } = sampleReport();
+    const points = plain.points.map(({ flips: __, ...point }) => point);
+    const old = reportHtml({ ...plain, points });
+    expect(old).not.toContain('<script');
+    expect(old).toContain(`content="default-src 'none'; style-src 'unsafe-inline'">`);
   });
 
   it('draws a marker for every point of every series against bits', () => {
     const chart = inside(page, 'bits');
     expect(chart.match(/class="target"/g)).toHaveLength(48);
-    expect(chart.match(/class="curve"/g)).toHaveLength(6);
-    expect(chart.match(/class="band"/g)).toHaveLength(6);
+    // From one width to the next: seven parts a series.
+    expect(chart.match(/class="curve b\d b\d"/g)).toHaveLength(42);
+    expect(chart.match(/class="band b\d b\d"/g)).toHaveLength(42);
     expect(chart).toContain('float 91.73 %');
     expect(chart).toContain('chance 10.00 %');
   });
@@ -45,19 +66,34 @@ describe('report.html', () => {
 
   it('gives every chart a title, a description in words and the table beside it', () => {
     const charts = tree.filter(({ attributes }) => attributes.get('class') === 'chart');
-    expect(charts).toHaveLength(4);
+    expect(charts).toHaveLength(5);
     for (const { attributes } of charts) {
       expect(attributes.get('role')).toBe('img');
       for (const id of attributes.get('aria-labelledby')!.split(' '))
         expect(tree.some((element) => element.attributes.get('id') === id)).toBe(true);
     }
-    const rows = page.match(/<table class="points">[\s\S]*?<\/table>/)![0].match(/<tr class="k\d+">/g);
+    const rows = page.match(/<table class="points">[\s\S]*?<\/table>/)![0].match(/<tr class="k\d+ [^"]+">/g);
     expect(rows).toHaveLength(48);
   });
 
-  it('has a switch a series that a rule of the style sheet listens to', () => {
+  it('has no number in its tables that does not come from report.json', () => {
+    const report = costedReport();
+    const known = numbersIn(JSON.parse(reportJson(report)), report);
+    const unknown = [...reportHtml(report).matchAll(/<table[\s\S]*?<\/table>/g)].flatMap(([table]) =>
+      [...table.matchAll(/<td[^>]*>([\s\S]*?)<\/td>/g)]
+        .flatMap(
+          (cell) =>
+            textOf(cell[1]!.replaceAll('<small>', ' ')).match(/[−\d][\d.,]*(?: [KM]iB)?|<0\.001/g) ?? [],
+        )
+        .filter((text) => !known.has(text)),
+    );
+    expect(page.match(/<td/g)!.length).toBeGreaterThan(1000);
+    expect([...new Set(unknown)]).toEqual([]);
+  });
+
+  it('has a switch a series, scheme, granularity and width that a rule of the style sheet listens to', () => {
     const boxes = tree.filter(({ name }) => name === 'input');
-    expect(boxes).toHaveLength(6);
+    expect(boxes).toHaveLength(6 + 3 + 2 + 8);
     for (const box of boxes) expect(page).toContain(`main:has(#${box.attributes.get('id')}:not(:checked))`);
   });
 
@@ -106,10 +142,12 @@ describe('report.html', () => {
         sha256: attack,
         skipped: [{ name: attack, reason: attack }],
       },
-      dataset: { ...report.dataset, spec: attack, fingerprint: attack },
+      dataset: { ...report.dataset, spec: attack, fingerprint: attack, classNames: [attack, attack, attack] },
+      weights: [{ ...report.weights![0]!, name: attack }],
       points: [
         {
           ...samplePoint(attack, attack, 3, 80),
+          flips: report.points[0]!.flips!,
           layers: [
             { name: attack, scheme: attack, bits: 3, granularity: attack, count: 1, correlation: 1, mse: 0 },
           ],
@@ -118,8 +156,14 @@ describe('report.html', () => {
       ],
     });
     const names = new Set(elements(hostile).map(({ name }) => name));
-    expect(names.has('script') || names.has('img')).toBe(false);
-    expect(hostile).not.toMatch(/<script|onerror='|\p{Surrogate}/u);
+    expect(names.has('img')).toBe(false);
+    expect(scripts(hostile)).toEqual(scripts(page));
+    expect(elements(hostile).filter(({ name }) => name === 'script')).toHaveLength(2);
+    expect(hostile.replace(/<script type="application.json"[\s\S]*?<\/script>/, '')).not.toMatch(
+      /<script>alert|onerror='|\p{Surrogate}/u,
+    );
+    const { layers } = JSON.parse(/id="closely-data">([\s\S]*?)<\/script>/.exec(hostile)![1]!);
+    expect(layers).toHaveLength(1);
     expect(hostile).not.toContain('\u0000');
     expect(elements(hostile).filter(({ name }) => name === 'style')).toHaveLength(1);
   });
@@ -141,17 +185,78 @@ describe('report.html', () => {
     }
   });
 
-  it('weighs under 2 MB and takes no second for 64 points of 100 layers', () => {
-    const layers = Array.from({ length: 100 }, (_, i) => ({
-      ...{ name: `features.${i}.conv.weight`, scheme: 'exp', bits: 3, granularity: 'channel', count: 1000 },
-      ...{ correlation: 0.98765, mse: 0.012345 },
-    }));
-    const points = ['binary', 'linear', 'exp', 'ternary', 'pot', 'codebook', 'a', 'b'].flatMap((scheme) =>
-      [1, 2, 3, 4, 5, 6, 7, 8].map((bits) => ({ ...samplePoint(scheme, 'channel', bits, 80), layers })),
-    );
-    expect(Buffer.byteLength(reportHtml(sampleReport({ points })))).toBeLessThan(2_000_000);
+  it('weighs under 2 MB for 64 points of 100 layers, all levels and classes included', () => {
+    const report = costedReport(largeReport());
+    expect([report.points.length, report.points[0]!.layers.length, report.weights!.length]).toEqual([
+      64, 100, 100,
+    ]);
+    expect(Buffer.byteLength(reportHtml(report))).toBeLessThan(2_000_000);
   });
 });
+
+/**
+ * Texts that numbers of the JSON may be written as: rates and times rounded, differences from float, sizes, ratios to the
+ * model's size, milliseconds an image, shares of classes and of energy. Another way from the JSON than that of the page.
+ */
+function numbersIn(json: Report, { float, model }: Report): Set<string> {
+  const texts = new Set<string>();
+  const add = (value: number | null | undefined, ...digits: number[]): void => {
+    if (value === null || value === undefined) return;
+    for (const count of digits) {
+      texts.add(Math.abs(value).toFixed(count));
+      texts.add(`−${Math.abs(value).toFixed(count)}`);
+    }
+  };
+  const addCount = (value: number): void => {
+    texts.add(String(value)).add(`−${value}`).add(value.toLocaleString('en-US'));
+  };
+  for (const p of json.points) {
+    addCount(p.bits);
+    for (const rate of [p.top1, p.top5, p.agreement, ...(p.top1Interval ?? [])]) add(rate, 2);
+    // An interval is matched with its comma.
+    texts.add(`${p.top1Interval![0].toFixed(2)},`);
+    add(p.top1! - float.top1!, 2);
+    add(p.klDivergence, 4);
+    add(p.logitSnrDb, 1);
+    add(p.correlation, 5);
+    add(p.bitsPerWeight, 2);
+    add(p.seconds, 1);
+    add((1000 * p.runSeconds!) / p.count, 2);
+    add(model.byteLength / p.packedBytes, 1, 2);
+    add(p.entropyBits, 2);
+    for (const size of [p.packedBytes, p.compressedBytes ?? 0, p.onnxBytes ?? 0])
+      for (const digits of [0, 1, 2])
+        texts.add(`${(size / 1024).toFixed(digits)} KiB`).add(`${(size / 2 ** 20).toFixed(digits)} MiB`);
+    for (const { correlation } of p.layers) texts.add((100 * (1 - correlation ** 2)).toPrecision(2));
+    for (const [i, lost] of p.flips!.lost.entries()) {
+      for (const count of [lost, p.flips!.gained[i]!, p.flips!.right[i]!]) addCount(count);
+      add(p.flips!.gained[i]! - lost, 0);
+      add((100 * lost) / json.float.byClass!.count[i]!, 1);
+    }
+  }
+  for (const { cost } of [json.float, ...json.points]) {
+    const { energy, shares, parts, traffic } = cost!;
+    for (const microjoules of Object.values(energy))
+      for (const digits of [0, 1, 2]) texts.add(microjoules.toFixed(digits));
+    for (const share of Object.values(shares)) add(share, 1);
+    add((100 * parts.float.compute) / energy.compute, 1);
+    add(json.float.cost!.energy.total / energy.total, 1, 2);
+    for (const moved of [traffic.weights, traffic.dram + traffic.sram])
+      texts.add(`${(moved / 1024).toFixed(2)} KiB`);
+  }
+  for (const count of [...json.float.byClass!.count, ...json.float.byClass!.right]) addCount(count);
+  return texts;
+}
+
+/** The texts of scripts that are run. */
+function scripts(page: string): string[] {
+  return [...page.matchAll(/<script>([\s\S]*?)<\/script>/g)].map((match) => match[1]!);
+}
+
+/** As a content security policy names it. */
+function sourceOf(script: string): string {
+  return `sha256-${createHash('sha256').update(script).digest('base64')}`;
+}
 
 /** The chart whose title has the id `<id>-title`. */
 function inside(page: string, id: string): string {

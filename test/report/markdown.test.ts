@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { markdownBlock, markdownCode, markdownText } from '../../src/report/escape.ts';
 import { reportMarkdown } from '../../src/report/markdown.ts';
-import { samplePoint, sampleReport, unlabelledReport } from './fixture.ts';
+import { largeReport, samplePoint, sampleReport, unlabelledReport } from './fixture.ts';
 
 describe('report.md', () => {
   const text = reportMarkdown(sampleReport());
@@ -92,6 +92,56 @@ describe('report.md', () => {
     const outside = stripCode(hostile);
     expect(outside).not.toMatch(/<img|<script|@team|x\.example/);
     expect(hostile).not.toMatch(/^# title/m);
+  });
+});
+
+describe('the length of report.md', () => {
+  const MOST = 65_536; // characters of a comment on GitHub
+
+  it('is that of a comment for 64 points of 100 layers', () => {
+    expect(reportMarkdown(largeReport()).length).toBeLessThan(MOST);
+  });
+
+  it.each(['*', '`', '|', '\\', '<', '😀', 'a b'])(
+    'is that of a comment for any report, with names of %s',
+    (character) => {
+      const name = character.repeat(5000);
+      const report = sampleReport();
+      const points = Array.from({ length: 400 }, (_, i) =>
+        [1, 2, 3, 4, 5, 6, 7, 8].map((bits) => ({
+          ...report.points[i % 48]!,
+          ...{ scheme: `${name}${i}`, granularity: name, bits, top1: 10, top1Interval: [9, 11] as const },
+        })),
+      ).flat();
+      const text = reportMarkdown({
+        ...report,
+        tool: { ...report.tool, version: name },
+        command: new Array(100).fill(name),
+        created: name,
+        machine: { cpu: name, cores: 2, platform: name, node: name },
+        model: { ...report.model, file: name, format: name, sha256: name },
+        dataset: {
+          ...report.dataset,
+          ...{ spec: name, fingerprint: name },
+          preprocess: { ...report.dataset.preprocess!, preset: name },
+        },
+        calibration: { spec: name, count: 1, fingerprint: name, seed: 0 },
+        points,
+        failures: points.slice(0, 100).map((point) => ({ ...point, message: name })),
+      });
+      expect(text.length).toBeLessThan(MOST);
+      expect(text).toContain('352 more rows in report.html; these have the best points.');
+      expect(tables(text)[0]).toHaveLength(49);
+    },
+  );
+
+  it('keeps the rows with the best points where there are too many', () => {
+    const points = Array.from({ length: 60 }, (_, i) => ({
+      ...samplePoint('exp', `group:${i + 1}`, 3, i === 7 ? 90 : 50),
+    }));
+    const text = reportMarkdown(sampleReport({ points }));
+    expect(text).toContain('**90.00 (−1.7)**');
+    expect(text).toContain('12 more rows');
   });
 });
 

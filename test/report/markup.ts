@@ -4,11 +4,13 @@ export interface OpenElement {
   readonly attributes: ReadonlyMap<string, string>;
 }
 
+/** Their content is no markup. */
+const RAW = new Set(['style', 'script']);
 const VOID = new Set(['meta', 'input', 'br', 'hr', 'link', 'img']);
 
 /**
  * The elements of a page in order. A strict reader: throws on an element that is not closed in order, on an attribute
- * without quotes or twice, and on a bare `<` or `&` in text. The content of style is skipped.
+ * without quotes or twice, and on a bare `<` or `&` in text. The content of style and script is skipped.
  */
 export function elements(page: string): OpenElement[] {
   const found: OpenElement[] = [];
@@ -28,9 +30,10 @@ export function elements(page: string): OpenElement[] {
       if (alone !== '/' && !VOID.has(name)) open.push(name);
     }
     const end = at + text.length;
-    at = name === 'style' && close === '' ? page.indexOf('</style', end) : page.indexOf('<', end);
+    const isRaw = RAW.has(name) && close === '';
+    at = page.indexOf(isRaw ? `</${name}` : '<', end);
     const between = page.slice(end, at < 0 ? undefined : at);
-    if (name !== 'style' && /&(?!#\d+;|[a-z]+;)/.test(between)) throw new Error(`bare & in ${between}`);
+    if (!isRaw && /&(?!#\d+;|[a-z]+;)/.test(between)) throw new Error(`bare & in ${between}`);
   }
   if (open.length > 0) throw new Error(`left open: ${open.join(' ')}`);
   return found;
@@ -38,7 +41,9 @@ export function elements(page: string): OpenElement[] {
 
 /** The text of a page, tags taken out and character references resolved. */
 export function textOf(page: string): string {
-  return page.replace(/<[^>]*>/g, '').replace(/&#(\d+);/g, (_, code) => String.fromCharCode(Number(code)));
+  return page
+    .replace(/<(style|script)[^>]*>[\s\S]*?<\/\1>|<[^>]*>/g, '')
+    .replace(/&#(\d+);/g, (_, code) => String.fromCharCode(Number(code)));
 }
 
 function attributesOf(text: string): Map<string, string> {

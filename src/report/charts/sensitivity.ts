@@ -1,9 +1,9 @@
 import { scaleLinear, scaleLog } from 'd3-scale';
 import { line as path } from 'd3-shape';
-import type { SensitivityReport } from '../eval/types.ts';
-import { BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH } from './chart-frame.ts';
-import { html } from './escape.ts';
-import { candidateName, lossesOf, lossText, measureName } from './sensitivity-format.ts';
+import type { SensitivityReport } from '../../eval/types.ts';
+import { html } from '../escape.ts';
+import { candidateName, lossesOf, lossText, measureName } from '../sensitivity-format.ts';
+import { BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH } from './frame.ts';
 import { element, label, line, marker, shortPath } from './svg.ts';
 
 /** Units of the heat map: a cell, and the names beside it. */

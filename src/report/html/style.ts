@@ -8,13 +8,13 @@ export const STYLE = `
   color-scheme: light dark;
   --ground: #fbfbfa; --card: #ffffff; --ink: #1c1d1f; --soft: #5c6066; --rule: #e2e3e6; --faint: #eef0f2; --mark: #0a66b7;
   --c0: #0072b2; --c1: #c2500a; --c2: #00845f; --c3: #a3427f; --c4: #8a6a00; --c5: #4a5bc4;
-  --tint: 10, 102, 183;
+  --tint: 10, 102, 183; --warm: 214, 100, 20;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --ground: #141517; --card: #1c1e21; --ink: #eceef0; --soft: #a4a9b0; --rule: #34383d; --faint: #26292d; --mark: #6cb6f5;
     --c0: #4fb0ee; --c1: #f4883f; --c2: #2fc79a; --c3: #e58bc2; --c4: #dcb53a; --c5: #98a4f5;
-    --tint: 90, 170, 240;
+    --tint: 90, 170, 240; --warm: 235, 120, 40;
   }
 }
 * { box-sizing: border-box; }
@@ -52,7 +52,7 @@ figcaption { font-weight: 600; margin: 0 .2rem .35rem; }
 .chart .reference text, .chart .names text { paint-order: stroke; stroke: var(--card); stroke-width: 3px; stroke-linejoin: round; }
 .front { fill: none; stroke: var(--soft); stroke-width: 1.2; opacity: .8; }
 .scroll { overflow-x: auto; background: var(--card); border: 1px solid var(--rule); border-radius: .6rem; }
-.scroll:focus-visible, summary:focus-visible, input:focus-visible { outline: 2px solid var(--mark); outline-offset: 2px; }
+.scroll:focus-visible, summary:focus-visible, input:focus-visible, select:focus-visible { outline: 2px solid var(--mark); outline-offset: 2px; }
 table { border-collapse: collapse; width: 100%; font-size: .875rem; }
 th, td { padding: .4rem .6rem; text-align: right; white-space: nowrap; border-top: 1px solid var(--faint); }
 thead th { border-top: 0; border-bottom: 1px solid var(--rule); color: var(--soft); font-weight: 600; vertical-align: bottom; white-space: normal; }
@@ -61,7 +61,16 @@ tbody th { font-weight: 500; position: sticky; left: 0; background: var(--card);
 td small { color: var(--soft); }
 .heat td small { display: block; color: inherit; opacity: .8; }
 .l0 { background: rgba(var(--tint), .40); } .l1 { background: rgba(var(--tint), .27); } .l2 { background: rgba(var(--tint), .16); } .l3 { background: rgba(var(--tint), .07); }
+.map td { text-align: right; font-size: .8125rem; padding: .25rem .6rem; } .map th { padding: .25rem .6rem; }
+.h0 { background: rgba(var(--warm), .50); } .h1 { background: rgba(var(--warm), .40); } .h2 { background: rgba(var(--warm), .30); } .h3 { background: rgba(var(--warm), .21); } .h4 { background: rgba(var(--warm), .13); } .h5 { background: rgba(var(--warm), .06); }
 .best { font-weight: 700; }
+h3 { font-size: 1rem; margin: 1.25rem 0 .5rem; }
+.switches { display: flex; flex-wrap: wrap; gap: 0 2.5rem; }
+.choose { display: flex; flex-wrap: wrap; gap: .5rem 1.5rem; margin: 0 0 .75rem; } .choose [hidden] { display: none; }
+.choose label { display: inline-flex; align-items: center; gap: .5rem; min-width: 0; } select { font: inherit; color: inherit; background: var(--card); border: 1px solid var(--rule); border-radius: .4rem; padding: .25rem .5rem; max-width: 100%; min-width: 0; }
+figure + .scroll { margin-top: .75rem; } .one { max-width: 36rem; } .bars { fill: var(--soft); opacity: .45; } .levels { stroke: var(--mark); stroke-width: 1.4; fill: none; }
+.share { min-width: 9rem; position: relative; } .share i { position: absolute; left: .6rem; top: 25%; height: 50%; max-width: calc(100% - 4rem); background: var(--mark); opacity: .35; border-radius: 2px; }
+.pairs { columns: 18rem; } .pairs li { margin: 0; break-inside: avoid; }
 ul { padding-left: 1.2rem; margin: 0; max-width: 90ch; } li { margin: .3rem 0; }
 details { border: 1px solid var(--rule); border-radius: .6rem; background: var(--card); margin: .5rem 0; } summary { cursor: pointer; padding: .55rem .9rem; }
 details .scroll { border: 0; border-top: 1px solid var(--rule); border-radius: 0 0 .6rem .6rem; }
@@ -76,7 +85,7 @@ code { font-family: ui-monospace, "Cascadia Mono", Menlo, Consolas, "DejaVu Sans
   th, td { padding: .4rem .5rem; }
 }
 @media print {
-  :root { --ground: #fff; --card: #fff; --ink: #000; --soft: #444; --rule: #bbb; --faint: #ddd; --c0: #0072b2; --c1: #c2500a; --c2: #00845f; --c3: #a3427f; --c4: #8a6a00; --c5: #4a5bc4; --tint: 10, 102, 183; }
+  :root { --ground: #fff; --card: #fff; --ink: #000; --soft: #444; --rule: #bbb; --faint: #ddd; --c0: #0072b2; --c1: #c2500a; --c2: #00845f; --c3: #a3427f; --c4: #8a6a00; --c5: #4a5bc4; --tint: 10, 102, 183; --warm: 214, 100, 20; }
   body { font-size: 10pt; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   main { max-width: none; padding: 0; }
   .charts { grid-template-columns: 1fr 1fr; } .key input, .screen { display: none; }

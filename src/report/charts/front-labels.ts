@@ -1,6 +1,7 @@
-import type { Report, SweepPoint } from '../eval/types.ts';
-import { BOTTOM, HEIGHT, LEFT, type Plane, RIGHT, type Scale, WIDTH } from './chart-frame.ts';
-import type { Headline } from './series.ts';
+import type { Report, SweepPoint } from '../../eval/types.ts';
+import { widthToken } from '../filters.ts';
+import type { Headline } from '../series.ts';
+import { BOTTOM, HEIGHT, LEFT, type Plane, RIGHT, type Scale, WIDTH } from './frame.ts';
 import { element, label } from './svg.ts';
 
 /** The points that a vertical scale shows. */
@@ -66,7 +67,7 @@ export function frontLabels(
     );
     if (place === undefined) continue;
     taken.push(place);
-    texts.push(label(place.x, place.y + 12, text));
+    texts.push(label(place.x, place.y + 12, text, { class: widthToken(point.bits) }));
   }
   return element('g', { class: 'names' }, ...texts);
 }

@@ -1,7 +1,19 @@
-import type { Report, SweepPoint } from '../eval/types.ts';
-import { html } from './escape.ts';
-import { bytes, grouped, interval, percent, plural, shellLine, signed, times } from './format.ts';
-import { bestAt, bitWidths, type Headline, type Series } from './series.ts';
+import type { Report } from '../../eval/types.ts';
+import { html } from '../escape.ts';
+import { seriesTokens, widthToken } from '../filters.ts';
+import {
+  bytes,
+  grouped,
+  interval,
+  millisecondsAnImage,
+  percent,
+  plural,
+  shellLine,
+  signed,
+  times,
+} from '../format.ts';
+import { bestAt, bitWidths, type Headline, type Series } from '../series.ts';
+import { type Head, headRow, scroll, section, widthHead } from './parts.ts';
 
 /** Loss in points up to which a cell of the matrix has the tint of its place here. */
 const TINTS = [1, 3, 10, 30];
@@ -21,7 +33,7 @@ export function bestTable(report: Report, headline: Headline, series: readonly S
       `<td>${bytes(point.packedBytes)}</td>`,
       `<td>${times(report.model.byteLength / point.packedBytes)}</td>`,
     ];
-    return [`<tr><th scope="row">${bits}</th>${cells.join('')}</tr>`];
+    return [`<tr class="${widthToken(bits)}"><th scope="row">${bits}</th>${cells.join('')}</tr>`];
   });
   const head = [
     'bits',
@@ -36,7 +48,7 @@ export function bestTable(report: Report, headline: Headline, series: readonly S
     'Best at each width',
     scroll(
       'Best point at each bit width',
-      `<table><thead>${headRow(head, ['best series'])}</thead><tbody>${rows.join('\n')}</tbody></table>`,
+      `<table><thead>${headRow(head.map((text) => (text === 'best series' ? { text, class: 'text' } : text)))}</thead><tbody>${rows.join('\n')}</tbody></table>`,
     ),
   );
 }
@@ -45,27 +57,30 @@ export function bestTable(report: Report, headline: Headline, series: readonly S
 export function matrix(report: Report, headline: Headline, series: readonly Series[]): string {
   const widths = bitWidths(report);
   const best = new Set(widths.map((bits) => bestAt(report, headline, bits)));
-  const rows = series.map(({ label, points }, i) => {
+  const rows = series.map((one, i) => {
+    const { label, points } = one;
     const cells = widths.map((bits) => {
       const point = points.find((candidate) => candidate.bits === bits);
       const value = point === undefined ? null : headline.of(point);
-      if (point === undefined || value === null) return '<td>–</td>';
+      if (point === undefined || value === null) return `<td class="${widthToken(bits)}">–</td>`;
       const tint = TINTS.findIndex((loss) => headline.float - value <= loss);
-      const classes = [tint < 0 ? '' : `l${tint}`, best.has(point) ? 'best' : ''].filter(
-        (name) => name !== '',
-      );
+      const classes = [
+        widthToken(bits),
+        ...(tint < 0 ? [] : [`l${tint}`]),
+        ...(best.has(point) ? ['best'] : []),
+      ];
       return `<td class="${classes.join(' ')}">${value.toFixed(2)}<small>${signed(value - headline.float)}</small></td>`;
     });
-    return `<tr class="k${i}"><th scope="row">${html(label)}</th>${cells.join('')}</tr>`;
+    return `<tr class="${seriesTokens(one, i)}"><th scope="row">${html(label)}</th>${cells.join('')}</tr>`;
   });
-  const head = ['series', ...widths.map((bits) => plural(bits, 'bit'))];
+  const head: Head[] = ['series', ...widths.map(widthHead)];
   const hint = `<p class="hint">In percent, and below it the difference from float in points; the best of a width in bold. Tint: at most ${TINTS.join(', ')} points lost, none for more.</p>`;
   return section(
     `${headline.name === 'top-1' ? 'Top-1 accuracy' : 'Agreement with float'}, scheme by width`,
     hint +
       scroll(
         'Series by bit width',
-        `<table class="heat"><thead>${headRow(head, [])}</thead><tbody>${rows.join('\n')}</tbody></table>`,
+        `<table class="heat"><thead>${headRow(head)}</thead><tbody>${rows.join('\n')}</tbody></table>`,
       ),
   );
 }
@@ -73,6 +88,7 @@ export function matrix(report: Report, headline: Headline, series: readonly Seri
 /** Every number of every point: what the charts draw, for those who cannot or will not look at them. */
 export function pointsTable(report: Report, headline: Headline, series: readonly Series[]): string {
   const labelled = headline.name === 'top-1';
+  const timed = report.points.some(({ runSeconds }) => runSeconds !== undefined);
   const showsForms = report.points.some(({ entropyBits }) => entropyBits !== undefined);
   const head = [
     ...['series', 'bits'],
@@ -80,6 +96,7 @@ export function pointsTable(report: Report, headline: Headline, series: readonly
     ...['same answer, %', 'KL, nats', 'logit SNR, dB', 'ρ', 'on disk', 'bits a weight', 'smaller'],
     ...(showsForms ? ['entropy of codes, bits', 'compressed', 'as ONNX'] : []),
     'time, s',
+    ...(timed ? ['ms an image'] : []),
   ];
   const rows = series.flatMap((one, i) =>
     one.points.map((p) => {
@@ -104,38 +121,18 @@ export function pointsTable(report: Report, headline: Headline, series: readonly
           ? [number(p.entropyBits ?? null, 2), bytes(p.compressedBytes), bytes(p.onnxBytes)]
           : []),
         p.seconds.toFixed(1),
+        ...(timed ? [number(millisecondsAnImage(p), 2)] : []),
       ];
-      return `<tr class="k${i}"><th scope="row">${html(one.label)}</th>${cells.map((cell) => `<td>${cell}</td>`).join('')}</tr>`;
+      return `<tr class="${seriesTokens(one, i)} ${widthToken(p.bits)}"><th scope="row">${html(one.label)}</th>${cells.map((cell) => `<td>${cell}</td>`).join('')}</tr>`;
     }),
   );
   return section(
     'All points',
     scroll(
       'All points',
-      `<table class="points"><thead>${headRow(head, [])}</thead><tbody>${rows.join('\n')}</tbody></table>`,
+      `<table class="points"><thead>${headRow(head)}</thead><tbody>${rows.join('\n')}</tbody></table>`,
     ),
   );
-}
-
-/** ρ of every layer at every width, a folded table a series. */
-export function layerTables(series: readonly Series[]): string {
-  const tables = series.flatMap((one, i) => {
-    const names = [...new Set(one.points.flatMap((point) => point.layers.map((layer) => layer.name)))];
-    if (names.length === 0) return [];
-    const rows = names.map((name) => {
-      const cells = one.points.map((point) => `<td>${layerCorrelation(point, name)}</td>`);
-      return `<tr><th scope="row">${html(name)}</th>${cells.join('')}</tr>`;
-    });
-    const head = ['weight', ...one.points.map((point) => plural(point.bits, 'bit'))];
-    const table = `<table><thead>${headRow(head, [])}</thead><tbody>${rows.join('\n')}</tbody></table>`;
-    return [
-      `<details class="k${i}"><summary>${html(one.label)}</summary>${scroll(`Correlation by layer, ${one.label}`, table)}</details>`,
-    ];
-  });
-  if (tables.length === 0) return '';
-  const hint =
-    '<p class="hint">Correlation ρ of the original and the discretized weights; what is lost of a weight’s variance is 1 − ρ².</p>';
-  return section('How well each layer fits', hint + tables.join('\n'));
 }
 
 /** Everything needed to get the same numbers again. */
@@ -172,28 +169,10 @@ export function provenance(report: Report): string {
   );
 }
 
-function layerCorrelation(point: SweepPoint, name: string): string {
-  const layer = point.layers.find((candidate) => candidate.name === name);
-  return layer === undefined ? '–' : layer.correlation.toFixed(5);
-}
-
 function number(value: number | null, digits: number): string {
   return value === null || !Number.isFinite(value) ? '–' : value.toFixed(digits);
 }
 
 function code(text: string): string {
   return `<code>${html(text)}</code>`;
-}
-
-function section(heading: string, content: string): string {
-  return `<section>\n<h2>${html(heading)}</h2>\n${content}\n</section>`;
-}
-
-/** A region that scrolls sideways on its own, reachable by keyboard. */
-function scroll(name: string, table: string): string {
-  return `<div class="scroll" role="region" tabindex="0" aria-label="${html(name)}">${table}</div>`;
-}
-
-function headRow(names: readonly string[], left: readonly string[]): string {
-  return `<tr>${names.map((name) => `<th scope="col"${left.includes(name) ? ' class="text"' : ''}>${html(name)}</th>`).join('')}</tr>`;
 }

@@ -1,11 +1,14 @@
 import { scaleLinear, scaleLog } from 'd3-scale';
-import type { CostSummary, Report, SweepPoint } from '../eval/types.ts';
-import { BOTTOM, chart, HEIGHT, LEFT, type Plane, RIGHT, TOP, WIDTH } from './chart-frame.ts';
-import { energyText } from './energy-text.ts';
-import { html } from './escape.ts';
-import { bytes, grouped, percent, times } from './format.ts';
-import { type Headline, pointLabel, type Series } from './series.ts';
-import { element, marker } from './svg.ts';
+import type { CostSummary, Report, SweepPoint } from '../../eval/types.ts';
+import { groupClass } from '../charts/accuracy.ts';
+import { BOTTOM, chart, HEIGHT, LEFT, type Plane, RIGHT, TOP, WIDTH } from '../charts/frame.ts';
+import { element, marker } from '../charts/svg.ts';
+import { energyText } from '../energy-text.ts';
+import { html } from '../escape.ts';
+import { seriesTokens, widthToken } from '../filters.ts';
+import { bytes, grouped, percent, times } from '../format.ts';
+import { type Headline, pointLabel, type Series } from '../series.ts';
+import { headRow, scroll, section } from './parts.ts';
 
 /** Energy of a sample and what takes it, point by point; empty where no point has costs. */
 export function costSection(report: Report, headline: Headline, series: readonly Series[]): string {
@@ -19,14 +22,14 @@ export function costSection(report: Report, headline: Headline, series: readonly
       ? ''
       : ` The float network takes ${energyText(floatCost.energy.total)} of energy, ${energyText(floatCost.energy.compute)} of it for arithmetic.`;
   const figure = costed.some((point) => headline.of(point) !== null)
-    ? `<div class="charts"><figure style="max-width: 36rem"><figcaption>Against energy a sample</figcaption>${accuracyVsEnergy(report, headline, series)}</figure></div>`
+    ? `<figure class="one"><figcaption>Against energy a sample</figcaption>${accuracyVsEnergy(report, headline, series)}</figure>`
     : '';
-  return `<section>
-<h2>What a sample takes in energy</h2>
-<p class="hint">${macs}.${answer} An estimate of arithmetic and memory in a 45 nm process, not the measurement of a device: every operation at its width (Horowitz, ISSCC 2014; between the measured widths the curves of QKeras), the network as it is written. Weights and other constants are read once a sample from off-chip memory at their packed bits, inputs and outputs too; activations are written once and read once by each node in on-chip memory of the size that they need; element by element operators take what comes. Float is all that is wider than 8 bits.</p>
+  return section(
+    'What a sample takes in energy',
+    `<p class="hint">${macs}.${answer} An estimate of arithmetic and memory in a 45 nm process, not the measurement of a device: every operation at its width (Horowitz, ISSCC 2014; between the measured widths the curves of QKeras), the network as it is written. Weights and other constants are read once a sample from off-chip memory at their packed bits, inputs and outputs too; activations are written once and read once by each node in on-chip memory of the size that they need; element by element operators take what comes. Float is all that is wider than 8 bits.</p>
 ${figure}
-<div class="scroll" role="region" tabindex="0" aria-label="Energy by point">${costTable(report, series)}</div>
-</section>`;
+${scroll('Energy by point', costTable(report, series))}`,
+  );
 }
 
 function accuracyVsEnergy(report: Report, headline: Headline, series: readonly Series[]): string {
@@ -42,13 +45,13 @@ function accuracyVsEnergy(report: Report, headline: Headline, series: readonly S
       const tip = `${pointLabel(one, point)}\n${headline.name} ${percent(value)}\n${energyText(point.cost.energy.total)} a sample, ${percent(point.cost.shares.float)} of it float`;
       return element(
         'g',
-        {},
+        { class: widthToken(point.bits) },
         element('title', {}, html(tip)),
         marker(cx, cy, one.schemeIndex, { class: 'dot' }),
         element('circle', { cx, cy, r: 11, class: 'target' }),
       );
     });
-    return element('g', { class: `series c${one.schemeIndex % 6} v${one.variant % 3} k${i}` }, dots.join(''));
+    return element('g', { class: groupClass(one, i) }, dots.join(''));
   });
   return chart(plane, {
     title: `${headline.axis.replace(', %', '')} against energy a sample`,
@@ -78,12 +81,22 @@ function costTable(report: Report, series: readonly Series[]): string {
   ];
   const rows = series.flatMap((one, i) =>
     one.points.flatMap((point) =>
-      point.cost === undefined ? [] : [row(one.label, point, point.cost, floatEnergy, `k${i}`)],
+      point.cost === undefined
+        ? []
+        : [
+            row(
+              one.label,
+              point,
+              point.cost,
+              floatEnergy,
+              `${seriesTokens(one, i)} ${widthToken(point.bits)}`,
+            ),
+          ],
     ),
   );
   if (report.float.cost !== undefined)
     rows.unshift(row('float', undefined, report.float.cost, floatEnergy, ''));
-  return `<table><thead><tr>${head.map((name) => `<th scope="col">${html(name)}</th>`).join('')}</tr></thead><tbody>${rows.join('\n')}</tbody></table>`;
+  return `<table><thead>${headRow(head)}</thead><tbody>${rows.join('\n')}</tbody></table>`;
 }
 
 function row(

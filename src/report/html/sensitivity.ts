@@ -1,9 +1,10 @@
-import type { SensitivityReport } from '../eval/types.ts';
-import { html } from './escape.ts';
-import { baseName, bytes, grouped, percent, plural, shellLine } from './format.ts';
-import { allocationChart, sensitivityHeatMap } from './sensitivity-chart.ts';
-import { candidateName, lossText, measureName } from './sensitivity-format.ts';
-import { STYLE } from './style.ts';
+import type { SensitivityReport } from '../../eval/types.ts';
+import { allocationChart, sensitivityHeatMap } from '../charts/sensitivity.ts';
+import { html } from '../escape.ts';
+import { baseName, bytes, grouped, percent, plural, shellLine } from '../format.ts';
+import { candidateName, lossText, measureName } from '../sensitivity-format.ts';
+import { document } from './document.ts';
+import { section } from './parts.ts';
 
 const HEAT_STYLE = `
 .heat-cell { fill: rgb(var(--tint)); stroke: var(--faint); stroke-width: 1; }
@@ -17,25 +18,12 @@ tfoot th { position: sticky; left: 0; background: var(--card); }
  * layer brings, and the numbers.
  */
 export function sensitivityHtml(report: SensitivityReport): string {
-  const title = `${baseName(report.model.file)}: sensitivity by layer`;
-  const body = [header(report), heatMap(report), allocation(report), numbers(report), provenance(report)];
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="generator" content="bnn-quantize ${html(report.tool.version)}">
-<title>${html(title)}</title>
-<style>${STYLE}${HEAT_STYLE}</style>
-</head>
-<body>
-<main>
-${body.join('\n')}
-</main>
-</body>
-</html>
-`;
+  return document({
+    title: `${baseName(report.model.file)}: sensitivity by layer`,
+    toolVersion: report.tool.version,
+    style: HEAT_STYLE,
+    body: [header(report), heatMap(report), allocation(report), numbers(report), provenance(report)],
+  });
 }
 
 function header({ model, layers, candidates, images, dataset, measure }: SensitivityReport): string {
@@ -125,8 +113,4 @@ function provenance(report: SensitivityReport): string {
     'How this was made',
     `<dl class="facts">${facts.map(([name, value]) => `<dt>${name}</dt><dd>${value}</dd>`).join('\n')}</dl>`,
   );
-}
-
-function section(heading: string, content: string): string {
-  return `<section>\n<h2>${html(heading)}</h2>\n${content}\n</section>`;
 }

@@ -1,7 +1,7 @@
 import type { ScaleContinuousNumeric } from 'd3-scale';
-import { html } from './escape.ts';
-import { percent } from './format.ts';
-import type { Headline } from './series.ts';
+import { html } from '../escape.ts';
+import { percent } from '../format.ts';
+import type { Headline } from '../series.ts';
 import { element, label, line } from './svg.ts';
 
 /** The picture and its margins, in units of the view box. */

@@ -1,10 +1,9 @@
-import type { Report, SweepPoint } from '../eval/types.ts';
-import { accuracyVsBits, accuracyVsSize, anyNearFloat, swatch } from './charts.ts';
-import { costSection } from './cost-section.ts';
-import { html } from './escape.ts';
-import { baseName, bytes, interval, percent, plural, signed, times } from './format.ts';
-import { bestTable, layerTables, matrix, pointsTable, provenance } from './html-tables.ts';
-import { notes } from './notes.ts';
+import type { Report, SweepPoint } from '../../eval/types.ts';
+import { accuracyVsBits, accuracyVsSize, anyNearFloat, swatch } from '../charts/accuracy.ts';
+import { html } from '../escape.ts';
+import { seriesTokens, switchesOf, switchRules } from '../filters.ts';
+import { baseName, bytes, interval, percent, plural, signed, times } from '../format.ts';
+import { notes } from '../notes.ts';
 import {
   bestAt,
   bitWidths,
@@ -14,17 +13,25 @@ import {
   seriesOf,
   sharedText,
   smallestWithin,
-} from './series.ts';
-import { STYLE } from './style.ts';
+} from '../series.ts';
+import { closely } from './closely.ts';
+import { CLOSELY_SCRIPT } from './closely-script.ts';
+import { costSection } from './cost.ts';
+import { document } from './document.ts';
+import { layerMaps } from './layers.ts';
+import { section } from './parts.ts';
+import { bestTable, matrix, pointsTable, provenance } from './tables.ts';
+import { time } from './time.ts';
 
 /**
- * `report.html`: one file that asks for nothing else (its content security policy forbids it), without scripts: the
- * charts are SVG, the switches of the legend work by `:has()`. Light or dark as the reader's system, printable.
+ * `report.html`: one file that asks for nothing else (its content security policy forbids it). Charts are SVG, the
+ * switches work by `:has()`; the one script there is shows another point closely, and the page does without it. Light or
+ * dark as the reader's system, printable.
  */
 export function reportHtml(report: Report): string {
   const headline = headlineOf(report);
   const series = seriesOf(report);
-  const title = `${baseName(report.model.file)}: ${headline.name} by bits a weight`;
+  const look = closely(report, headline, series);
   const body = [
     header(report, headline, series),
     ...(report.points.length === 0
@@ -33,30 +40,22 @@ export function reportHtml(report: Report): string {
           charts(report, headline, series),
           bestTable(report, headline, series),
           matrix(report, headline, series),
-          costSection(report, headline, series),
           noteList(report, headline, series),
+          look,
+          layerMaps(report, headline, series),
+          costSection(report, headline, series),
+          time(report),
           pointsTable(report, headline, series),
-          layerTables(series),
         ]),
     provenance(report),
   ];
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="generator" content="bnn-quantize ${html(report.tool.version)}">
-<title>${html(title)}</title>
-<style>${STYLE}${switches(series)}</style>
-</head>
-<body>
-<main>
-${body.join('\n')}
-</main>
-</body>
-</html>
-`;
+  return document({
+    title: `${baseName(report.model.file)}: ${headline.name} by bits a weight`,
+    toolVersion: report.tool.version,
+    style: switchRules(report, series),
+    body,
+    script: look === '' ? undefined : CLOSELY_SCRIPT,
+  });
 }
 
 function header(report: Report, headline: Headline, series: readonly Series[]): string {
@@ -107,9 +106,13 @@ function tile(name: string, value: string, detail: string): string {
 }
 
 function charts(report: Report, headline: Headline, series: readonly Series[]): string {
-  const keys = series.map(
+  const boxes = series.map(
     (one, i) =>
-      `<label class="key"><input type="checkbox" id="show-${i}" checked>${swatch(one, i)}${html(one.label)}</label>`,
+      `<label class="key ${seriesTokens(one, i).replace(/^k\d+ /, '')}">${box(`k${i}`)}${swatch(one)}${html(one.label)}</label>`,
+  );
+  const groups = switchesOf(report, series).map(
+    ({ name, boxes: own }) =>
+      `<fieldset class="screen"><legend>${name}</legend>${own.map(({ token, text }) => `<label class="key">${box(token)}${html(text)}</label>`).join('')}</fieldset>`,
   );
   const figure = (caption: string, svg: string): string =>
     `<figure><figcaption>${html(caption)}</figcaption>${svg}</figure>`;
@@ -132,30 +135,26 @@ function charts(report: Report, headline: Headline, series: readonly Series[]): 
       ),
     );
   }
-  return `<section>
-<h2>What each bit width costs</h2>
-<fieldset><legend>Series<span class="screen"> (untick to hide one everywhere)</span></legend>${keys.join('')}</fieldset>
+  return section(
+    'What each bit width costs',
+    `<fieldset><legend>Series<span class="screen"> (untick to hide one everywhere)</span></legend>${boxes.join('')}</fieldset>
+<div class="switches">${groups.join('')}</div>
 <div class="charts">
 ${figures.join('\n')}
 </div>
-<p class="hint">${band} By size, the thin line joins the points that no other one beats in both size and accuracy; the numbers at it are bits a weight.<span class="screen"> Point at a marker for its numbers.</span></p>
-</section>`;
+<p class="hint">${band} By size, the thin line joins the points that no other one beats in both size and accuracy, hidden ones included; the numbers at it are bits a weight.<span class="screen"> Point at a marker for its numbers.</span></p>`,
+  );
+}
+
+function box(token: string): string {
+  return `<input type="checkbox" id="show-${token}" checked>`;
 }
 
 function noteList(report: Report, headline: Headline, series: readonly Series[]): string {
   const items = notes(report, headline, series).map((note) => `<li>${html(note)}</li>`);
-  return items.length === 0
-    ? ''
-    : `<section>\n<h2>Read with care</h2>\n<ul>${items.join('\n')}</ul>\n</section>`;
+  return items.length === 0 ? '' : section('Read with care', `<ul>${items.join('\n')}</ul>`);
 }
 
 function lineOf(series: readonly Series[], point: SweepPoint): string {
   return series.find(({ points }) => points.includes(point))!.label;
-}
-
-/** One rule a series: while its box is not ticked, its class is hidden. */
-function switches(series: readonly Series[]): string {
-  return series
-    .map((_, i) => `main:has(#show-${i}:not(:checked)) .k${i}:not(.swatch) { display: none; }`)
-    .join('\n');
 }

@@ -1,11 +1,12 @@
 import { scaleLinear, scaleLog } from 'd3-scale';
 import { area, line as path } from 'd3-shape';
-import type { Report, SweepPoint } from '../eval/types.ts';
-import { BOTTOM, chart, HEIGHT, LEFT, type Plane, RIGHT, type Scale, TOP, WIDTH } from './chart-frame.ts';
-import { frontLabels, inside } from './chart-labels.ts';
-import { html } from './escape.ts';
-import { bytes, interval, percent, signed } from './format.ts';
-import { bitWidths, type Headline, paretoFront, pointLabel, type Series } from './series.ts';
+import type { Report, SweepPoint } from '../../eval/types.ts';
+import { html } from '../escape.ts';
+import { seriesTokens, widthToken } from '../filters.ts';
+import { bytes, interval, percent, signed } from '../format.ts';
+import { bitWidths, type Headline, paretoFront, pointLabel, type Series } from '../series.ts';
+import { BOTTOM, chart, HEIGHT, LEFT, type Plane, RIGHT, type Scale, TOP, WIDTH } from './frame.ts';
+import { frontLabels, inside } from './front-labels.ts';
 import { element, marker, shortPath } from './svg.ts';
 
 /** How much of the vertical axis a chart shows: all of it, or what lies near the float model. */
@@ -26,7 +27,7 @@ export function accuracyVsBits(
   const ticks = widths.map((bits) => ({ at: bits, text: String(bits) }));
   const shown = series.map(({ points }) => points.filter((point) => headline.of(point) !== null));
   const layer = (draw: (one: Series, points: readonly SweepPoint[]) => string): string =>
-    series.map((one, i) => element('g', { class: seriesClass(one, i) }, draw(one, shown[i]!))).join('');
+    series.map((one, i) => element('g', { class: groupClass(one, i) }, draw(one, shown[i]!))).join('');
   return chart(plane, {
     title: `${headline.axis.replace(', %', '')} against bits a weight${zoom === 'all' ? '' : ', close to the float model'}`,
     description: describe(headline, series),
@@ -62,7 +63,7 @@ export function accuracyVsSize(
   const groups = series.map((one, i) =>
     element(
       'g',
-      { class: seriesClass(one, i) },
+      { class: groupClass(one, i) },
       dots(
         plane,
         headline,
@@ -83,17 +84,22 @@ export function accuracyVsSize(
   });
 }
 
-/** `series c<scheme> v<variant> k<number>`: colour, dash and the switch of the legend. */
-function seriesClass(series: Series, index: number): string {
-  return `series c${series.schemeIndex % 6} v${series.variant % 3} k${index}`;
+/** `series c<scheme> v<variant>`: colour and dash. */
+function seriesClass(series: Series): string {
+  return `series c${series.schemeIndex % 6} v${series.variant % 3}`;
+}
+
+/** What a series is drawn with, and hidden by. */
+export function groupClass(series: Series, index: number): string {
+  return `${seriesClass(series)} ${seriesTokens(series, index)}`;
 }
 
 /** The sample of a series in the legend. */
-export function swatch(series: Series, index: number): string {
+export function swatch(series: Series): string {
   return element(
     'svg',
     {
-      class: `swatch ${seriesClass(series, index)}`,
+      class: `swatch ${seriesClass(series)}`,
       viewBox: '0 0 34 16',
       width: 34,
       height: 16,
@@ -116,13 +122,14 @@ export function anyNearFloat(report: Report, headline: Headline): boolean {
   return inside(report.points, headline, verticalScale(report, headline, 'near-float')).length > 0;
 }
 
+/** In parts from one width to the next, so that a width can be hidden with what leads to it. */
 function band(plane: Plane, headline: Headline, points: readonly SweepPoint[]): string {
-  const known = points.filter((point) => headline.interval(point) !== null);
   const shape = area<SweepPoint>()
     .x((point) => plane.x(point.bits))
     .y0((point) => plane.y(headline.interval(point)![0]))
     .y1((point) => plane.y(headline.interval(point)![1]));
-  return known.length < 2 ? '' : element('path', { class: 'band', d: shortPath(shape(known) ?? '') });
+  const known = points.filter((point) => headline.interval(point) !== null);
+  return parts(known, 'band', (pair) => shape(pair));
 }
 
 function curve(plane: Plane, headline: Headline, points: readonly SweepPoint[]): string {
@@ -130,7 +137,22 @@ function curve(plane: Plane, headline: Headline, points: readonly SweepPoint[]):
     (point) => plane.x(point.bits),
     (point) => plane.y(headline.of(point)!),
   );
-  return element('path', { class: 'curve', d: shortPath(shape(points) ?? '') });
+  return parts(points, 'curve', (pair) => shape(pair));
+}
+
+function parts(
+  points: readonly SweepPoint[],
+  name: string,
+  draw: (pair: SweepPoint[]) => string | null,
+): string {
+  return points
+    .slice(1)
+    .map((to, i) => {
+      const from = points[i]!;
+      const tokens = `${name} ${widthToken(from.bits)} ${widthToken(to.bits)}`;
+      return element('path', { class: tokens, d: shortPath(draw([from, to]) ?? '') });
+    })
+    .join('');
 }
 
 function dots(
@@ -146,7 +168,7 @@ function dots(
       const tip = element('title', {}, html(tooltip(headline, series, point)));
       return element(
         'g',
-        {},
+        { class: widthToken(point.bits) },
         tip,
         marker(x, y, series.schemeIndex, { class: 'dot' }),
         element('circle', { cx: x, cy: y, r: 11, class: 'target' }),

@@ -8,7 +8,7 @@ import {
   symbolTriangle,
   symbolWye,
 } from 'd3-shape';
-import { html } from './escape.ts';
+import { html } from '../escape.ts';
 
 type Attributes = Readonly<Record<string, string | number | undefined>>;
 
