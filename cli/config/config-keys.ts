@@ -13,7 +13,20 @@ const PLACEHOLDERS: Readonly<Record<string, 'list' | PlaceKind>> = {
 
 /** Placeholders of one value that names no place. */
 const PLAIN: readonly string[] = [
-  ...['bits', 'bytes', 'format', 'glob', 'identifier', 'images', 'n', 'name', 'name=dims', 'part', 'percent'],
+  ...[
+    'alpha',
+    'bits',
+    'bytes',
+    'format',
+    'glob',
+    'identifier',
+    'images',
+    'n',
+    'name',
+    'name=dims',
+    'part',
+    'percent',
+  ],
   ...['points', 'rule', 'seconds', 'set', 'size', 'uri', 'url', 'version', 'where', 'width'],
 ];
 
