@@ -144,31 +144,34 @@ async function runSweep(path: string, options: SweepCommandOptions): Promise<num
   });
   const progress = startProgress('sweeping', quiet);
   let resumed = 0;
-  const report = await interruptible((signal) =>
-    sweep(
-      options.architecture === undefined ? path : model,
-      dataset,
-      {
-        ...range,
-        ...evaluateOptions(options),
-        ...(images && { calibration: images }),
-        ...(options.include && { include: options.include }),
-        ...(options.exclude && { exclude: options.exclude }),
-        out,
-        command: ['bnn-quantize', ...process.argv.slice(2)],
-        signal,
-        onNote: (text) => progress.note(text),
-      },
-      (state) => {
-        folder.claim();
-        if (state.resumed > resumed)
-          progress.note(
-            `going on: ${state.resumed} of ${plural(state.totalPoints, 'point')} were finished before`,
-          );
-        resumed = state.resumed;
-        progress.update(fractionOf(state), `${state.points}/${state.totalPoints} points`, detailOf(state));
-      },
-    ),
+  const report = await interruptible(
+    (signal, finish) =>
+      sweep(
+        options.architecture === undefined ? path : model,
+        dataset,
+        {
+          ...range,
+          ...evaluateOptions(options),
+          ...(images && { calibration: images }),
+          ...(options.include && { include: options.include }),
+          ...(options.exclude && { exclude: options.exclude }),
+          out,
+          command: ['bnn-quantize', ...process.argv.slice(2)],
+          signal,
+          finish,
+          onNote: (text) => progress.note(text),
+        },
+        (state) => {
+          folder.claim();
+          if (state.resumed > resumed)
+            progress.note(
+              `going on: ${state.resumed} of ${plural(state.totalPoints, 'point')} were finished before`,
+            );
+          resumed = state.resumed;
+          progress.update(fractionOf(state), `${state.points}/${state.totalPoints} points`, detailOf(state));
+        },
+      ),
+    () => progress.note('interrupted: what is in work is finished and kept; once more stops at once'),
   ).finally(() => progress.stop());
   folder.claim();
   for (const [name, text] of reportFiles(report))

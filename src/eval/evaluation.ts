@@ -8,6 +8,7 @@ import { readModel } from '../formats/read-model.ts';
 import type { Model } from '../ir/graph.ts';
 import { createKernels } from '../kernels/select.ts';
 import { type DiscretizeJob, Engine, type ScoreJob } from './engine.ts';
+import type { Unit } from './job-queue.ts';
 import { type ImageScores, type OutputKind, reduceScores } from './metrics.ts';
 import { openNetwork } from './network.ts';
 import type { DiscretizedPoint } from './point.ts';
@@ -116,14 +117,15 @@ export class Evaluation {
 
   /**
    * One pass over the data, in `shards` parts that may run at the same time. The scores are the same bits for any number
-   * of them. @throws interrupted after an abort
+   * of them. @param unit what it is a part of; absent: it stands alone. @throws interrupted after an abort
    */
-  async pass(job: Omit<ScoreJob, 'from' | 'to'>, shards: number): Promise<Pass> {
+  async pass(job: Omit<ScoreJob, 'from' | 'to'>, shards: number, unit?: Unit): Promise<Pass> {
     this.#checkSignal();
     const { count } = this.setup;
     const parts = Math.max(1, Math.min(shards, count));
     const bounds = Array.from({ length: parts + 1 }, (_, i) => Math.floor((i * count) / parts));
     const jobs = Array.from({ length: parts }, (_, i) => ({ ...job, from: bounds[i]!, to: bounds[i + 1]! }));
+    const together = unit ?? { begun: false };
     let results: {
       kind: OutputKind;
       scores: ImageScores;
@@ -131,7 +133,7 @@ export class Evaluation {
       discretized: DiscretizedPoint | undefined;
     }[];
     try {
-      results = await Promise.all(jobs.map((part) => this.#runner.run(part)));
+      results = await Promise.all(jobs.map((part) => this.#runner.run(part, together)));
     } catch (thrown) {
       this.#checkSignal();
       throw thrown;
@@ -145,14 +147,19 @@ export class Evaluation {
   }
 
   /** Discretizes the first model with the calibration images and writes it to a packed file. @throws interrupted after an abort */
-  async discretize(job: Omit<DiscretizeJob, 'model'>): Promise<DiscretizedPoint> {
+  async discretize(job: Omit<DiscretizeJob, 'model'>, unit?: Unit): Promise<DiscretizedPoint> {
     this.#checkSignal();
     try {
-      return await this.#runner.run({ ...job, model: 0 });
+      return await this.#runner.run({ ...job, model: 0 }, unit);
     } catch (thrown) {
       this.#checkSignal();
       throw thrown;
     }
+  }
+
+  /** Finishes the units of work that have begun; the others fail with `interrupted`. */
+  finish(): void {
+    this.#runner.finish();
   }
 
   #checkSignal(): void {

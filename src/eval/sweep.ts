@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { arch, availableParallelism, cpus, platform } from 'node:os';
 import { join } from 'node:path';
-import { BnnqError, messageOf } from '../errors.ts';
+import { BnnqError, type ErrorCode, messageOf } from '../errors.ts';
 import type { Dataset } from '../formats/datasets/dataset.ts';
 import { hashOf } from '../formats/datasets/source.ts';
 import type { Model } from '../ir/graph.ts';
@@ -11,6 +11,7 @@ import { openBatches } from './calibration/batches.ts';
 import { describeModel } from './describe-model.ts';
 import { settingsProblems } from './discretize-model.ts';
 import { Evaluation } from './evaluation.ts';
+import type { Unit } from './job-queue.ts';
 import { JOURNAL_NAME, Journal } from './journal.ts';
 import { type DiscretizedPoint, settingsOf, usesImages, type WeightOptions } from './point.ts';
 import { type PointRange, pointsOf } from './points.ts';
@@ -28,6 +29,8 @@ import type {
 export interface SweepOptions extends EvaluateOptions, PointRange, WeightOptions {
   /** Folder that keeps finished points (`points.jsonl`); a sweep with the same inputs goes on from there. */
   readonly out?: string;
+  /** When it aborts, the points in work are finished and kept and no others are begun; `signal` stops at once. */
+  readonly finish?: AbortSignal;
   /** For the report: the command line that asked for it. */
   readonly command?: readonly string[];
 }
@@ -64,6 +67,9 @@ export async function sweep(
   const evaluation = await Evaluation.open([source], data, options, true);
   const { setup, dataset } = evaluation;
   const model = evaluation.models[0]!;
+  const finish = (): void => evaluation.finish();
+  if (options.finish?.aborted) finish();
+  options.finish?.addEventListener('abort', finish);
   let journal: Journal | undefined;
   let models: CalibratedModels | undefined;
   try {
@@ -85,7 +91,7 @@ export async function sweep(
     const results = wanted.map((point) => journal?.get(keyOf(point)) as SweepPoint | undefined);
     const resumed = results.filter((point) => point !== undefined).length;
     const missing = wanted.flatMap((point, i) => (results[i] === undefined ? [{ point, i }] : []));
-    const failures: FailedPoint[] = [];
+    const failed = new Map<number, FailedPoint>();
 
     // Calibrating counts as one more pass over the images.
     const passes = missing.length + missing.filter(({ point }) => usesImages(point, hasImages)).length;
@@ -94,7 +100,7 @@ export async function sweep(
       onProgress?.({
         images: Math.min(totalImages, evaluation.imagesDone),
         totalImages,
-        points: results.filter((point) => point !== undefined).length + failures.length,
+        points: results.filter((point) => point !== undefined).length + failed.size,
         totalPoints: wanted.length,
         resumed,
         ...(finished && { finished }),
@@ -110,24 +116,28 @@ export async function sweep(
           journal?.append(keyOf('float'), float);
         }
       }
-      await Promise.all(
+      // Not Promise.all: when one is interrupted, those that had begun are still finished and kept.
+      const ends = await Promise.allSettled(
         missing.map(async ({ point, i }, place) => {
           try {
+            const unit: Unit = { begun: false };
             const shards = shardsOf(place, missing.length, evaluation.threads);
             const result = usesImages(point, hasImages)
-              ? await scoreCalibrated(evaluation, point, options, shards, folder, keyOf(point), journal)
-              : await scorePoint(evaluation, point, options, shards);
+              ? await scoreCalibrated(evaluation, point, options, shards, unit, folder, keyOf(point), journal)
+              : await scorePoint(evaluation, point, options, shards, unit);
             journal?.append(keyOf(point), result);
             results[i] = result;
             progress(result);
           } catch (thrown) {
-            if (thrown instanceof BnnqError && (thrown.code === 'interrupted' || thrown.code === 'io'))
-              throw thrown;
-            failures.push({ ...point, message: messageOf(thrown) });
+            if (codeOf(thrown) === 'io') await evaluation.close(); // what others would give could not be kept either
+            if (codeOf(thrown) === 'io' || codeOf(thrown) === 'interrupted') throw thrown;
+            failed.set(i, { ...point, message: messageOf(thrown) });
           }
         }),
       );
+      throwWorst(ends);
       const points = results.filter((point) => point !== undefined);
+      const failures = wanted.flatMap((_, i) => failed.get(i) ?? []);
       if (points.length === 0) throw allFailed(failures);
       return {
         schema: 'bnn-quantize/report@1',
@@ -155,17 +165,27 @@ export async function sweep(
         ...(failures.length > 0 && { failures }),
       };
     } catch (thrown) {
-      if (thrown instanceof BnnqError && thrown.code === 'interrupted')
-        throw interrupted(journal, results, wanted.length);
+      if (codeOf(thrown) === 'interrupted') throw interrupted(journal, results, wanted.length);
       throw thrown;
     } finally {
       clearInterval(timer);
     }
   } finally {
+    options.finish?.removeEventListener('abort', finish);
     journal?.close();
     await evaluation.close();
     models?.dispose();
   }
+}
+
+function codeOf(thrown: unknown): ErrorCode | undefined {
+  return thrown instanceof BnnqError ? thrown.code : undefined;
+}
+
+/** What ended the sweep, if anything did: a failure, or else that it was interrupted. */
+function throwWorst(ends: readonly PromiseSettledResult<void>[]): void {
+  const reasons = ends.flatMap((end) => (end.status === 'rejected' ? [end.reason as unknown] : []));
+  if (reasons.length > 0) throw reasons.find((reason) => codeOf(reason) !== 'interrupted') ?? reasons[0];
 }
 
 /** @throws option with what points need and do not have */
@@ -201,9 +221,10 @@ async function scorePoint(
   settings: PointSettings,
   { include, exclude }: WeightOptions,
   shards: number,
+  unit: Unit,
 ): Promise<SweepPoint> {
   const point = { ...settings, ...(include && { include }), ...(exclude && { exclude }) };
-  const { scores, discretized } = await evaluation.pass({ model: 0, point, table: 'compare' }, shards);
+  const { scores, discretized } = await evaluation.pass({ model: 0, point, table: 'compare' }, shards, unit);
   return { ...settings, ...scores, ...discretized! };
 }
 
@@ -216,6 +237,7 @@ async function scoreCalibrated(
   settings: PointSettings,
   { include, exclude }: WeightOptions,
   shards: number,
+  unit: Unit,
   folder: CalibratedModels,
   key: string,
   journal: Journal | undefined,
@@ -225,10 +247,10 @@ async function scoreCalibrated(
   const record = `discretized ${key}`;
   let discretized = existsSync(file) ? (journal?.get(record) as DiscretizedPoint | undefined) : undefined;
   if (discretized === undefined) {
-    discretized = await evaluation.discretize({ point, file });
+    discretized = await evaluation.discretize({ point, file }, unit);
     journal?.append(record, discretized);
   }
-  const { scores } = await evaluation.pass({ model: file, table: 'compare' }, shards);
+  const { scores } = await evaluation.pass({ model: file, table: 'compare' }, shards, unit);
   return { ...settings, ...scores, ...discretized };
 }
 
