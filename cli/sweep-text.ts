@@ -1,14 +1,15 @@
 import { join } from 'node:path';
-import type { PointSettings, Report, SweepPoint } from '../src/index.ts';
-import { coloursFor } from './terminal/colour.ts';
+import type { Report, SweepPoint } from '../src/index.ts';
+import { bestOf, bySeries, matrix, pointName, seriesName, type Value, widthsOf } from './sweep-points.ts';
+import { chart } from './terminal/chart.ts';
+import { coloursFor, isTerminal } from './terminal/colour.ts';
 import { formatBytes, grouped, interval, percent, plural, printable, signed } from './terminal/format.ts';
 import { outputWidth } from './terminal/output.ts';
 import { table } from './terminal/table.ts';
 
-/** `exp, channel, 3 bits`: a point in words. */
-export function pointName(point: PointSettings): string {
-  return [...seriesName(point), plural(point.bits, 'bit')].join(', ');
-}
+/** Columns and lines of the picture of a sweep, so that it fits on a screen with the table above it. */
+const CHART_WIDTH = 96;
+const CHART_HEIGHT = 16;
 
 /** The result of a sweep for a person: scheme by width, then the best of each width, then where the report is. */
 export function sweepText(report: Report, folder: string): string {
@@ -23,7 +24,13 @@ export function sweepText(report: Report, folder: string): string {
   );
   return [
     float,
-    matrix(report, of, bold),
+    matrix(report.points, (point) => of(point as SweepPoint), {
+      name: labelled ? 'top-1, %' : 'agreement, %',
+      missing: '–',
+      width: outputWidth(),
+      style: bold,
+    }),
+    ...curveText(report, of),
     bestTable(report, of, bold),
     ...chanceText(report),
     ...(failures.length > 0 ? [failures.join('\n')] : []),
@@ -43,36 +50,35 @@ function chanceText({ points, dataset }: Report): string[] {
   return [`at chance level (${percent(100 / classes)}): ${names}`];
 }
 
-type Value = (point: SweepPoint) => number | null;
-
-function matrix(report: Report, of: Value, bold: (text: string) => string): string {
-  const widths = widthsOf(report);
-  const series = new Map<string, SweepPoint[]>();
-  for (const point of report.points) {
-    const name = seriesName(point).join(' ');
-    series.set(name, [...(series.get(name) ?? []), point]);
-  }
-  const rows = [...series].map(([name, points]) => [
-    name,
-    ...widths.map((bits) => {
-      const point = points.find((one) => one.bits === bits);
-      return point === undefined ? '' : (of(point)?.toFixed(2) ?? '–');
-    }),
-  ]);
-  const name = report.float.top1 === null ? 'agreement, %' : 'top-1, %';
-  const columns = [
-    { head: name, align: 'left' as const, shrinks: true },
-    ...widths.map((bits) => ({ head: plural(bits, 'bit') })),
-  ];
-  return table(columns, rows, outputWidth(), bold);
+/** Top-1 over bits, for a person at a terminal; nothing elsewhere, nor where there is no curve. */
+function curveText(report: Report, of: Value): string[] {
+  const widths = widthsOf(report.points);
+  if (!isTerminal(process.stdout) || widths.length < 2) return [];
+  const labelled = report.float.top1 !== null;
+  const lines = chart({
+    title: `${labelled ? 'top-1' : 'agreement'} in percent, by bits a weight`,
+    ticks: widths.map(String),
+    series: [...bySeries(report.points)].map(([name, points]) => ({
+      name,
+      values: widths.map((bits) => {
+        const point = points.find((one) => one.bits === bits);
+        return point === undefined ? null : of(point);
+      }),
+    })),
+    reference: { name: 'float', value: report.float.top1 ?? 100 },
+    width: Math.min(outputWidth(), CHART_WIDTH),
+    height: CHART_HEIGHT,
+  });
+  return lines === undefined ? [] : [lines.join('\n')];
 }
 
 function bestTable(report: Report, of: Value, bold: (text: string) => string): string {
   const labelled = report.float.top1 !== null;
-  const rows = widthsOf(report).map((bits) => {
-    const best = report.points
-      .filter((point) => point.bits === bits)
-      .toSorted((a, b) => (of(b) ?? 0) - (of(a) ?? 0) || a.packedBytes - b.packedBytes)[0]!;
+  const rows = widthsOf(report.points).map((bits) => {
+    const best = bestOf(
+      report.points.filter((point) => point.bits === bits),
+      of,
+    )!;
     return [
       String(bits),
       seriesName(best).join(' '),
@@ -91,24 +97,4 @@ function bestTable(report: Report, of: Value, bold: (text: string) => string): s
     { head: 'smaller' },
   ];
   return table(columns, rows, outputWidth(), bold);
-}
-
-function widthsOf(report: Report): number[] {
-  return [...new Set(report.points.map(({ bits }) => bits))].toSorted((a, b) => a - b);
-}
-
-/** Scheme, granularity, and what is not the default. */
-function seriesName(point: PointSettings): string[] {
-  const { scheme, granularity, fit, levels, zero, bases, method, repairs = [], actBits, actRange } = point;
-  return [
-    scheme,
-    granularity,
-    ...(fit === 'correlation' ? [] : [fit]),
-    ...(levels === 'geometric' ? [] : [levels]),
-    ...(zero ? ['zero'] : []),
-    ...(bases === undefined ? [] : [bases]),
-    ...(method === 'rtn' ? [] : [method]),
-    ...(repairs.length === 0 ? [] : [repairs.join('+')]),
-    ...(actBits === undefined ? [] : [`activations ${actBits}${actRange === 'dynamic' ? ' dynamic' : ''}`]),
-  ];
 }

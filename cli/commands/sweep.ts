@@ -23,7 +23,7 @@ import {
 import { type DataOptions, evaluateOptions, withDataOptions } from '../data-options.ts';
 import { EXIT } from '../exit.ts';
 import { checkGates, gateText, hasGates } from '../gates.ts';
-import { interruptible } from '../interrupt.ts';
+import { finishable } from '../interrupt.ts';
 import { type ModelOptions, openModel, withModelOptions } from '../model-options.ts';
 import {
   type CommonOptions,
@@ -36,7 +36,9 @@ import {
 } from '../options.ts';
 import { type FitChoices, schemeHelp, withFitOptions } from '../quantize-options.ts';
 import { openSweepFolder } from '../sweep-folder.ts';
-import { pointName, sweepText } from '../sweep-text.ts';
+import { sweepSoFar } from '../sweep-live.ts';
+import { pointName } from '../sweep-points.ts';
+import { sweepText } from '../sweep-text.ts';
 import { fixed, plural, printable } from '../terminal/format.ts';
 import { printJson, printText } from '../terminal/output.ts';
 import { startProgress } from '../terminal/progress.ts';
@@ -142,36 +144,38 @@ async function runSweep(path: string, options: SweepCommandOptions): Promise<num
       points: points.map((point) => Object.values(point).join('/')),
     },
   });
-  const progress = startProgress('sweeping', quiet);
+  let soFar: Pick<SweepProgress, 'results' | 'float'> = { results: [] };
+  const progress = startProgress('sweeping', quiet, (room) => sweepSoFar(points, soFar, room));
   let resumed = 0;
-  const report = await interruptible(
-    (signal, finish) =>
-      sweep(
-        options.architecture === undefined ? path : model,
-        dataset,
-        {
-          ...range,
-          ...evaluateOptions(options),
-          ...(images && { calibration: images }),
-          ...(options.include && { include: options.include }),
-          ...(options.exclude && { exclude: options.exclude }),
-          out,
-          command: ['bnn-quantize', ...process.argv.slice(2)],
-          signal,
-          finish,
-          onNote: (text) => progress.note(text),
-        },
-        (state) => {
-          folder.claim();
-          if (state.resumed > resumed)
-            progress.note(
-              `going on: ${state.resumed} of ${plural(state.totalPoints, 'point')} were finished before`,
-            );
-          resumed = state.resumed;
-          progress.update(fractionOf(state), `${state.points}/${state.totalPoints} points`, detailOf(state));
-        },
-      ),
-    () => progress.note('interrupted: what is in work is finished and kept; once more stops at once'),
+  const onFinish = (): void =>
+    progress.note('interrupted: what is in work is finished and kept; once more stops at once');
+  const report = await finishable(onFinish, (signal, finish) =>
+    sweep(
+      options.architecture === undefined ? path : model,
+      dataset,
+      {
+        ...range,
+        ...evaluateOptions(options),
+        ...(images && { calibration: images }),
+        ...(options.include && { include: options.include }),
+        ...(options.exclude && { exclude: options.exclude }),
+        out,
+        command: ['bnn-quantize', ...process.argv.slice(2)],
+        signal,
+        finish,
+        onNote: (text) => progress.note(text),
+      },
+      (state) => {
+        folder.claim();
+        soFar = state;
+        if (state.resumed > resumed)
+          progress.note(
+            `going on: ${state.resumed} of ${plural(state.totalPoints, 'point')} were finished before`,
+          );
+        resumed = state.resumed;
+        progress.update(fractionOf(state), `${state.points}/${state.totalPoints} points`, detailOf(state));
+      },
+    ),
   ).finally(() => progress.stop());
   folder.claim();
   for (const [name, text] of reportFiles(report))

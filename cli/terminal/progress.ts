@@ -1,12 +1,14 @@
-import { SingleBar } from 'cli-progress';
+import { createLogUpdate } from 'log-update';
 import { isTerminal } from './colour.ts';
 import { duration, printable } from './format.ts';
 
 /** Between two plain lines where nobody watches; a log of an hour stays readable. */
 const LINE_EVERY_MS = 5000;
 
-/** Steps of the bar; it is drawn by share, whatever is counted. */
-const STEPS = 1000;
+/** Between two pictures where somebody does. */
+const DRAW_EVERY_MS = 100;
+
+const BAR_WIDTH = 24;
 
 export interface Progress {
   /** `share` of the work is done, from 0 to 1; `count` says how much in words (`12/24 points`), `detail` what came last. */
@@ -17,47 +19,50 @@ export interface Progress {
   stop(): void;
 }
 
+/** Lines to show above the bar, for a terminal of so many columns and rows. */
+export type View = (room: { readonly columns: number; readonly rows: number }) => readonly string[];
+
 const SILENT: Progress = { update() {}, note() {}, stop() {} };
 
 /**
  * Progress of long work on stderr: a bar with the time left when it is a terminal, a plain line every few seconds when
  * not, nothing with --quiet.
  */
-export function startProgress(verb: string, quiet: boolean): Progress {
+export function startProgress(verb: string, quiet: boolean, view: View = () => []): Progress {
   if (quiet) return SILENT;
-  return isTerminal(process.stderr) ? bar(verb) : lines(verb);
+  return isTerminal(process.stderr) ? block(verb, view) : lines(verb);
 }
 
-function bar(verb: string): Progress {
+/** Lines that are drawn again in their place. */
+function block(verb: string, view: View): Progress {
   const started = performance.now();
-  let details = '';
-  let running = false;
-  const view = new SingleBar({
-    stream: process.stderr,
-    format: `${verb} {bar} {count}{left}{details}`,
-    barCompleteChar: '━',
-    barIncompleteChar: '┄',
-    barsize: 24,
-    clearOnComplete: true,
-    linewrap: false,
-    fps: 10,
-    gracefulExit: false,
-  });
+  const picture = createLogUpdate(process.stderr);
+  let drawn = Number.NEGATIVE_INFINITY;
+  let state = { share: 0, count: '', detail: '' };
+  const draw = (): void => {
+    drawn = performance.now();
+    const { columns = 80, rows = 24 } = process.stderr;
+    const { share, count, detail } = state;
+    const done = Math.floor(share * BAR_WIDTH);
+    const bar = '━'.repeat(done) + '┄'.repeat(BAR_WIDTH - done);
+    const line = `${verb} ${bar} ${count}${timeLeft(started, share)}${detail}`;
+    // A line that the terminal wraps is not in its place the next time.
+    const fit = (text: string): string => [...printable(text)].slice(0, columns - 1).join('');
+    picture([...view({ columns: columns - 1, rows }), line].map(fit).join('\n'));
+  };
   return {
     update(share, count, detail) {
-      if (detail !== undefined) details = `  ${printable(detail)}`;
-      const payload = { count, left: timeLeft(started, share), details };
-      if (!running) view.start(STEPS, 0, payload);
-      running = true;
-      view.update(Math.floor(share * STEPS), payload);
+      state = { share, count, detail: detail === undefined ? state.detail : `  ${detail}` };
+      if (performance.now() - drawn >= DRAW_EVERY_MS) draw();
     },
     note(text) {
-      // The bar is drawn again below.
-      process.stderr.write(`${running ? '\r\u001b[K' : ''}${printable(text)}\n`);
+      picture.clear();
+      process.stderr.write(`${printable(text)}\n`);
+      if (drawn > Number.NEGATIVE_INFINITY) draw();
     },
     stop() {
-      if (running) view.stop();
-      running = false;
+      picture.clear();
+      picture.done();
     },
   };
 }

@@ -42,6 +42,10 @@ export interface SweepProgress {
   readonly totalPoints: number;
   /** Points that an earlier run had finished; counted in `points`. */
   readonly resumed: number;
+  /** All that is finished, those of an earlier run too. */
+  readonly results: readonly SweepPoint[];
+  /** Absent until it is known. */
+  readonly float?: FloatScores;
   /** The point that has just been finished, when that is the news. */
   readonly finished?: SweepPoint;
 }
@@ -96,19 +100,23 @@ export async function sweep(
     // Calibrating counts as one more pass over the images.
     const passes = missing.length + missing.filter(({ point }) => usesImages(point, hasImages)).length;
     const totalImages = (passes + (missing.length > 0 ? 1 : 0)) * setup.count;
-    const progress = (finished?: SweepPoint): void =>
+    let float = journal?.get(keyOf('float')) as FloatScores | undefined;
+    const progress = (finished?: SweepPoint): void => {
+      const there = results.filter((point) => point !== undefined);
       onProgress?.({
         images: Math.min(totalImages, evaluation.imagesDone),
         totalImages,
-        points: results.filter((point) => point !== undefined).length + failed.size,
+        points: there.length + failed.size,
         totalPoints: wanted.length,
         resumed,
+        results: there,
+        ...(float && { float }),
         ...(finished && { finished }),
       });
+    };
     progress();
     const timer = setInterval(progress, 100);
     try {
-      let float = journal?.get(keyOf('float')) as FloatScores | undefined;
       if (missing.length > 0 || float === undefined) {
         const pass = await evaluation.pass({ model: 0, table: 'write' }, 2 * evaluation.threads);
         if (float === undefined) {
