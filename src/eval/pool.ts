@@ -7,10 +7,14 @@ import type { WorkerAnswer, WorkerStart } from './worker.ts';
 /** Takes jobs and works on as many at a time as it has threads, in the order of `JobQueue`. */
 export interface Runner {
   readonly threads: number;
+  /** Images that a job may have at most; absent: any number. */
+  readonly largestShard?: number;
   /** @param unit of a job that others belong to; absent: it stands alone */
   run<J extends Job>(job: J, unit?: Unit): Promise<ResultOf<J>>;
   /** From now on begins no unit: jobs of those that have not begun fail with `interrupted`, others are finished. */
   finish(): void;
+  /** Told when the results of a unit are kept, so that nobody else need keep them. */
+  kept?(unit: Unit): Promise<void>;
   /** Ends the threads; what they were working on fails, and what waits. */
   close(): Promise<void>;
 }

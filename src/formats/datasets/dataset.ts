@@ -21,6 +21,8 @@ export interface Dataset {
   readonly classNames: readonly string[] | undefined;
   /** Hex SHA-256 over the names, sizes and labels (files of a folder) or the bytes (single files). */
   readonly fingerprint: string;
+  /** The files that it was read from; of image folders and CSV files the images, one a sample. */
+  readonly files?: readonly string[];
   /** What messages call a sample: its file, or its place in the file ("record 17"). */
   nameOf(index: number): string;
   /** @throws malformed, not-found, unsupported: naming the file */
