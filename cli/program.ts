@@ -8,6 +8,7 @@ import { scoreCommand } from './commands/score.ts';
 import { sensitivityCommand } from './commands/sensitivity.ts';
 import { sweepCommand } from './commands/sweep.ts';
 import { verifyCommand } from './commands/verify.ts';
+import { workerCommand } from './commands/worker.ts';
 import { EXIT, errorText, exitCodeOf } from './exit.ts';
 import { checkCommand } from './suggest.ts';
 import { printable } from './terminal/format.ts';
@@ -48,6 +49,7 @@ export function program(): Command {
     scoreCommand(),
     sweepCommand(),
     sensitivityCommand(),
+    workerCommand(),
     exportCommand(),
     runCommand(),
     verifyCommand(),

@@ -103,6 +103,9 @@ export {
 export { type PointRange, type Points, pointsOf } from './eval/points.ts';
 export { type PreprocessImageOptions, preprocessImage } from './eval/preprocess-image.ts';
 export { PRESETS } from './eval/presets.ts';
+export type { QueueOptions, QueueWorkerOptions, SubmitOptions } from './eval/queue/options.ts';
+export { hideSecrets } from './eval/queue/secrets.ts';
+export { type QueueWork, workQueue } from './eval/queue/work-queue.ts';
 export { readPreprocess } from './eval/read-preprocess.ts';
 export { encodePacked, type PackOptions, packedSize, recordedOptions, writePacked } from './eval/save.ts';
 export { type ScoreOptions, type ScoreResult, score } from './eval/score.ts';

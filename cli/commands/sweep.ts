@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import {
+  hideSecrets,
   openDataset,
   type PointRange,
   pointsOf,
@@ -35,6 +36,7 @@ import {
   withGateOptions,
 } from '../options.ts';
 import { type FitChoices, schemeHelp, withFitOptions } from '../quantize-options.ts';
+import { type SubmitCommandOptions, submitOptions, withSubmitOptions } from '../queue-options.ts';
 import { openSweepFolder } from '../sweep-folder.ts';
 import { sweepSoFar } from '../sweep-live.ts';
 import { pointName } from '../sweep-points.ts';
@@ -49,7 +51,8 @@ interface SweepCommandOptions
     DataOptions,
     CalibrationOptions,
     FitChoices,
-    ModelOptions {
+    ModelOptions,
+    SubmitCommandOptions {
   readonly schemes: string[];
   readonly bits: number[];
   readonly granularity: string[];
@@ -97,6 +100,7 @@ export function sweepCommand(): Command {
     .option('--dry-run', 'say which points would be tried and write nothing');
   withFitOptions(command);
   withCalibrationOptions(command);
+  withSubmitOptions(command);
   withCommonOptions(withGateOptions(withDataOptions(withModelOptions(command))));
   return command
     .addHelpText(
@@ -115,7 +119,9 @@ Examples:
       --schemes linear,exp --bits 3-6 --granularity tensor,channel -o report
   $ bnn-quantize sweep model.onnx --data imagefolder:val \\
       --calib imagefolder:train --schemes exp,auto -o report
-  $ bnn-quantize sweep model.onnx --data npz:val.npz --max-drop 1 -o report`,
+  $ bnn-quantize sweep model.onnx --data npz:val.npz --max-drop 1 -o report
+  $ bnn-quantize sweep model.onnx --data npz:val.npz -o report \\
+      --queue redis://queue.lan --store /mnt/shared/bnnq`,
     )
     .action(async (path: string, options: SweepCommandOptions) => {
       process.exitCode = await runSweep(path, options);
@@ -126,6 +132,7 @@ async function runSweep(path: string, options: SweepCommandOptions): Promise<num
   const { output: out, quiet = false } = options;
   const { calibration, ...range } = rangeOf(options);
   const { points, left } = pointsOf(range);
+  const queue = submitOptions(options);
   if (options.dryRun) return dryRun(path, points, left, options);
   // The model and the data are opened here as well, so that a folder of another sweep is refused before any work.
   const [model, dataset] = [await openModel(path, options), await openDataset(options.data)];
@@ -160,7 +167,8 @@ async function runSweep(path: string, options: SweepCommandOptions): Promise<num
         ...(options.include && { include: options.include }),
         ...(options.exclude && { exclude: options.exclude }),
         out,
-        command: ['bnn-quantize', ...process.argv.slice(2)],
+        command: ['bnn-quantize', ...process.argv.slice(2)].map(hideSecrets),
+        ...(queue && { queue }),
         signal,
         finish,
         onNote: (text) => progress.note(text),

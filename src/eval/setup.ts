@@ -58,6 +58,8 @@ export interface Setup {
   readonly preprocess: Preprocess | undefined;
   /** Index of the right output by image, the offset added. */
   readonly labels: Int32Array | undefined;
+  /** Added to the labels of the dataset. */
+  readonly labelOffset: number;
   readonly calibration: SharedCalibration | undefined;
   readonly output: string | undefined;
   readonly kernels: KernelChoice;
@@ -98,6 +100,7 @@ export async function prepare(
     count,
     preprocess,
     labels,
+    labelOffset: offset,
     calibration: options.calibration,
     output: options.output,
     kernels: options.kernels ?? 'auto',

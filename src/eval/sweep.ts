@@ -10,11 +10,13 @@ import { CalibratedModels } from './calibrated-models.ts';
 import { openBatches } from './calibration/batches.ts';
 import { describeModel } from './describe-model.ts';
 import { settingsProblems } from './discretize-model.ts';
-import { Evaluation } from './evaluation.ts';
+import { Evaluation, type StartRunner } from './evaluation.ts';
 import type { Unit } from './job-queue.ts';
 import { JOURNAL_NAME, Journal } from './journal.ts';
 import { type DiscretizedPoint, settingsOf, usesImages, type WeightOptions } from './point.ts';
 import { type PointRange, pointsOf } from './points.ts';
+import type { SubmitOptions } from './queue/options.ts';
+import { QueueRunner } from './queue/queue-runner.ts';
 import { withoutComparison } from './score.ts';
 import type { EvaluateOptions, Setup } from './setup.ts';
 import type {
@@ -31,6 +33,8 @@ export interface SweepOptions extends EvaluateOptions, PointRange, WeightOptions
   readonly out?: string;
   /** When it aborts, the points in work are finished and kept and no others are begun; `signal` stops at once. */
   readonly finish?: AbortSignal;
+  /** Workers of a queue do the points; absent: threads of this process. The report is the same but for times. */
+  readonly queue?: SubmitOptions;
   /** For the report: the command line that asked for it. */
   readonly command?: readonly string[];
 }
@@ -68,7 +72,7 @@ export async function sweep(
   const hasImages = options.calibration !== undefined;
   checkPoints(wanted, hasImages);
   for (const note of left) options.onNote?.(`left out: ${note}`);
-  const evaluation = await Evaluation.open([source], data, options, true);
+  const evaluation = await Evaluation.open([source], data, options, true, runnerOf(options));
   const { setup, dataset } = evaluation;
   const model = evaluation.models[0]!;
   const finish = (): void => evaluation.finish();
@@ -134,6 +138,7 @@ export async function sweep(
               ? await scoreCalibrated(evaluation, point, options, shards, unit, folder, keyOf(point), journal)
               : await scorePoint(evaluation, point, options, shards, unit);
             journal?.append(keyOf(point), result);
+            await evaluation.kept(unit);
             results[i] = result;
             progress(result);
           } catch (thrown) {
@@ -184,6 +189,11 @@ export async function sweep(
     await evaluation.close();
     models?.dispose();
   }
+}
+
+function runnerOf({ queue, onNote }: SweepOptions): StartRunner | undefined {
+  if (queue === undefined) return undefined;
+  return (opened) => QueueRunner.open(opened, queue, onNote);
 }
 
 function codeOf(thrown: unknown): ErrorCode | undefined {
