@@ -27,7 +27,10 @@ export interface Store {
   get(blob: Blob, path: string): Promise<void>;
 }
 
-/** The chunks of a blob as they come, counted and hashed; ends in an error where they are not those of the hash. */
+/**
+ * The chunks of a blob, counted and hashed. The last one is held back until the hash is known to be right, so that whoever
+ * is sent them has never all of a wrong blob. @throws malformed
+ */
 export async function* verified(
   chunks: AsyncIterable<Uint8Array>,
   blob: Blob,
@@ -35,18 +38,23 @@ export async function* verified(
 ): AsyncGenerator<Uint8Array> {
   const hash = createHash('sha256');
   let bytes = 0;
+  let last: Uint8Array | undefined;
   for await (const chunk of chunks) {
     bytes += chunk.length;
     if (bytes > blob.bytes) break;
     hash.update(chunk);
-    yield chunk;
+    if (last !== undefined) yield last;
+    last = chunk;
   }
   const sha256 = hash.digest('hex');
-  if (bytes !== blob.bytes || sha256 !== blob.sha256)
+  if (bytes > blob.bytes)
+    throw new BnnqError('malformed', `${where}: more than the ${blob.bytes} bytes of ${blob.sha256}`);
+  if (bytes < blob.bytes || sha256 !== blob.sha256)
     throw new BnnqError(
       'malformed',
-      `${where}: ${bytes > blob.bytes ? 'more than' : ''} ${bytes} bytes with the hash ${sha256}, expected ${blob.bytes} with ${blob.sha256}`,
+      `${where}: ${bytes} bytes with the hash ${sha256}, expected ${blob.bytes} with ${blob.sha256}`,
     );
+  if (last !== undefined) yield last;
 }
 
 /** @throws not-found with what to look after */

@@ -21,7 +21,7 @@ export function failureText(thrown: unknown): string {
 /** The failure that a job ended in, of which only the message is known. Its point fails, nothing else. */
 export function failureOf(reason: string | undefined): BnnqError {
   const [, message = reason] = /^[a-z-]+: (.*)$/s.exec(reason ?? '') ?? [];
-  if (/stalled more than allowable limit|maxStartedAttempts|started more times/i.test(reason ?? ''))
+  if (/(stalled|started) more than allowable limit/i.test(reason ?? ''))
     return new BnnqError('unsupported', `workers ended again and again while they were at it (${reason})`);
   return new BnnqError('unsupported', (message ?? 'a worker failed').slice(0, MAX_MESSAGE));
 }

@@ -72,7 +72,8 @@ export async function openS3Store(spec: string, env: NodeJS.ProcessEnv = process
       request.end();
       return answer;
     }
-    const sent = pipeline(typeof body === 'string' ? createReadStream(body) : inMemory(body), request);
+    const chunks = typeof body === 'string' ? createReadStream(body) : inMemory(body);
+    const sent = pipeline(verified(chunks, blob, `store ${name}: what was to be written`), request);
     answer.catch(() => undefined);
     sent.catch(() => undefined);
     // A server that refuses a request may say so before all of the body is sent.
