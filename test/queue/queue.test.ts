@@ -1,14 +1,18 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Queue, Worker } from 'bullmq';
+import { zipSync } from 'fflate';
+import onnxProto from 'onnx-proto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { KEY_PREFIX, QUEUE_NAME } from '../../src/eval/queue/connect.ts';
+import { writeNpy } from '../../src/formats/npy/npy.ts';
 import { bnnq } from '../cli/run-cli.ts';
 import { tinyFolder } from '../cli/tiny-model.ts';
 import { encodePng } from './png.ts';
 import { HAS_REDIS, TestRedis } from './redis.ts';
 import { journalLines, lasting, type Place, Process, startWorker, until } from './workers.ts';
 
+const { onnx } = onnxProto;
 const DATA = ['--data', 'idx:images.idx,labels.idx'];
 let cwd: string;
 let redis: TestRedis;
@@ -35,15 +39,15 @@ function worker(...more: string[]): Process {
   return one;
 }
 
-function submit(args: readonly string[], out: string): Process {
-  const one = new Process(cwd, ['sweep', 'model.onnx', ...args, '-o', out, ...place.args]);
+function submit(args: readonly string[], out: string, model = 'model.onnx'): Process {
+  const one = new Process(cwd, ['sweep', model, ...args, '-o', out, ...place.args]);
   started.push(one);
   return one;
 }
 
 /** What one process without a queue reports. */
-async function alone(args: readonly string[], out: string): Promise<unknown> {
-  const { code, stderr } = await bnnq(['sweep', 'model.onnx', ...args, '--threads', '1', '-o', out], { cwd });
+async function alone(args: readonly string[], out: string, model = 'model.onnx'): Promise<unknown> {
+  const { code, stderr } = await bnnq(['sweep', model, ...args, '--threads', '1', '-o', out], { cwd });
   if (code !== 0) throw new Error(stderr);
   return lasting(join(cwd, out));
 }
@@ -129,6 +133,31 @@ describe.skipIf(!HAS_REDIS)('a sweep on a queue (needs redis-server)', () => {
       expect(await sweep.ended(), sweep.stderr).toBe(0);
       expect(lasting(join(cwd, name))).toEqual(await alone(args, `${name}-whole`));
     }
+  });
+
+  it('takes a network that lies in several files, and values in an archive', async () => {
+    const model = onnx.ModelProto.decode(readFileSync(join(cwd, 'model.onnx')));
+    mkdirSync(join(cwd, 'network', 'weights'), { recursive: true });
+    for (const tensor of model.graph!.initializer!) {
+      const location = `weights/${tensor.name}.bin`;
+      writeFileSync(join(cwd, 'network', location), tensor.rawData!);
+      tensor.rawData = new Uint8Array(0);
+      tensor.dataLocation = 1; // EXTERNAL
+      tensor.externalData = [{ key: 'location', value: `./${location}` }];
+    }
+    writeFileSync(join(cwd, 'network', 'net.onnx'), onnx.ModelProto.encode(model).finish());
+    const images = readFileSync(join(cwd, 'images.idx'));
+    const x = {
+      dtype: 'UINT8' as const,
+      shape: [50, 8, 8],
+      data: Uint8Array.from(images.subarray(16, 16 + 50 * 64)),
+    };
+    writeFileSync(join(cwd, 'values.npz'), zipSync({ 'x.npy': writeNpy(x) }));
+    worker();
+    const args = ['--data', 'npz:values.npz', '--schemes', 'exp', '--bits', '2,5'];
+    const sweep = submit(args, 'several', 'network/net.onnx');
+    expect(await sweep.ended(), sweep.stderr).toBe(0);
+    expect(lasting(join(cwd, 'several'))).toEqual(await alone(args, 'several-whole', 'network/net.onnx'));
   });
 
   it('goes on after its submitter was killed, with what workers have done since', async () => {

@@ -115,6 +115,30 @@ describe.skipIf(!HAS_REDIS)('reaching Redis (needs redis-server)', () => {
   });
 });
 
+describe('without the packages of queues', () => {
+  it.each([
+    ['bullmq', ['--store', 'store']],
+    ['ioredis', ['--store', 'store']],
+    ['aws4fetch', ['--store', 's3://bucket/x']],
+  ])('says that %s is to be installed', async (name, store) => {
+    // As if it were not there.
+    const hook = `export const resolve = (name, context, next) => {
+      if (name === '${name}') throw new Error('Cannot find package');
+      return next(name, context);
+    };`;
+    const register = `import { register } from 'node:module';
+      register('data:text/javascript,' + encodeURIComponent(${JSON.stringify(hook)}));`;
+    const refused = await run([...SWEEP, '--queue', 'redis://127.0.0.1:1', ...store, '-o', 'usage'], {
+      NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(register)}`,
+      ...{ AWS_ACCESS_KEY_ID: 'x', AWS_SECRET_ACCESS_KEY: 'x' },
+    });
+    expect(refused.child.exitCode).toBe(1);
+    expect(refused.stderr).toContain(
+      `the package ${name}, which is not installed or does not load: npm install ${name}\n`,
+    );
+  });
+});
+
 describe('a queue that is not described well', () => {
   it.each([
     [['--queue', 'redis://h'], '--store'],
