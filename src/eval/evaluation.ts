@@ -149,8 +149,8 @@ export class Evaluation {
   }
 
   /** To be called when the results of a unit are kept. */
-  async kept(unit: Unit): Promise<void> {
-    await this.#runner.kept?.(unit);
+  kept(unit: Unit): void {
+    this.#runner.kept?.(unit);
   }
 
   /** Discretizes the first model with the calibration images and writes it to a packed file. @throws interrupted after an abort */

@@ -14,7 +14,7 @@ export interface Runner {
   /** From now on begins no unit: jobs of those that have not begun fail with `interrupted`, others are finished. */
   finish(): void;
   /** Told when the results of a unit are kept, so that nobody else need keep them. */
-  kept?(unit: Unit): Promise<void>;
+  kept?(unit: Unit): void;
   /** Ends the threads; what they were working on fails, and what waits. */
   close(): Promise<void>;
 }

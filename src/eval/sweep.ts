@@ -138,7 +138,7 @@ export async function sweep(
               ? await scoreCalibrated(evaluation, point, options, shards, unit, folder, keyOf(point), journal)
               : await scorePoint(evaluation, point, options, shards, unit);
             journal?.append(keyOf(point), result);
-            await evaluation.kept(unit);
+            evaluation.kept(unit);
             results[i] = result;
             progress(result);
           } catch (thrown) {
@@ -191,9 +191,10 @@ export async function sweep(
   }
 }
 
-function runnerOf({ queue, onNote }: SweepOptions): StartRunner | undefined {
+function runnerOf({ queue, onNote, signal, finish }: SweepOptions): StartRunner | undefined {
   if (queue === undefined) return undefined;
-  return (opened) => QueueRunner.open(opened, queue, onNote);
+  const isStopped = (): boolean => signal?.aborted === true || finish?.aborted === true;
+  return (opened) => QueueRunner.open(opened, queue, { isStopped, onNote });
 }
 
 function codeOf(thrown: unknown): ErrorCode | undefined {

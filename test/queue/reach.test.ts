@@ -78,7 +78,7 @@ describe.skipIf(!HAS_REDIS)('reaching Redis (needs redis-server)', () => {
   });
 
   it('takes users of an access list', async () => {
-    const user = 'bnnq on >pass ~{bnn-quantize* &* +@all'.split(' ');
+    const user = 'bnnq on >pass ~{bnn-quantize* &* +@all -@dangerous +info +client|list'.split(' ');
     const redis = await serve('acl', '--user', 'default', 'off', '--user', ...user);
     const done = await sweepBy(`redis://bnnq:pass@127.0.0.1:${redis.port}`, 'acl-out');
     expect(done.child.exitCode, done.stderr).toBe(0);

@@ -10,17 +10,23 @@ import type { Blob, Store } from './blob.ts';
 import { parseSession, type Session, type StoredDataset, type StoredModel } from './session.ts';
 import { putBytes, putFile } from './store.ts';
 
+export interface SubmitHooks {
+  readonly onNote?: ((note: string) => void) | undefined;
+  /** Whether the work shall stop before it has begun. */
+  readonly isStopped?: () => boolean;
+}
+
 /** Files that are hashed and sent at a time. */
 const AT_A_TIME = 16;
 
 /**
  * Puts a model and its data into the store, and what all jobs on them have in common.
- * @throws option (data that is only in memory), io, and what reading the model throws
+ * @throws option (data that is only in memory), io, interrupted, and what reading the model throws
  */
 export async function publish(
   store: Store,
   { setup, dataset, files }: Opened,
-  onNote?: (note: string) => void,
+  hooks: SubmitHooks = {},
 ): Promise<{ session: Session; blob: Blob }> {
   const [path] = await files();
   const { calibration, preprocess, output, batch, kernels, count, kind, width } = setup;
@@ -30,11 +36,11 @@ export async function publish(
     schema: 'bnn-quantize/session@1',
     version: VERSION,
     model: await storeModel(store, path!),
-    data: await storeDataset(store, dataset, onNote),
+    data: await storeDataset(store, dataset, hooks),
     calibration:
       calibration && images
         ? {
-            data: await storeDataset(store, images, onNote),
+            data: await storeDataset(store, images, hooks),
             samples: calibration.samples ?? null,
             seed: calibration.seed ?? 0,
           }
@@ -66,7 +72,7 @@ async function storeModel(store: Store, path: string): Promise<StoredModel> {
 async function storeDataset(
   store: Store,
   dataset: Dataset,
-  onNote: ((note: string) => void) | undefined,
+  { onNote, isStopped }: SubmitHooks,
 ): Promise<StoredDataset> {
   const source = sourceOf(dataset);
   const { files: paths, fingerprint, labels, classNames } = dataset;
@@ -76,7 +82,10 @@ async function storeDataset(
       `dataset "${dataset.spec}" is only in memory; a queue takes one that is in files`,
     );
   if (paths.length > 2) onNote?.(`putting ${paths.length} pictures into the store ${store.name}`);
-  const files = await inTurns(paths, (path) => putFile(store, path));
+  const files = await inTurns(paths, (path) => {
+    if (isStopped?.()) throw new BnnqError('interrupted', 'interrupted before anything was queued');
+    return putFile(store, path);
+  });
   const kind = typeof source === 'string' ? source.slice(0, source.indexOf(':')) : 'pictures';
   if (kind === 'cifar10' || kind === 'idx' || kind === 'npz') return { kind, fingerprint, files };
   return {

@@ -15,7 +15,7 @@ import { decodeScores } from './encode-scores.ts';
 import { failureOf } from './failure.ts';
 import { type Answer, checkAnswer, type JobMessage, type JobWork, type OutputPart } from './messages.ts';
 import type { SubmitOptions } from './options.ts';
-import { publish } from './publish.ts';
+import { publish, type SubmitHooks } from './publish.ts';
 import { hideSecrets } from './secrets.ts';
 import { openStore, putFile } from './store.ts';
 import { threadsOf } from './worker-name.ts';
@@ -68,6 +68,8 @@ export class QueueRunner implements Runner {
   #reference: OutputPart[] = [];
   /** Models that a worker has discretized, by their path here. */
   readonly #models = new Map<string, Blob>();
+  /** Jobs that are being removed; nobody waits for it but the end. */
+  #forgetting: Promise<unknown> = Promise.resolve();
   #refuses: 'none' | 'new' | 'all' = 'none';
 
   private constructor(
@@ -104,20 +106,17 @@ export class QueueRunner implements Runner {
 
   /**
    * Connects, puts model and data into the store and is ready for jobs.
-   * @throws option, unsupported (packages missing), io (Redis, store)
+   * @throws option, unsupported (packages missing), io (Redis, store), interrupted
    */
-  static async open(
-    opened: Opened,
-    options: SubmitOptions,
-    onNote?: (note: string) => void,
-  ): Promise<QueueRunner> {
+  static async open(opened: Opened, options: SubmitOptions, hooks: SubmitHooks = {}): Promise<QueueRunner> {
+    const { onNote } = hooks;
     const { shard = SHARD } = options;
     if (!Number.isSafeInteger(shard) || shard < 1)
       throw new BnnqError('option', `shard: expected a whole number from 1 on, got ${shard}`);
     const store = await openStore(options.store);
     const connection = await connect(options, onNote);
     try {
-      const { blob } = await publish(store, opened, onNote);
+      const { blob } = await publish(store, opened, hooks);
       const threads = await threadsOf(connection);
       if (threads === 0)
         onNote?.(
@@ -165,10 +164,13 @@ export class QueueRunner implements Runner {
     void this.#withdraw();
   }
 
-  async kept(unit: Unit): Promise<void> {
+  kept(unit: Unit): void {
     const ids = this.#jobsOf.get(unit) ?? [];
     this.#jobsOf.delete(unit);
-    await Promise.all(ids.map((id) => this.#queue.remove(id).catch(() => 0)));
+    this.#forgetting = Promise.all([
+      this.#forgetting,
+      ...ids.map((id) => this.#queue.remove(id).catch(() => 0)),
+    ]);
   }
 
   async close(): Promise<void> {
@@ -180,6 +182,7 @@ export class QueueRunner implements Runner {
       // Nobody waits for them any more; those in work go on, and their results wait for the next run.
       await within(3000, Promise.all(left.map(({ id }) => this.#queue.remove(id).catch(() => 0))));
     }
+    await within(3000, this.#forgetting);
     await within(3000, Promise.all([this.#events.close(), this.#queue.close()]));
     await this.#connection.close();
   }
