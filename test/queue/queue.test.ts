@@ -217,8 +217,9 @@ describe.skipIf(!HAS_REDIS)('a sweep on a queue (needs redis-server)', () => {
         await until(
           async () => {
             const [poisoned] = (await queue.getActive()).filter(({ data }) => data.work.point?.bits === 3);
-            // Not the one that a dead worker still seems to have.
-            if (poisoned !== undefined && poisoned.attemptsStarted > starts) {
+            // Not the one that a dead worker still seems to have, nor one that is only taken to be given up.
+            const isGivenUp = poisoned?.deferredFailure !== undefined;
+            if (poisoned !== undefined && !isGivenUp && poisoned.attemptsStarted > starts) {
               starts = poisoned.attemptsStarted;
               return true;
             }
@@ -279,7 +280,9 @@ describe.skipIf(!HAS_REDIS)('a sweep on a queue (needs redis-server)', () => {
       expect(lied.stderr).toContain(
         'an answer of a worker was refused: it is about another model or other data',
       );
-      expect(asked).toBe(6); // two shards, three times each
+      // Three times each of two shards, or until one of them has failed.
+      expect(asked).toBeGreaterThanOrEqual(3);
+      expect(asked).toBeLessThanOrEqual(6);
     } finally {
       await liar.close();
     }

@@ -228,6 +228,7 @@ export class QueueRunner implements Runner {
     try {
       const found = await this.#queue.getJob(entry.id);
       const state = await found?.getState();
+      if (this.#outstanding.get(entry.id) !== entry) return; // has come back meanwhile
       // `active` events may have been missed.
       if (state === 'active' || state === 'completed') entry.unit.begun = true;
       if (state === 'completed') await this.#accept(entry, found!);
@@ -266,7 +267,8 @@ export class QueueRunner implements Runner {
     if ((discretized === null) !== (message.work.point === null))
       throw wrong('discretized weights do not fit the job');
     if (message.work.do === 'discretize' || !('from' in job)) {
-      if (file === null || discretized === null) throw wrong('it has no model');
+      if (file === null || discretized === null || file.bytes !== discretized.packedBytes)
+        throw wrong(`it has a model of ${file?.bytes} bytes, expected ${discretized?.packedBytes}`);
       const path = (job as Extract<Job, { file: string }>).file;
       await rm(path, { force: true });
       await this.#store.get(file, path);
@@ -274,8 +276,10 @@ export class QueueRunner implements Runner {
       return discretized;
     }
     const count = job.to - job.from;
-    if (scored === null || scored.count !== count)
-      throw wrong(`it has scores of ${scored?.count ?? 0} images of ${count}`);
+    if (scored === null || scored.count !== count || scored.kind !== setup.kind)
+      throw wrong(
+        `it has scores of ${scored?.count ?? 0} images (${scored?.kind}), expected ${count} (${setup.kind})`,
+      );
     const compared = job.table === 'compare' ? setup.kind : undefined;
     const like = emptyScores(count, scored.kind, setup.labels !== undefined, compared);
     const scores = decodeScores(scored.images, like);
