@@ -44,31 +44,46 @@ function start(command, args) {
   return child;
 }
 
-/** Processor seconds that a process which still runs has taken. */
-function processorSeconds({ pid }) {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
+/** Processor seconds that a process which still runs has taken; those of its main thread alone, which does all but score. */
+function processorSeconds({ pid }, mainThread = false) {
+  const path = mainThread ? `/proc/${pid}/task/${pid}/stat` : `/proc/${pid}/stat`;
+  const fields = readFileSync(path, 'utf8').split(') ')[1].split(' ');
   return (Number(fields[11]) + Number(fields[12])) / TICKS;
 }
 
-/** Runs a sweep and says how long it took, how long networks ran in it, and what processor time it took, with that of `others`. */
-async function sweep(out, images, range, more, others = []) {
-  const args = ['sweep', MODEL, '--data', DATA, '--preprocess', 'torch', '--limit', String(images), ...range];
-  const before = others.reduce((sum, one) => sum + processorSeconds(one), 0);
-  const begun = performance.now();
-  const command = [process.execPath, MAIN, ...args, '--quiet', '-o', out, ...more];
-  const child = start('bash', ['-c', 'TIMEFORMAT="%U %S"; time "$@"', 'bash', ...command]);
+/** Runs the program to its end. @returns the processor seconds that it took */
+async function run(args) {
+  const child = start('bash', [
+    '-c',
+    'TIMEFORMAT="%U %S"; time "$@"',
+    'bash',
+    process.execPath,
+    MAIN,
+    ...args,
+  ]);
   let stderr = '';
   child.stderr.on('data', (chunk) => {
     stderr += chunk;
   });
   const [code] = await once(child, 'close');
   if (code !== 0) throw new Error(stderr);
+  const [user, system] = stderr.trim().split('\n').at(-1).split(' ').map(Number);
+  return user + system;
+}
+
+/** Runs a sweep and says how long it took, how long networks ran in it, and what processor time it took, with that of `others`. */
+async function sweep(out, images, range, more, others = [], mainThreads = false) {
+  const used = () => others.reduce((sum, one) => sum + processorSeconds(one, mainThreads), 0);
+  const before = used();
+  const begun = performance.now();
+  const own = await run([
+    ...['sweep', MODEL, '--data', DATA, '--preprocess', 'torch', '--limit', String(images)],
+    ...[...range, '--quiet', '-o', out, ...more],
+  ]);
   const seconds = (performance.now() - begun) / 1000;
-  const own = stderr.trim().split('\n').at(-1).split(' ').map(Number);
   const report = JSON.parse(readFileSync(join(folder, out, 'report.json'), 'utf8'));
   const scoring = [report.float, ...report.points].reduce((sum, point) => sum + point.seconds, 0);
-  const after = others.reduce((sum, one) => sum + processorSeconds(one), 0);
-  return { report, seconds, scoring, processor: own[0] + own[1] + after - before };
+  return { report, seconds, scoring, processor: own + used() - before };
 }
 
 /** Runs `work` while so many workers are there, which have seen the data. */
@@ -92,12 +107,13 @@ function row(name, threads, { seconds, scoring, processor }) {
   return `| ${name} | ${seconds.toFixed(1)} | ${((60 * POINTS) / seconds).toFixed(1)} | ${speed} | ${share} % | ${processor.toFixed(1)} |`;
 }
 
-/** What a sweep costs beside its points, and what a point does, in milliseconds of processor time. */
-async function costs(name, more, others) {
-  const few = await sweep(`${name}-few`, TINY.images, TINY.few, more, others);
-  const many = await sweep(`${name}-many`, TINY.images, TINY.many, more, others);
+/** What a queue costs for a sweep and for a point, in milliseconds of processor time of everything but scoring threads. */
+async function costs(all) {
+  const few = await sweep('few', TINY.images, TINY.few, QUEUE, all, true);
+  const many = await sweep('many', TINY.images, TINY.many, QUEUE, all, true);
   const point = (many.processor - few.processor) / (MANY - FEW);
-  return { point: 1000 * point, sweep: 1000 * (few.processor - FEW * point) };
+  const starting = await run(['sweep', MODEL, '--data', DATA, '-o', 'none', '--dry-run']);
+  return { point: 1000 * point, sweep: 1000 * (few.processor - FEW * point - starting) };
 }
 
 /** Median milliseconds of `turns` calls. */
@@ -140,21 +156,20 @@ try {
     for (const [name, text] of reportFiles(one.report))
       writeFileAtomically(join(folder, name), [text], { force: true });
   });
-  const alone = await costs('alone', ['--threads', '1'], []);
-  const queue = await withWorkers(1, (all) => costs('queued', QUEUE, all));
+  const queue = await withWorkers(1, costs);
   const share = (ms) => `${((100 * ms) / pointMs).toFixed(2)} %`;
   const table = [
     ['keeping a point: a line in the journal, synced', journalMs, share(journalMs)],
     [
-      'a job on the queue, there and back, with submitter, worker and Redis',
-      queue.point - alone.point,
-      share(queue.point - alone.point),
+      'a point as a job on the queue: submitter, main thread of the worker, Redis',
+      queue.point,
+      share(queue.point),
     ],
     ['writing the report, four files, once', reportMs, share(reportMs / POINTS)],
     [
-      'a queue, once: its packages, connections, hashes of model and data',
-      queue.sweep - alone.sweep,
-      share((queue.sweep - alone.sweep) / POINTS),
+      'the submitter, once, beside starting: reads and hashes model and data, connects',
+      queue.sweep,
+      share(queue.sweep / POINTS),
     ],
   ].map(([what, ms, part]) => `| ${what} | ${ms.toFixed(1)} | ${part} |`);
 
