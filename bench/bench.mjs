@@ -1,12 +1,13 @@
 #!/usr/bin/env node
 /**
- * `npm run bench [-- --only runtime,sweep,size,export,memory,large] [--json file] [--write]`: every speed and memory figure that the documents quote, in
+ * `npm run bench [-- --only runtime,sweep,size,export,agreement,memory,large] [--json file] [--write]`: every speed and memory figure that the documents quote, in
  * one run. `--write` puts the tables under docs/results/bench.md. Of `runtime`: `--threads 1,2`, `--quick` for few repetitions
  * while something is being written, `--work <part of a name>` for some rows alone.
  */
 import { writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { parseArgs } from 'node:util';
+import { agreementRows } from './export-agreement.mjs';
 import { exportRows } from './exports.mjs';
 import { largeRows, memoryRows } from './memory.mjs';
 import { runtimeRows } from './runtime.mjs';
@@ -43,6 +44,11 @@ const SECTIONS = {
     title: 'Exported files on disk (bytes)',
     note: 'Other: constants that are no codes or levels, discretized weights as floats among them. Graph: nodes, functions, names, metadata.',
     rows: exportRows,
+  },
+  agreement: {
+    title: 'Exported files in onnxruntime: the class of each of 1,000 CIFAR-10 test images, ResNet-20',
+    note: 'Beside the runtime here on the discretized model. Outputs differ by the order of sums; margin: between the two largest outputs of an image, at its smallest.',
+    rows: agreementRows,
   },
   memory: {
     title: 'Peak memory of importing, quantizing and writing a large model',

@@ -1,7 +1,7 @@
 /** Bytes on disk of packed files, 1 to 8 bits: what is codes and levels, and what comes on top. */
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { packedSize, quantize, readModel } from '../dist/src/index.js';
+import { meanCodeEntropy, packedSize, quantize, readModel } from '../dist/src/index.js';
 
 const MODELS = {
   'ResNet-20': 'cifar10_resnet20.onnx',
@@ -15,8 +15,9 @@ export async function sizeRows() {
     if (!existsSync(path)) continue;
     const model = await readModel(path);
     for (let bits = 1; bits <= 8; bits++) {
-      const size = packedSize(quantize(model, { scheme: 'exp', bits }).model);
-      const { codes, levels, other, graph, header, total } = size;
+      const { model: packed } = quantize(model, { scheme: 'exp', bits });
+      const { codes, levels, other, graph, header, total } = packedSize(packed);
+      const compressed = packedSize(packed, { compress: true });
       rows.push({
         network,
         bits,
@@ -28,6 +29,9 @@ export async function sizeRows() {
         total,
         '(total − graph) ÷ (codes + levels)': Math.ceil(((total - graph) / (codes + levels)) * 1e4) / 1e4,
         'smaller than float': model.source.byteLength / total,
+        'codes compressed': compressed.codes,
+        'their entropy': Math.round((codes * meanCodeEntropy(packed)) / bits),
+        'total compressed': compressed.total,
       });
     }
   }

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { BnnqError, type CSources, exportC, type Model, writeFileAtomically } from '../src/index.ts';
+import { noteGrowth } from './growth.ts';
 import { formatBytes, grouped, printable } from './terminal/format.ts';
 import { printJson, printText } from './terminal/output.ts';
 
@@ -8,6 +9,7 @@ export interface CFolderOptions {
   readonly name?: string | undefined;
   readonly force: boolean;
   readonly json: boolean;
+  readonly quiet?: boolean | undefined;
 }
 
 /** Refuses before anything is read: a folder that is there is left alone unless forced, a file always. */
@@ -24,8 +26,10 @@ export function checkFolder(folder: string, force: boolean): void {
 /** Writes the C sources of a model into a folder and prints what they take. */
 export function exportCFolder(path: string, model: Model, folder: string, options: CFolderOptions): void {
   const sources = exportC(model, { name: options.name });
-  writeFolder(folder, sources);
   const { size } = sources;
+  // What the device holds; the text of it is larger than any file of bytes.
+  noteGrowth(folder, size.arrayBytes + size.structBytes + size.codeBytes, model, options.quiet);
+  writeFolder(folder, sources);
   if (options.json) {
     printJson({ model: path, folder, to: 'c', files: [...sources.files.keys()], ...size });
     return;

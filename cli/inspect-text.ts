@@ -1,4 +1,5 @@
 import type { ModelInspection } from '../src/index.ts';
+import { formsText } from './forms-text.ts';
 import { keptText, notConvertedText, sizeText } from './quantize-text.ts';
 import { coloursFor } from './terminal/colour.ts';
 import { formatBytes, grouped, plural, printable, shape } from './terminal/format.ts';
@@ -27,12 +28,19 @@ export function inspectText(model: ModelInspection): string {
     const count = model.discretized.reduce((sum, one) => sum + one.count, 0);
     const { bold } = coloursFor(process.stdout);
     parts.push(
-      `${bold('on disk')}  ${formatBytes(total)} (${grouped(total)} bytes)${smaller(model, total)}\n${sizeText(packed, total, count)}`,
+      `${bold('on disk')}  ${formatBytes(total)} (${grouped(total)} bytes)${smaller(model, total)}\n${sizeText(packed, total, count, entropyOf(model))}`,
     );
   }
   if (model.onDisk !== null && model.onDisk.codes > 0)
     parts.push(onDiskText(model.onDisk, codedWeights(model)));
+  if (model.sizes !== undefined) parts.push(formsText(model.sizes, model));
   return parts.join('\n\n');
+}
+
+/** Entropy of all codes, bits a weight. */
+function entropyOf({ discretized: weights }: ModelInspection): number {
+  const count = weights.reduce((sum, one) => sum + one.count, 0);
+  return weights.reduce((sum, one) => sum + one.count * one.entropyBits, 0) / Math.max(1, count);
 }
 
 /** Elements whose codes the file holds. */
@@ -202,22 +210,45 @@ function lowBit(model: ModelInspection): string {
 
 function discretized(model: ModelInspection): string {
   const showsInput = model.discretized.some(({ input }) => input !== null);
+  const isCompressed = model.discretized.some(({ compressed }) => compressed);
+  const stored = (bytes: number, count: number): string[] =>
+    isCompressed ? [((8 * bytes) / Math.max(1, count)).toFixed(2)] : [];
   const rows = model.discretized.map((one) => [
     one.name,
     shape(one.shape),
     one.scheme,
     String(one.bits),
+    one.entropyBits.toFixed(2),
+    ...stored(one.codeBytes, one.count),
     one.granularity,
     grouped(one.tables),
     grouped(one.codeBytes),
     grouped(one.levelBytes),
     ...(showsInput ? [inputText(one.input)] : []),
   ]);
+  const sum = (value: (one: ModelInspection['discretized'][number]) => number): number =>
+    model.discretized.reduce((total, one) => total + value(one), 0);
+  const [count, codes] = [sum((one) => one.count), sum((one) => one.codeBytes)];
+  rows.push([
+    plural(rows.length, 'tensor'),
+    plural(count, 'weight'),
+    '',
+    '',
+    entropyOf(model).toFixed(2),
+    ...stored(codes, count),
+    '',
+    grouped(sum((one) => one.tables)),
+    grouped(codes),
+    grouped(sum((one) => one.levelBytes)),
+    ...(showsInput ? [''] : []),
+  ]);
   const columns = [
     { head: 'discretized weight', align: 'left', shrinks: true },
     { head: 'shape', align: 'left' },
     { head: 'scheme', align: 'left' },
     { head: 'bits' },
+    { head: 'entropy' },
+    ...(isCompressed ? [{ head: 'stored' } as const] : []),
     { head: 'granularity', align: 'left' },
     { head: 'tables' },
     { head: 'codes' },

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { VERSION } from '../src/index.ts';
+import { costCommand } from './commands/cost.ts';
 import { exportCommand } from './commands/export.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { quantizeCommand } from './commands/quantize.ts';
@@ -49,6 +50,7 @@ export function program(): Command {
     scoreCommand(),
     sweepCommand(),
     sensitivityCommand(),
+    costCommand(),
     workerCommand(),
     exportCommand(),
     runCommand(),

@@ -9,6 +9,7 @@ import {
   LayerStore,
   type Method,
   type Model,
+  meanCodeEntropy,
   notConverted,
   openCalibration,
   openDataset,
@@ -48,6 +49,7 @@ export interface QuantizeCommandOptions
   readonly granularity: string[];
   readonly output?: string;
   readonly data?: string;
+  readonly compress?: boolean;
   readonly force?: boolean;
   readonly dryRun?: boolean;
 }
@@ -157,10 +159,11 @@ class FileMaker {
     const scores = data && (await this.#score(done.model, data));
     const gates =
       scores === undefined ? [] : checkGates(gatesBeside(goal, options), scores, scores.float?.top1 ?? null);
-    noteGrowth(file, packedSize(done.model, packOptions).total, model, options.quiet);
+    const written = { ...packOptions, compress: options.compress === true };
+    noteGrowth(file, packedSize(done.model, written).total, model, options.quiet);
     const { total, ...packed } = await writePacked(done.model, file, {
       force: options.force === true,
-      ...packOptions,
+      ...written,
     });
     const weights = done.layers.reduce((sum, { count }) => sum + count, 0);
     return {
@@ -173,6 +176,8 @@ class FileMaker {
       packedBytes: total,
       packed,
       bitsPerWeight: (8 * (packed.codes + packed.levels)) / weights,
+      entropyBits: meanCodeEntropy(done.model),
+      compressed: written.compress,
       ratio: model.source.byteLength === undefined ? null : model.source.byteLength / total,
       layers: done.layers.map((layer) => ({
         ...layer,

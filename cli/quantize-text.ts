@@ -44,6 +44,10 @@ export interface QuantizeResult {
   readonly packedBytes: number;
   readonly packed: PackedParts;
   readonly bitsPerWeight: number;
+  /** Entropy of the codes, bits a weight. */
+  readonly entropyBits: number;
+  /** Whether codes are stored compressed where that is smaller. */
+  readonly compressed: boolean;
   /** How many times smaller than the source. */
   readonly ratio: number | null;
   readonly layers: readonly ResultLayer[];
@@ -81,7 +85,7 @@ export function quantizeText(result: QuantizeResult, quiet: boolean): string {
           ...skippedText(result.skipped),
           ...notConvertedText(result.notConverted),
         ]),
-    `${fileLine(result, bold)}\n${sizeText(result.packed, result.packedBytes, result.weights)}`,
+    `${fileLine(result, bold)}\n${sizeText(result.packed, result.packedBytes, result.weights, result.entropyBits)}`,
     ...(result.scores === null ? [] : [accuracyText(result.scores)]),
   ];
   return parts.join('\n\n');
@@ -94,8 +98,11 @@ export function notConvertedText(layers: readonly string[]): string[] {
   return [['not converted, so the model cannot be run; everything else is there:', ...lines].join('\n')];
 }
 
-/** What each byte of a packed file is for. */
-export function sizeText(packed: PackedParts, total: number, weights: number): string {
+/**
+ * What each byte of a packed file is for.
+ * @param entropy of the codes, bits a weight, where it is known
+ */
+export function sizeText(packed: PackedParts, total: number, weights: number, entropy?: number): string {
   const share = (bytes: number): string => `${((100 * bytes) / total).toFixed(1).padStart(5)} %`;
   const line = (name: string, bytes: number, note: string): [string, string][] =>
     bytes === 0
@@ -105,7 +112,9 @@ export function sizeText(packed: PackedParts, total: number, weights: number): s
     ...line(
       'codes',
       packed.codes,
-      weights === 0 ? '' : `${((8 * packed.codes) / weights).toFixed(2)} bits a weight`,
+      weights === 0
+        ? ''
+        : `${((8 * packed.codes) / weights).toFixed(2)} bits a weight${entropy === undefined ? '' : `, their entropy is ${entropy.toFixed(2)}`}`,
     ),
     ...line(
       'levels',
@@ -240,7 +249,7 @@ export function keptText(bits: number, always: boolean): string {
   return `${plural(bits, 'bit')}, ${always ? 'kept as it is' : `kept where ${bits} or more are asked for`}`;
 }
 
-function layerTable({ layers, weights, packed }: QuantizeResult): string {
+function layerTable({ layers, weights, compressed }: QuantizeResult): string {
   const isCalibrated = layers.some(({ calibration }) => (calibration?.lossRatio ?? null) !== null);
   const columns = [
     { head: 'weight', align: 'left', shrinks: true },
@@ -250,7 +259,7 @@ function layerTable({ layers, weights, packed }: QuantizeResult): string {
     { head: 'ρ' },
     { head: 'SNR dB' },
     ...(isCalibrated ? [{ head: 'loss' } as const] : []),
-    { head: 'bytes' },
+    { head: compressed ? 'bytes, plain' : 'bytes' },
   ] as const;
   const rows = layers.map((layer) => [
     layer.name,
@@ -270,7 +279,7 @@ function layerTable({ layers, weights, packed }: QuantizeResult): string {
     ...['', '', ''],
     error === 0 ? '–' : (10 * Math.log10(energy / error)).toFixed(1),
     ...(isCalibrated ? [''] : []),
-    grouped(packed.codes + packed.levels),
+    grouped(layers.reduce((sum, layer) => sum + layer.codeBytes + layer.levelBytes, 0)),
   ]);
   return table(columns, rows, outputWidth(), coloursFor(process.stdout).bold);
 }

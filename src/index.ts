@@ -78,6 +78,8 @@ export {
   type ClassScore,
   createClassifier,
 } from './eval/classify.ts';
+export { type ModelCostOptions, modelCost } from './eval/cost/discretized-cost.ts';
+export type { CostOptions, ModelCost, NodeCost } from './eval/cost/model-cost.ts';
 export {
   type DiscretizedModel,
   type DiscretizeSettings,
@@ -92,6 +94,7 @@ export {
   exportModel,
   ONNX_FLAVORS,
 } from './eval/export-model.ts';
+export type { FormRefusal, FormSize } from './eval/form-sizes.ts';
 export {
   type InspectedCodes,
   type InspectedLowBit,
@@ -113,11 +116,16 @@ export type { CalibrationSource, EvaluateOptions } from './eval/setup.ts';
 export { type SweepOptions, type SweepProgress, sweep } from './eval/sweep.ts';
 export type {
   Candidate,
+  CostSummary,
   Dataset,
+  Energy,
   FailedPoint,
   FloatScores,
   LayerFit,
   LayerSensitivity,
+  OperationCount,
+  OperationKind,
+  Part,
   Pixels,
   PointSettings,
   Preprocess,
@@ -128,6 +136,7 @@ export type {
   SensitivityReport,
   SensitivityTable,
   SweepPoint,
+  Traffic,
   UniformChoice,
 } from './eval/types.ts';
 export { openDataset } from './formats/datasets/open-dataset.ts';
@@ -140,6 +149,7 @@ export type { OnnxFileSize } from './formats/onnx/file-size.ts';
 export { CodeSpool } from './formats/packed/code-spool.ts';
 export type { PackedSize } from './formats/packed/pack.ts';
 export { type ReadModelOptions, readModel, readModelBytes } from './formats/read-model.ts';
+export { meanCodeEntropy } from './ir/code-entropy.ts';
 export type {
   Attribute,
   ContainerType,
@@ -173,6 +183,7 @@ export {
 export { SCHEME_NAMES, SCHEMES } from './quantizers/registry.ts';
 export type { Scheme } from './quantizers/scheme.ts';
 export { reportCsv } from './report/csv.ts';
+export { energyText } from './report/energy-text.ts';
 export { reportHtml } from './report/html.ts';
 export { reportJson } from './report/json.ts';
 export { reportMarkdown } from './report/markdown.ts';

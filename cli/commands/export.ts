@@ -46,7 +46,7 @@ export function exportCommand(): Command {
     .addOption(
       new Option(
         '--flavor <name>',
-        'planes: weights as bit-planes, unpacked by operators of the standard (default); integer: as integers of 2, 4 and 8 bits for DequantizeLinear where they can be said so (default with --opset); msft: matrix products by groups of 16 to 256 weights of 2, 4 and 8 bits as MatMulNBits of onnxruntime; float: as the floats that they stand for, for any tool (with --to qonnx: where QONNX has no node for them)',
+        'planes: weights as bit-planes, unpacked by operators of the standard (default); integer: as integers of 2, 4 and 8 bits for DequantizeLinear where they can be said so (default with --opset); msft: matrix products by groups of 16 to 256 weights of 2, 4 and 8 bits as MatMulNBits of onnxruntime; float: as the floats that they stand for, for any tool. With --to qonnx: integer calls its nodes IntQuant, float leaves weights that QONNX has no node for as floats',
       ).choices([...ONNX_FLAVORS]),
     )
     .addOption(
@@ -78,11 +78,11 @@ Examples:
     .action(async (path: string, options: ExportCommandOptions) => {
       if (options.to === 'c') {
         const folder = options.output ?? `${stemOf(path)}.c`;
-        const { name, force = false, json = false } = options;
+        const { name, force = false, json = false, quiet } = options;
         if (options.flavor !== undefined || options.opset !== undefined)
           throw new BnnqError('usage', '--flavor and --opset are of ONNX files, --to c takes neither');
         checkFolder(folder, force);
-        exportCFolder(path, await openModel(path, options), folder, { name, force, json });
+        exportCFolder(path, await openModel(path, options), folder, { name, force, json, quiet });
         return;
       }
       const file = options.output ?? `${stemOf(path)}.${options.to === 'onnx' ? 'packed' : options.to}.onnx`;

@@ -59,6 +59,10 @@ export function quantizeCommand(): Command {
       '-o, --output <file>',
       'file to write, a folder for several (default: <model>.<scheme><bits>.bnnq here, or <model>.auto<target>.bnnq)',
     )
+    .option(
+      '--compress',
+      'store codes as Huffman codes, weight by weight where that is smaller: the same bits when read, by programs that know format 2 of the file. Targets count them uncompressed',
+    )
     .option('--force', 'overwrite an existing file')
     .option('--dry-run', 'say what would be done and write nothing')
     .option('--data <dataset>', 'measure the accuracy before and after on this');

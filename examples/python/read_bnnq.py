@@ -1,5 +1,5 @@
 """Prints the weights of a packed model as numpy has them: python read_bnnq.py model.bnnq (needs numpy and safetensors)."""
-import json, math, sys
+import json, math, sys, zlib
 import numpy as np
 from safetensors import safe_open
 
@@ -13,9 +13,13 @@ def weights(path):
         lay = w.get("layout", {"split": shape, "perm": range(len(shape)), "rowAxes": 1})
         dims = [lay["split"][axis] for axis in lay["perm"]]
         n, rows, half, c = math.prod(dims), math.prod(dims[:lay["rowAxes"]]), 2 ** (k - 1), np.arange(2 ** k)
-        planes, codes = np.split(codes, [k * -(-n // 8)])  # plane b holds bit b of every code
-        bits = np.unpackbits(planes.reshape(k, -1), axis=1, count=n, bitorder="little").astype(int)
-        code = (bits << np.arange(k)[:, None]).sum(0).reshape(rows, -1)
+        stored, codes = np.split(codes, [w.get("deflated", k * -(-n // 8))])
+        if "deflated" in w:  # as many whole codes a byte as fit, then DEFLATE
+            several = np.frombuffer(zlib.decompress(stored.tobytes(), -15), np.uint8).astype(int)
+            code = (several[:, None] >> k * np.arange(8 // k) & 2 ** k - 1).ravel()[:n].reshape(rows, -1)
+        else:  # plane b holds bit b of every code
+            bits = np.unpackbits(stored.reshape(k, -1), axis=1, count=n, bitorder="little").astype(int)
+            code = (bits << np.arange(k)[:, None]).sum(0).reshape(rows, -1)
         group = int(w["granularity"][6:]) if w["granularity"].startswith("group") else n // rows
         table = np.arange(rows)[:, None] * -(-(n // rows) // group) + np.arange(n // rows) // group
         table = table * (w["granularity"] != "tensor")

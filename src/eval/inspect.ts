@@ -3,11 +3,13 @@ import type { CSize } from '../formats/c/write-c.ts';
 import { readFileBytes } from '../formats/file.ts';
 import { notConverted } from '../formats/keras/not-converted.ts';
 import { MAX_MODEL_BYTES } from '../formats/limits.ts';
+import { onnxContainerOf } from '../formats/onnx/container.ts';
 import { type OnnxFileSize, onnxFileSize } from '../formats/onnx/file-size.ts';
 import { CODES_TENSOR, GRAPH_TENSOR, LEVELS_TENSOR } from '../formats/packed/format.ts';
-import type { PackedSize } from '../formats/packed/pack.ts';
+import type { PackedContainer, PackedSize } from '../formats/packed/pack.ts';
 import { type ReadModelOptions, readModel } from '../formats/read-model.ts';
 import { decodeSafetensors } from '../formats/safetensors.ts';
+import { codeEntropy } from '../ir/code-entropy.ts';
 import type { Model, Value } from '../ir/graph.ts';
 import { nodeName } from '../ir/print.ts';
 import { payloadBytes, tableCount } from '../ir/quantized-tensor.ts';
@@ -22,6 +24,7 @@ import type { SkippedWeight } from '../quantizers/plan/weight-uses.ts';
 import { unsupportedOperators, withMissingFunctions } from '../runtime/operator-support.ts';
 import type { DataType } from '../tensor/dtype.ts';
 import { parameterCount } from './describe-model.ts';
+import { type FormRefusal, type FormSize, formSizes } from './form-sizes.ts';
 import { measureC } from './measure-c.ts';
 import { measureMemory, type SampleMemory } from './measure-memory.ts';
 
@@ -74,8 +77,12 @@ export interface InspectedCodes {
   readonly granularity: string;
   /** Level tables. */
   readonly tables: number;
+  /** In the file, where it has them compressed; else of the bit-planes. */
   readonly codeBytes: number;
   readonly levelBytes: number;
+  /** Entropy of its codes, bits a weight. */
+  readonly entropyBits: number;
+  readonly compressed: boolean;
   /** What the layer multiplies it with, where that has few values, too. */
   readonly input: ActivationBits | null;
 }
@@ -128,6 +135,8 @@ export interface ModelInspection {
   readonly packed: PackedSize | null;
   /** Bytes of an ONNX file; null for other files, and where constants are outside of it. */
   readonly onDisk: OnnxFileSize | null;
+  /** What the model takes in every form that it can leave in, a sentence where it cannot; absent unless asked for. */
+  readonly sizes?: readonly (FormSize | FormRefusal)[];
   /** What running one sample takes; absent unless asked for. */
   readonly memory?: SampleMemory;
   /** What the network takes as C on a device (`export --to c`), a sentence where it cannot be written; absent unless asked for. */
@@ -137,6 +146,8 @@ export interface ModelInspection {
 export interface InspectOptions extends ReadModelOptions {
   /** Run one sample, and tell what that takes in memory. */
   readonly memory?: boolean;
+  /** Make every form that the model can leave in, in memory, and tell what its bytes are for. */
+  readonly sizes?: boolean;
 }
 
 /** What is in a model: of a path also what its file is made of. @throws as `readModel` */
@@ -177,6 +188,7 @@ export async function inspectModel(
     discretized: discretizedOf(model, inputs),
     packed: path !== null && format === 'packed' ? bytesOnDisk(path) : null,
     onDisk: path !== null && format === 'onnx' ? (onnxFileSize(model, statSync(path).size) ?? null) : null,
+    ...(options.sizes === true && { sizes: formSizes(model) }),
     ...(options.memory === true && { memory: measureMemory(model), c: measureC(model) }),
   };
 }
@@ -256,6 +268,7 @@ function operatorsOf(model: Model): InspectedOperator[] {
 }
 
 function discretizedOf(model: Model, inputs: ReadonlyMap<string, ActivationBits>): InspectedCodes[] {
+  const { deflated } = (onnxContainerOf(model) ?? {}) as Partial<PackedContainer>;
   return [...model.graph.initializers.values()].flatMap(({ name, shape, quantized }) => {
     if (quantized === undefined) return [];
     const { codes, levels } = payloadBytes(quantized);
@@ -270,8 +283,10 @@ function discretizedOf(model: Model, inputs: ReadonlyMap<string, ActivationBits>
         bits,
         granularity,
         tables,
-        codeBytes: codes,
+        codeBytes: deflated?.get(name) ?? codes,
         levelBytes: levels,
+        entropyBits: codeEntropy(quantized),
+        compressed: deflated?.has(name) ?? false,
         input: inputs.get(name) ?? null,
       },
     ];

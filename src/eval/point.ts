@@ -1,3 +1,5 @@
+import { BnnqError } from '../errors.ts';
+import { meanCodeEntropy } from '../ir/code-entropy.ts';
 import type { Model } from '../ir/graph.ts';
 import type { Granularity } from '../ir/quantized-tensor.ts';
 import type { ActivationRange } from '../quantizers/activations/range.ts';
@@ -6,6 +8,7 @@ import type { BasesKind, Fit, LevelKind } from '../quantizers/scheme.ts';
 import type { CalibrationBatches } from './calibration/batches.ts';
 import type { CalibrateHooks, Method } from './calibration/calibrate.ts';
 import { type DiscretizedModel, type DiscretizeSettings, discretizeModel } from './discretize-model.ts';
+import { exportModel } from './export-model.ts';
 import { packedSize, recordedOptions } from './save.ts';
 import type { LayerFit, PointSettings, SweepPoint } from './types.ts';
 
@@ -18,7 +21,14 @@ export interface WeightOptions {
 /** What discretizing gives, before anything is scored. */
 export type DiscretizedPoint = Pick<
   SweepPoint,
-  'correlation' | 'packedBytes' | 'packed' | 'bitsPerWeight' | 'layers'
+  | 'correlation'
+  | 'packedBytes'
+  | 'packed'
+  | 'bitsPerWeight'
+  | 'entropyBits'
+  | 'compressedBytes'
+  | 'onnxBytes'
+  | 'layers'
 >;
 
 /** Whether a point is fitted to calibration images; without any only what needs none is done. */
@@ -55,9 +65,8 @@ export async function discretize(
 ): Promise<{ model: Model; point: DiscretizedPoint }> {
   const settings = { ...settingsOf(point), seed };
   const discretized = await discretizeModel(model, settings, images, hooks);
-  const { total, ...packed } = packedSize(discretized.model, {
-    options: recordedOptions({ ...point, images, seed }),
-  });
+  const recorded = { options: recordedOptions({ ...point, images, seed }) };
+  const { total, ...packed } = packedSize(discretized.model, recorded);
   const weights = discretized.layers.reduce((sum, { count }) => sum + count, 0);
   return {
     model: discretized.model,
@@ -66,9 +75,22 @@ export async function discretize(
       packedBytes: total,
       packed,
       bitsPerWeight: (8 * (packed.codes + packed.levels)) / Math.max(1, weights),
+      entropyBits: meanCodeEntropy(discretized.model),
+      compressedBytes: packedSize(discretized.model, { ...recorded, compress: true }).total,
+      onnxBytes: onnxBytesOf(discretized.model),
       layers: layerFits(discretized),
     },
   };
+}
+
+/** Bytes of the file of standard operators; null where a node of the model has no meaning in the operator set that it needs. */
+function onnxBytesOf(model: Model): number | null {
+  try {
+    return exportModel(model, { to: 'onnx' }).length;
+  } catch (thrown) {
+    if (thrown instanceof BnnqError) return null;
+    throw thrown;
+  }
 }
 
 function layerFits({ layers, calibration }: DiscretizedModel): LayerFit[] {

@@ -15,6 +15,8 @@ import { VERSION } from '../version.ts';
 export interface PackOptions {
   /** Options that the weights were made with; where absent, those that a packed source already had. */
   readonly options?: Readonly<Record<string, PackedOption>>;
+  /** Codes as Huffman codes, weight by weight where that is less. Default false. */
+  readonly compress?: boolean;
 }
 
 /**

@@ -8,6 +8,7 @@ import type { Model } from '../ir/graph.ts';
 import { VERSION } from '../version.ts';
 import { CalibratedModels } from './calibrated-models.ts';
 import { openBatches } from './calibration/batches.ts';
+import { pointCosts } from './cost/discretized-cost.ts';
 import { describeModel } from './describe-model.ts';
 import { settingsProblems } from './discretize-model.ts';
 import { Evaluation, type StartRunner } from './evaluation.ts';
@@ -20,6 +21,7 @@ import { QueueRunner } from './queue/queue-runner.ts';
 import { withoutComparison } from './score.ts';
 import type { EvaluateOptions, Setup } from './setup.ts';
 import type {
+  CostSummary,
   FailedPoint,
   FloatScores,
   PointSettings,
@@ -149,7 +151,10 @@ export async function sweep(
         }),
       );
       throwWorst(ends);
-      const points = results.filter((point) => point !== undefined);
+      const costOf = pointCosts(model, options);
+      const points = results.flatMap((point) =>
+        point === undefined ? [] : [withCost(point, costOf(point))],
+      );
       const failures = wanted.flatMap((_, i) => failed.get(i) ?? []);
       if (points.length === 0) throw allFailed(failures);
       return {
@@ -173,7 +178,7 @@ export async function sweep(
           preprocess: setup.preprocess ?? null,
         },
         ...(calibration && { calibration }),
-        float,
+        float: withCost(float, costOf({ layers: [] })),
         points,
         ...(failures.length > 0 && { failures }),
       };
@@ -205,6 +210,10 @@ function codeOf(thrown: unknown): ErrorCode | undefined {
 function throwWorst(ends: readonly PromiseSettledResult<void>[]): void {
   const reasons = ends.flatMap((end) => (end.status === 'rejected' ? [end.reason as unknown] : []));
   if (reasons.length > 0) throw reasons.find((reason) => codeOf(reason) !== 'interrupted') ?? reasons[0];
+}
+
+function withCost<T extends object>(scored: T, cost: CostSummary | undefined): T {
+  return { ...scored, ...(cost && { cost }) };
 }
 
 /** @throws option with what points need and do not have */

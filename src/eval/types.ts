@@ -1,4 +1,5 @@
 import type { Repair } from '../quantizers/calibrate/repair.ts';
+import type { CostSummary } from './cost/types.ts';
 
 export type { Dataset, Pixels, Sample } from '../formats/datasets/dataset.ts';
 export type {
@@ -9,6 +10,7 @@ export type {
   SensitivityTable,
   UniformChoice,
 } from './allocation/table.ts';
+export type { CostSummary, Energy, OperationCount, OperationKind, Part, Traffic } from './cost/types.ts';
 
 /**
  * From pixels to what the network is fed, in this order: resize, crop, size, then for every pixel p of the network's
@@ -113,11 +115,20 @@ export interface SweepPoint extends PointSettings, Scores {
     readonly header: number;
   };
   readonly bitsPerWeight: number;
+  /** Entropy of the codes in bits a weight: what no coder of single codes goes below. Absent in reports of older versions, as the next two. */
+  readonly entropyBits?: number;
+  /** The file with codes compressed (`quantize --compress`). */
+  readonly compressedBytes?: number;
+  /** The file of `export --to onnx`; null where the model cannot be written so. */
+  readonly onnxBytes?: number | null;
   readonly layers: readonly LayerFit[];
+  /** Operations, memory traffic and energy of one sample; absent where shapes are not known. */
+  readonly cost?: CostSummary;
 }
 
 /** Scores of the float network itself. */
-export type FloatScores = Omit<Scores, 'agreement' | 'klDivergence' | 'logitSnrDb'>;
+export type FloatScores = Omit<Scores, 'agreement' | 'klDivergence' | 'logitSnrDb'> &
+  Pick<SweepPoint, 'cost'>;
 
 /** A point that could not be scored, and why. */
 export interface FailedPoint extends PointSettings {

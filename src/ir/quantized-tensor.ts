@@ -126,6 +126,12 @@ export function rowsAndColumns(layout: RowLayout): { rows: number; columns: numb
   return { rows: sizeOf(dims.slice(0, layout.rowAxes)), columns: sizeOf(dims.slice(layout.rowAxes)) };
 }
 
+/** Whether levels are whole numbers as they are: ±1, −1, 0, +1 or equal steps of 1, with no scale on them. */
+export function hasUnitScale({ rule, params }: Pick<QuantizedTensor, 'rule' | 'params'>): boolean {
+  if (rule === 'affine') return params.every((value, i) => i % 2 === 1 || value === 1);
+  return (rule === 'bases' || rule === 'ternary') && params.every((value) => value === 1);
+}
+
 /** The codes in row order, one a byte. */
 export function codesOf(q: QuantizedTensor): Uint8Array {
   return unpackBits(q.planes, q.bits, q.rows * q.columns);

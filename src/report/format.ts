@@ -21,7 +21,8 @@ export function grouped(count: number): string {
 }
 
 /** A size in binary units with three digits: `512 B`, `68.9 KiB`, `1.04 MiB`. */
-export function bytes(byteLength: number): string {
+export function bytes(byteLength: number | null | undefined): string {
+  if (byteLength === null || byteLength === undefined) return '–';
   if (byteLength < 1024) return `${Math.round(byteLength)} B`;
   const units = ['KiB', 'MiB', 'GiB', 'TiB'];
   let size = byteLength / 1024;

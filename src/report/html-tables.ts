@@ -73,10 +73,13 @@ export function matrix(report: Report, headline: Headline, series: readonly Seri
 /** Every number of every point: what the charts draw, for those who cannot or will not look at them. */
 export function pointsTable(report: Report, headline: Headline, series: readonly Series[]): string {
   const labelled = headline.name === 'top-1';
+  const showsForms = report.points.some(({ entropyBits }) => entropyBits !== undefined);
   const head = [
     ...['series', 'bits'],
     ...(labelled ? ['top-1, %', '95 % interval', 'against float', 'top-5, %'] : []),
-    ...['same answer, %', 'KL, nats', 'logit SNR, dB', 'ρ', 'on disk', 'bits a weight', 'smaller', 'time, s'],
+    ...['same answer, %', 'KL, nats', 'logit SNR, dB', 'ρ', 'on disk', 'bits a weight', 'smaller'],
+    ...(showsForms ? ['entropy of codes, bits', 'compressed', 'as ONNX'] : []),
+    'time, s',
   ];
   const rows = series.flatMap((one, i) =>
     one.points.map((p) => {
@@ -97,6 +100,9 @@ export function pointsTable(report: Report, headline: Headline, series: readonly
         bytes(p.packedBytes),
         p.bitsPerWeight.toFixed(2),
         times(report.model.byteLength / p.packedBytes),
+        ...(showsForms
+          ? [number(p.entropyBits ?? null, 2), bytes(p.compressedBytes), bytes(p.onnxBytes)]
+          : []),
         p.seconds.toFixed(1),
       ];
       return `<tr class="k${i}"><th scope="row">${html(one.label)}</th>${cells.map((cell) => `<td>${cell}</td>`).join('')}</tr>`;

@@ -1,5 +1,6 @@
 import type { Report, SweepPoint } from '../eval/types.ts';
 import { accuracyVsBits, accuracyVsSize, anyNearFloat, swatch } from './charts.ts';
+import { costSection } from './cost-section.ts';
 import { html } from './escape.ts';
 import { baseName, bytes, interval, percent, plural, signed, times } from './format.ts';
 import { bestTable, layerTables, matrix, pointsTable, provenance } from './html-tables.ts';
@@ -32,6 +33,7 @@ export function reportHtml(report: Report): string {
           charts(report, headline, series),
           bestTable(report, headline, series),
           matrix(report, headline, series),
+          costSection(report, headline, series),
           noteList(report, headline, series),
           pointsTable(report, headline, series),
           layerTables(series),

@@ -70,6 +70,7 @@ function matrix(report: Report, headline: Headline, series: readonly Series[]): 
 }
 
 function bestTable(report: Report, headline: Headline, series: readonly Series[]): string {
+  const isCompressed = report.points.some(({ compressedBytes }) => compressedBytes !== undefined);
   const rows = bitWidths(report).flatMap((bits) => {
     const point = bestAt(report, headline, bits);
     if (point === undefined) return [];
@@ -84,6 +85,7 @@ function bestTable(report: Report, headline: Headline, series: readonly Series[]
         signed(value - headline.float),
         bytes(point.packedBytes),
         times(report.model.byteLength / point.packedBytes),
+        ...(isCompressed ? [bytes(point.compressedBytes)] : []),
       ],
     ];
   });
@@ -96,6 +98,7 @@ function bestTable(report: Report, headline: Headline, series: readonly Series[]
       'against float',
       'size on disk',
       'smaller',
+      ...(isCompressed ? ['compressed'] : []),
     ],
     rows,
   );

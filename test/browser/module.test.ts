@@ -98,6 +98,8 @@ describe.skipIf(CHROMIUM === undefined)('the module for browsers (needs Chromium
     await expectSameBits({ 'digits.onnx': base64(onnx) });
     const packed = encodePacked(quantize(await readModelBytes(onnx), { scheme: 'linear', bits: 4 }).model);
     await expectSameBits({ 'digits.bnnq': base64(packed) });
+    const { model } = quantize(await readModelBytes(onnx), { scheme: 'linear', bits: 4 });
+    await expectSameBits({ 'digits.bnnq': base64(encodePacked(model, { compress: true })) });
     packed[packed.length - 5]! ^= 1;
     await expect(outputsInBrowser({ 'digits.bnnq': base64(packed) }, 'simd')).rejects.toThrow(
       /"digits\.bnnq" is damaged: tensor ".*" has SHA-256/,

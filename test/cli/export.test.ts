@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { exportedSize } from '../../src/eval/export-model.ts';
 import { readModel } from '../../src/formats/read-model.ts';
+import { readAsForeign } from '../formats/exported-bytes.ts';
 import { bnnq } from './run-cli.ts';
 import { tinyFolder } from './tiny-model.ts';
 
@@ -71,8 +72,12 @@ describe('bnn-quantize export', () => {
 
   it('writes QONNX, and refuses what that cannot say, and sets that are none, in a sentence', async () => {
     expect((await exportTo('--to', 'qonnx')).code).toBe(0);
-    const back = await readModel(join(cwd, 'model.linear4.qonnx.onnx'));
-    expect(back.graph.nodes.filter(({ opType }) => opType === 'Quant')).toHaveLength(3);
+    const file = join(cwd, 'model.linear4.qonnx.onnx');
+    const written = readAsForeign(readFileSync(file)).graph.nodes;
+    expect(written.filter(({ opType }) => opType === 'Quant')).toHaveLength(3);
+    const [packed, back] = await Promise.all([readModel(join(cwd, 'model.linear4.bnnq')), readModel(file)]);
+    for (const [name, { quantized }] of packed.graph.initializers)
+      expect(back.graph.initializers.get(name)!.quantized?.planes).toEqual(quantized?.planes);
     await bnnq(['model.onnx', '--bits', '3', '--scheme', 'exp'], { cwd });
     const refused = await bnnq(['export', 'model.exp3.bnnq', '--to', 'qonnx'], { cwd });
     expect(refused.code).toBe(1);

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { BnnqError } from '../../src/errors.ts';
+import { exportModel } from '../../src/eval/export-model.ts';
 import { JOURNAL_NAME } from '../../src/eval/journal.ts';
 import { encodePacked, recordedOptions } from '../../src/eval/save.ts';
 import { score } from '../../src/eval/score.ts';
@@ -11,6 +12,7 @@ import type { Report } from '../../src/eval/types.ts';
 import type { Dataset } from '../../src/formats/datasets/dataset.ts';
 import { openDataset } from '../../src/formats/datasets/open-dataset.ts';
 import { readModel } from '../../src/formats/read-model.ts';
+import { meanCodeEntropy } from '../../src/ir/code-entropy.ts';
 import type { Model } from '../../src/ir/graph.ts';
 import { quantizeModel } from '../../src/quantizers/quantize-model.ts';
 import { VERSION } from '../../src/version.ts';
@@ -81,6 +83,11 @@ describe('sweep', () => {
     expect(float.top1).toBe(own?.top1);
     const recorded = { options: recordedOptions(points[0]!) }; // as `quantize` records them
     expect(points[0]!.packedBytes).toBe(encodePacked(packed, recorded).length);
+    expect(points[0]).toMatchObject({
+      entropyBits: meanCodeEntropy(packed),
+      compressedBytes: encodePacked(packed, { ...recorded, compress: true }).length,
+      onnxBytes: exportModel(packed, { to: 'onnx' }).length,
+    });
     const { codes, levels, other, graph, header } = points[0]!.packed;
     expect(codes + levels + other + graph + header).toBe(points[0]!.packedBytes);
     expect(points[0]!.bitsPerWeight).toBe((8 * (codes + levels)) / 244);

@@ -103,7 +103,7 @@ describe('reading an exported ONNX file', () => {
     });
     expect(() => readOnnx(levels)).toThrow(/"levels.0" is FLOAT \[2,2\], expected FLOAT \[\*,1\]$/);
     const shape = changed((graph) => {
-      tensor(graph, 'shape.0').rawData = new Uint8Array(16).fill(255);
+      tensor(graph, 'shape.0').int64Data = [-1, -1];
     });
     expect(() => readOnnx(shape)).toThrow(/"shape.0" is not the shape of a weight$/);
   });
@@ -123,6 +123,23 @@ describe('reading an exported ONNX file', () => {
       expect(weightsOf(model)).toEqual({});
       expect(model.graph.nodes.some(({ opType }) => opType === 'Unpack_linear_3')).toBe(true);
     }
+  });
+});
+
+describe('functions that functions of weights call', () => {
+  it('stay where a call stays, and go with the last one', async () => {
+    const source = await readModel('examples/demo/digits.onnx');
+    const { model } = quantizeModel(source, { scheme: 'exp', bits: 8 });
+    const bytes = exportModel(model, { to: 'onnx' });
+    expect(readOnnx(bytes).functions).toEqual([]);
+    const proto = onnxProto.onnx.ModelProto.decode(bytes);
+    proto.graph!.node!.unshift({ opType: 'Identity', input: ['codes.0'], output: ['c'] });
+    proto.graph!.node![1]!.input![0] = 'c';
+    const back = readOnnx(onnxProto.onnx.ModelProto.encode(proto).finish());
+    expect(back.functions.map(({ name }) => name)).toEqual(['Unpack_geometric_8', 'Powers']);
+    expect(Object.keys(weightsOf(back)).length).toBe(8);
+    const input = { input: floats([1, 1, 28, 28], new Float32Array(784).fill(0.5)) };
+    expect(createSession(back).run(input)).toEqual(createSession(model).run(input));
   });
 });
 

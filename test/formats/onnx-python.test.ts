@@ -30,6 +30,15 @@ for path in sys.argv[1:]:
     print("fine")
 `;
 
+const EVERY_FORM: readonly ExportOptions[] = [
+  { to: 'onnx' },
+  { to: 'onnx', opset: 25 },
+  { to: 'onnx', flavor: 'msft' },
+  { to: 'onnx', flavor: 'float' },
+  { to: 'qonnx' },
+  { to: 'qonnx', flavor: 'integer' },
+];
+
 function write(model: Model, options: ExportOptions): string {
   const path = join(folder, `${Math.random()}.onnx`);
   writeFileSync(path, exportModel(model, options));
@@ -59,6 +68,12 @@ describe.skipIf(!has('onnx'))(
       expectFine([11, 13, 17, 21].map((opset) => write(modelOfWeights(everyRule(), opset), { to: 'onnx' })));
     });
 
+    it('find nothing wrong with equal steps in every form', () => {
+      const rules = everyRule().filter(({ rule, bits }) => rule !== 'linear-zero' && bits === 4);
+      const equal = rules.filter(({ rule }) => rule === 'linear' || rule === 'affine');
+      expectFine(EVERY_FORM.map((options) => write(modelOfWeights(equal, 13), options)));
+    });
+
     it('find nothing wrong with integers of 2, 4 and 8 bits', () => {
       const model = modelOfWeights(everyRule(), 13);
       expectFine([13, 21, 25].map((opset) => write(model, { to: 'onnx', opset })));
@@ -67,12 +82,17 @@ describe.skipIf(!has('onnx'))(
     it.skipIf(sharedData('models') === undefined)(
       'find nothing wrong with real networks, a Keras model among them (needs ../shared/data)',
       async () => {
-        const files = ['cifar10_resnet20.onnx', 'ic_resnet8_cifar10.h5', 'bnn_cnv_w1a1_cifar10.onnx'];
+        const files = [
+          ...['cifar10_resnet20.onnx', 'ic_resnet8_cifar10.h5', 'bnn_cnv_w1a1_cifar10.onnx'],
+          ...['ultraface_version-slim-320.onnx', 'tfc_w1a1_multithreshold.onnx', 'TFC_1W2A.onnx'],
+        ];
         const paths: string[] = [];
         for (const file of files) {
           const source = await readModel(sharedData(`models/${file}`)!);
-          const { model } = quantizeModel(source, { scheme: 'exp', bits: 3 });
-          paths.push(write(model, { to: 'onnx' }), write(model, { to: 'onnx', flavor: 'float' }));
+          for (const options of EVERY_FORM) {
+            const { model } = quantizeModel(source, { scheme: 'linear', bits: 4, granularity: 'group:32' });
+            paths.push(write(model, options));
+          }
         }
         expectFine(paths);
       },

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { inflateRawSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodePacked } from '../../src/formats/packed/write.ts';
 import { readModel, readModelBytes } from '../../src/formats/read-model.ts';
@@ -32,7 +33,7 @@ function weightsOf(path: string): Map<string, Float32Array> {
   let [codeAt, levelAt] = [0, 0];
   for (const entry of JSON.parse(graph.toString('utf8', ...(JSON.parse(meta.index) as [number, number])))
     .weights) {
-    const { name, shape, rule, granularity, bits, layout } = { ...meta, ...entry };
+    const { name, shape, rule, granularity, bits, layout, deflated } = { ...meta, ...entry };
     const { split, perm, rowAxes } = layout ?? {
       split: shape,
       perm: shape.map((_: number, i: number) => i),
@@ -70,9 +71,12 @@ function weightsOf(path: string): Map<string, Float32Array> {
       return rule === 'bases' || code < half ? sum : 0 - sum;
     };
     const values = new Float32Array(size);
+    const several = deflated && inflateRawSync(codes.subarray(codeAt, codeAt + deflated));
+    const each = Math.floor(8 / k);
     for (let i = 0; i < size; i++) {
       let code = 0;
-      for (let b = 0; b < k; b++) code += ((codes[codeAt + b * plane + (i >> 3)] >> (i % 8)) % 2) << b;
+      if (several) code = (several[Math.floor(i / each)] >> (k * (i % each))) % 2 ** k;
+      else for (let b = 0; b < k; b++) code += ((codes[codeAt + b * plane + (i >> 3)] >> (i % 8)) % 2) << b;
       const index: number[] = [];
       for (let axis = perm.length - 1, rest = i; axis >= 0; rest = Math.floor(rest / dims[axis--]))
         index[perm[axis]] = rest % dims[axis];
@@ -84,7 +88,7 @@ function weightsOf(path: string): Map<string, Float32Array> {
       );
     }
     weights.set(name, values);
-    codeAt += k * plane;
+    codeAt += deflated ?? k * plane;
     levelAt += 4 * tables * count;
   }
   return weights;
@@ -96,8 +100,11 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** A weight of every rule, of several bits, granularities and layouts, with codes and parameters out of a hat. */
-async function everyRule(): Promise<Model> {
+/**
+ * A weight of every rule, of several bits, granularities and layouts, with codes and parameters out of a hat.
+ * @param times rows; with more of them low codes are more frequent than high ones, so that compressing them is worth it
+ */
+async function everyRule(times = 1): Promise<Model> {
   const cases: { name: string; rule: LevelRule; bits: number; granularity: Granularity; kind: number }[] = [];
   const granularities: Granularity[] = ['tensor', 'channel', 'group:5'];
   for (const rule of LEVEL_RULES)
@@ -106,14 +113,14 @@ async function everyRule(): Promise<Model> {
         cases.push({ name: `${rule} ${bits} ${granularity}`, rule, bits, granularity, kind });
       });
   const shapes = [
-    [5, 3, 3, 3],
-    [6, 7],
-    [4, 3, 2, 2],
+    [5 * times, 3, 3, 3],
+    [6 * times, 7],
+    [4 * times, 3, 2, 2],
   ];
   const layouts = [
-    { split: [5, 3, 3, 3], perm: [0, 1, 2, 3], rowAxes: 1 },
-    { split: [6, 7], perm: [1, 0], rowAxes: 1 },
-    { split: [2, 2, 3, 2, 2], perm: [0, 2, 1, 3, 4], rowAxes: 2 }, // a transposed convolution of two groups
+    { split: [5 * times, 3, 3, 3], perm: [0, 1, 2, 3], rowAxes: 1 },
+    { split: [6 * times, 7], perm: [1, 0], rowAxes: 1 },
+    { split: [2, 2 * times, 3, 2, 2], perm: [0, 2, 1, 3, 4], rowAxes: 2 }, // a transposed convolution of two groups
   ];
   const sizes = shapes.map((shape) => shape.reduce((a, b) => a * b));
   const initializer = cases.map(({ name, kind }) => ({
@@ -149,7 +156,9 @@ async function everyRule(): Promise<Model> {
       rule,
       params: Float32Array.from({ length: tables * paramCount(rule, bits) }, random),
       planes: planesOf(
-        Uint8Array.from({ length: sizes[kind] }, () => Math.floor(random() * 2 ** bits)),
+        Uint8Array.from({ length: sizes[kind] }, () =>
+          Math.floor(random() ** (times > 1 ? 4 : 1) * 2 ** bits),
+        ),
         bits,
       ),
     };
@@ -158,9 +167,9 @@ async function everyRule(): Promise<Model> {
   return withInitializers(model, replaced);
 }
 
-function writeTo(name: string, model: Model): string {
+function writeTo(name: string, model: Model, compress = false): string {
   const path = join(folder, name);
-  writeFileSync(path, encodePacked(model, { toolVersion: '1.0.0' }));
+  writeFileSync(path, encodePacked(model, { toolVersion: '1.0.0', compress }));
   return path;
 }
 
@@ -175,6 +184,13 @@ describe('a reader written from the specification alone', () => {
   it('gets the same weights, bit for bit, for every rule, granularity and layout', async () => {
     const model = await everyRule();
     expectSameWeights(model, weightsOf(writeTo('rules.bnnq', model)));
+  });
+
+  it('gets the same weights of a compressed file', async () => {
+    const model = await everyRule(16);
+    const path = writeTo('compressed.bnnq', model, true);
+    expect(readFileSync(path, 'latin1').split('"deflated":').length).toBeGreaterThan(50);
+    expectSameWeights(model, weightsOf(path));
   });
 
   it.skipIf(!sharedData('models/cifar10_resnet20.onnx'))(
@@ -205,32 +221,37 @@ describe.skipIf(!hasPython)(
     );
 
     it.each([
-      ['in the specification', reader],
-      ['among the examples', example],
-    ])('opens the file, and the reader %s gets the same weights, bit for bit', async (_, reader) => {
-      const model = await everyRule();
-      const path = writeTo('python.bnnq', model);
-      const script = join(folder, 'reader.py');
-      writeFileSync(
-        script,
-        `${reader.slice(0, reader.indexOf('if __name__'))}
+      ['the file', 'in the specification', reader, false],
+      ['the file', 'among the examples', example, false],
+      ['a compressed file', 'in the specification', reader, true],
+      ['a compressed file', 'among the examples', example, true],
+    ])(
+      'opens %s, and the reader %s gets the same weights, bit for bit',
+      async (_, _where, reader, compress) => {
+        const model = await everyRule(compress ? 16 : 1);
+        const path = writeTo('python.bnnq', model, compress);
+        const script = join(folder, 'reader.py');
+        writeFileSync(
+          script,
+          `${reader.slice(0, reader.indexOf('if __name__'))}
 import hashlib
 for name, values in weights(sys.argv[1]): print(name, hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest(), sep="\\t")
 `,
-      );
-      const output = execFileSync(python, [script, path], { encoding: 'utf8' });
-      const hashes = new Map(
-        output
-          .trim()
-          .split('\n')
-          .map((line) => line.split('\t') as [string, string]),
-      );
-      for (const { name, read } of model.graph.initializers.values())
-        expect(hashes.get(name), name).toBe(
-          createHash('sha256')
-            .update(bytesOf(read().data as Float32Array))
-            .digest('hex'),
         );
-    });
+        const output = execFileSync(python, [script, path], { encoding: 'utf8' });
+        const hashes = new Map(
+          output
+            .trim()
+            .split('\n')
+            .map((line) => line.split('\t') as [string, string]),
+        );
+        for (const { name, read } of model.graph.initializers.values())
+          expect(hashes.get(name), name).toBe(
+            createHash('sha256')
+              .update(bytesOf(read().data as Float32Array))
+              .digest('hex'),
+          );
+      },
+    );
   },
 );

@@ -6,13 +6,13 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { exportModel } from '../../src/eval/export-model.ts';
 import { readNpy, writeNpy } from '../../src/formats/npy/npy.ts';
-import { readOnnx } from '../../src/formats/onnx/read.ts';
 import { readModel } from '../../src/formats/read-model.ts';
 import { quantizedInitializer } from '../../src/ir/quantized-initializer.ts';
 import { quantizeModel } from '../../src/quantizers/quantize-model.ts';
 import { createSession } from '../../src/runtime/session.ts';
 import { floats, type Tensor } from '../../src/tensor/tensor.ts';
 import { randomFloats } from '../runtime/random.ts';
+import { readAsForeign } from './exported-bytes.ts';
 import { bytesOf } from './onnx-bytes.ts';
 import { modelOfWeights, type SampleWeight, sampleWeight, WEIGHTS } from './quantized-samples.ts';
 
@@ -35,7 +35,7 @@ describe('a weight in a QONNX file', () => {
     fc.assert(
       fc.property(fc.array(equalSteps, { minLength: 1, maxLength: 6 }), (samples) => {
         const weights = samples.map(sampleWeight);
-        const session = createSession(readOnnx(exportModel(modelOfWeights(weights), { to: 'qonnx' })));
+        const session = createSession(readAsForeign(exportModel(modelOfWeights(weights), { to: 'qonnx' })));
         const results = session.run({ x: floats([1], [1]) });
         session.dispose();
         weights.forEach((q, i) => {
@@ -54,10 +54,35 @@ describe('a weight in a QONNX file', () => {
   it('of one bit is rounded by BipolarQuant, whatever the rule', () => {
     for (const rule of ['linear', 'bases', 'geometric', 'magnitudes'] as const) {
       const model = modelOfWeights([sampleWeight({ ...SAMPLE, rule, bits: 1 })]);
-      const { graph, opsets } = readOnnx(exportModel(model, { to: 'qonnx' }));
+      const { graph, opsets } = readAsForeign(exportModel(model, { to: 'qonnx' }));
       expect(graph.nodes[0]!.opType).toBe('BipolarQuant');
       expect(opsets.get('qonnx.custom_op.general')).toBe(1);
     }
+  });
+
+  it('is rounded by IntQuant on demand, and where the model speaks of IntQuant already', () => {
+    const q = sampleWeight({ ...SAMPLE, rule: 'linear' });
+    const model = modelOfWeights([q]);
+    const operators = (bytes: Uint8Array) => readAsForeign(bytes).graph.nodes.map(({ opType }) => opType);
+    expect(operators(exportModel(model, { to: 'qonnx', flavor: 'integer' }))).toContain('IntQuant');
+    expect(operators(exportModel(model, { to: 'qonnx' }))).toContain('Quant');
+    const spoken = readAsForeign(exportModel(model, { to: 'qonnx', flavor: 'integer' }));
+    const nodes = [
+      ...model.graph.nodes,
+      { ...spoken.graph.nodes[0]!, inputs: ['x', 'x', 'x', 'x'], outputs: ['r'] },
+    ];
+    const bilingual = { ...model, graph: { ...model.graph, nodes } };
+    expect(operators(exportModel(bilingual, { to: 'qonnx' }))).not.toContain('Quant');
+  });
+
+  it('is 0 where its Δ is 0, whatever it is divided by', () => {
+    const q = { ...sampleWeight({ ...SAMPLE, rule: 'linear' }), params: Float32Array.of(0.5, 0, 0.25, 0) };
+    const session = createSession(readAsForeign(exportModel(modelOfWeights([q]), { to: 'qonnx' })));
+    const y = session.run({ x: floats([1], [1]) }).get('y0')!.data as Float32Array;
+    session.dispose();
+    expect([...y].map((v) => v + 0)).toEqual(
+      [...(quantizedInitializer('', q).read().data as Float32Array)].map((v) => v + 0),
+    );
   });
 
   it('is refused by name where its levels are not equally far apart, or is left as floats on demand', () => {
@@ -66,7 +91,7 @@ describe('a weight in a QONNX file', () => {
     expect(() => exportModel(model, { to: 'qonnx' })).toThrow(
       'qonnx: 2 weights have levels that are not equally far apart, which no node of QONNX says: "w0" (of geometric, 3 bits), "w2" (of table, 3 bits); flavor "float" writes these as floats',
     );
-    const { graph } = readOnnx(exportModel(model, { to: 'qonnx', flavor: 'float' }));
+    const { graph } = readAsForeign(exportModel(model, { to: 'qonnx', flavor: 'float' }));
     expect(graph.nodes.filter(({ opType }) => opType === 'Quant').map(({ outputs }) => outputs)).toEqual([
       ['w1'],
     ]);
@@ -130,12 +155,15 @@ describe.skipIf(!hasQonnx)('the executor of the package qonnx (needs python3 wit
     });
   });
 
-  it('gives the very floats of a weight', () => {
+  it.each(['Quant', 'IntQuant'])('gives the very floats of a weight behind %s', (operator) => {
     const q = sampleWeight({ ...SAMPLE, rule: 'linear', bits: 4, granularity: 'group:3' });
     const model = modelOfWeights([q]);
     const outputs = model.graph.outputs.filter(({ name }) => name === 'y0');
     const actual = execute(
-      exportModel({ ...model, graph: { ...model.graph, outputs } }, { to: 'qonnx' }),
+      exportModel(
+        { ...model, graph: { ...model.graph, outputs } },
+        { to: 'qonnx', ...(operator === 'IntQuant' ? { flavor: 'integer' } : {}) },
+      ),
       floats([1], [1]),
     );
     const expected = quantizedInitializer('', q).read().data as Float32Array;

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
-import { encodePacked, quantize, readModel } from '../../dist/src/index.js';
+import { encodePacked, exportModel, quantize, readModel } from '../../dist/src/index.js';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const SHARED = here('../../../shared/data');
@@ -44,12 +44,31 @@ function made(folder, name, bytes) {
   return path;
 }
 
-/** The demo network, packed. */
+/** The demo network, packed, and with compressed codes. */
 export async function packedFiles(folder) {
   const model = await readModel(DEMO);
-  return ['exp', 'codebook'].map((scheme) =>
-    made(folder, `${scheme}.bnnq`, encodePacked(quantize(model, { scheme, bits: 2 }).model)),
-  );
+  const packed = (name, settings, compress) =>
+    made(folder, `${name}.bnnq`, encodePacked(quantize(model, settings).model, { compress }));
+  return [
+    packed('exp', { scheme: 'exp', bits: 2 }),
+    packed('codebook', { scheme: 'codebook', bits: 2 }),
+    packed('compressed', { scheme: 'linear', bits: 3 }, true),
+  ];
+}
+
+/** The demo network in each form that weights come back from. */
+export async function exportedFiles(folder) {
+  const model = await readModel(DEMO);
+  const exported = (name, settings, options) =>
+    made(folder, `${name}.onnx`, exportModel(quantize(model, settings).model, options));
+  const linear = { scheme: 'linear', bits: 4 };
+  return [
+    exported('planes', { scheme: 'exp', bits: 3, granularity: 'group:5' }, { to: 'onnx' }),
+    exported('integers', linear, { to: 'onnx', opset: 21 }),
+    exported('integers-of-groups', { ...linear, granularity: 'group:5' }, { to: 'onnx', opset: 21 }),
+    exported('blocks', { ...linear, granularity: 'group:32' }, { to: 'onnx', flavor: 'msft' }),
+    exported('qonnx', linear, { to: 'qonnx' }),
+  ];
 }
 
 /** Two layers whose weights are said to be in "weights.bin". */

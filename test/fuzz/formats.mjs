@@ -32,6 +32,11 @@ export const FORMATS = {
     files: () => [corpus.DEMO, ...corpus.sharedModels('.onnx'), ...corpus.operatorTests()],
     read: readWholeModel,
   },
+  'onnx-exported': {
+    files: corpus.exportedFiles,
+    words: [...HOSTILE, 'group:5', 'channel', '"layout"', '"perm"', '.codes', '.values', 'codes.0'],
+    read: readWholeModel,
+  },
   'onnx-external': {
     files: corpus.externalModel,
     words: [...HOSTILE, 'weights.bin', 'offset', 'length', 'location'],

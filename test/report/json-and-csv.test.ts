@@ -52,7 +52,16 @@ describe('report.csv', () => {
     expect(column('top1').map(Number)).toEqual(report.points.map((point) => point.top1));
     expect(column('top1Low').map(Number)).toEqual(report.points.map((point) => point.top1Interval![0]));
     expect(column('packedBytes').map(Number)).toEqual(report.points.map((point) => point.packedBytes));
+    expect(column('compressedBytes').map(Number)).toEqual(report.points.map((p) => p.compressedBytes));
     expect(column('correlation').map(Number)).toEqual(report.points.map((point) => point.correlation));
+  });
+
+  it('leaves entropy and sizes of other forms empty where a report of an older version has none', () => {
+    const report = sampleReport();
+    const points = report.points.map(({ entropyBits: _, compressedBytes: __, onnxBytes: ___, ...p }) => p);
+    const [head, first] = parseCsv(reportCsv({ ...report, points })) as [string[], string[]];
+    for (const name of ['entropyBits', 'compressedBytes', 'onnxBytes'])
+      expect(first[head.indexOf(name)]).toBe('');
   });
 
   it('leaves the accuracy empty where there are no labels', () => {

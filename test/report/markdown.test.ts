@@ -27,7 +27,16 @@ describe('report.md', () => {
   it('gives the best point of each width with interval and size', () => {
     const best = tables(text)[1]!;
     expect(best.map((row) => row[0])).toEqual(['bits', '1', '2', '3', '4', '5', '6', '7', '8']);
-    expect(best[4]).toEqual(['4', 'exp · channel', '90.45', '[89.86, 91.01]', '−1.28', '165 KiB', '6.52×']);
+    expect(best[4]).toEqual([
+      '4',
+      'exp · channel',
+      '90.45',
+      '[89.86, 91.01]',
+      '−1.28',
+      '165 KiB',
+      '6.52×',
+      '159 KiB',
+    ]);
   });
 
   it('shows points at chance level as what they are', () => {

@@ -36,13 +36,16 @@ function fromOrt(tensor: OrtTensor): Tensor {
   return { dtype: entry[0] as DataType, shape: [...tensor.dims], data: data as Tensor['data'] };
 }
 
-/** What onnxruntime-node makes of the model: the oracle of these tests. One thread, graph rewriting as it does by default. */
+/** What onnxruntime-node makes of the model: the oracle of these tests. One thread, graph rewriting as it does by default. @param extra settings of the session, in its own words */
 export async function runOnnxRuntime(
   model: string | Uint8Array,
   feeds: Readonly<Record<string, Tensor>>,
+  extra: Readonly<Record<string, unknown>> = {},
 ): Promise<Map<string, Tensor>> {
   const bytes = typeof model === 'string' ? readFileSync(model) : model;
-  const session = await InferenceSession.create(bytes, { intraOpNumThreads: 1, logSeverityLevel: 4 });
+  const session = await InferenceSession.create(bytes, {
+    ...{ intraOpNumThreads: 1, logSeverityLevel: 4, extra },
+  });
   try {
     const ortFeeds = Object.fromEntries(Object.entries(feeds).map(([name, t]) => [name, toOrt(t)]));
     const results = await session.run(ortFeeds);

@@ -103,17 +103,8 @@ export async function quantizeActivations(
   if (options.range === 'dynamic') return roundByRunRange(model, options);
   if (data === undefined)
     throw new BnnqError('option', `range ${options.range ?? DEFAULT_RANGE} of activations needs images`);
-  const { bits, firstBits = Math.max(8, bits), thresholds = 'channel' } = options;
-  const { chosen, skipped: left } = layerInputs(model, options);
-  const skipped = [...left];
-  const bitsOf = ({ isFirst }: LayerInput): number => (isFirst ? firstBits : bits);
-  const already = activationBits(model);
-  const inputs = chosen.filter((input) => {
-    const known = already(input.value);
-    if (known === undefined || known.bits > bitsOf(input)) return true;
-    skipped.push({ value: input.value, reason: `${known.by} gives it few bits already: ${known.bits}` });
-    return false;
-  });
+  const { thresholds = 'channel' } = options;
+  const { inputs, skipped, bitsOf } = inputsToRound(model, options);
   if (inputs.length === 0) return { model, activations: [], skipped };
 
   const batches = 'feed' in data ? data : await openedBatches(model, data);
@@ -152,6 +143,25 @@ export async function quantizeActivations(
   return { model: insertActivationQuant(model, quants), activations, skipped };
 }
 
+/** The inputs of layers that are not of that few bits yet, and how many they get. @throws as `layerInputs` */
+export function inputsToRound(
+  model: Model,
+  options: Pick<ActivationOptions, 'bits' | 'firstBits'> & PlanOptions,
+): { inputs: LayerInput[]; skipped: SkippedInput[]; bitsOf: (input: LayerInput) => number } {
+  const { bits, firstBits = Math.max(8, bits) } = options;
+  const { chosen, skipped: left } = layerInputs(model, options);
+  const skipped = [...left];
+  const bitsOf = ({ isFirst }: LayerInput): number => (isFirst ? firstBits : bits);
+  const already = activationBits(model);
+  const inputs = chosen.filter((input) => {
+    const known = already(input.value);
+    if (known === undefined || known.bits > bitsOf(input)) return true;
+    skipped.push({ value: input.value, reason: `${known.by} gives it few bits already: ${known.bits}` });
+    return false;
+  });
+  return { inputs, skipped, bitsOf };
+}
+
 type Fitted = Pick<ActivationFit, 'low' | 'high' | 'channels' | 'snrDb'> & { readonly rule: ActivationRule };
 
 function uniformRule(histogram: Histogram, bits: number, { range, percentile }: ActivationOptions): Fitted {
@@ -183,7 +193,7 @@ function decibels(energy: number, error: number): number {
 }
 
 /** The axis of the channels on which all layers agree, for a tensor of some rank. */
-function commonAxis(layers: readonly LayerOperand[]): Wanted['channelAxis'] {
+export function commonAxis(layers: readonly LayerOperand[]): Wanted['channelAxis'] {
   return (rank) => {
     const axes = layers.map(({ channelAxis }) => (channelAxis < 0 ? rank + channelAxis : channelAxis));
     const [axis] = axes;

@@ -14,13 +14,16 @@ const TYPES: readonly (readonly [new (length: number) => Elements, CType])[] = [
   [Float32Array, 'float'],
 ];
 
+/** What an array is for: codes of weights, what the codes stand for, anything else. */
+export type ArrayUse = 'codes' | 'levels' | 'other';
+
 /** Characters of a line of numbers. */
 const LINE = 120;
 
 /** The constant arrays of a network, each content once. */
 export class ConstantArrays {
-  /** Bytes that they take in the memory of the device. */
-  byteLength = 0;
+  /** Bytes that they take in the memory of the device, by what they are for. */
+  readonly bytes: Record<ArrayUse, number> = { codes: 0, levels: 0, other: 0 };
   readonly #prefix: string;
   readonly #known = new Map<string, string>();
   readonly #definitions: (() => string)[] = [];
@@ -31,7 +34,7 @@ export class ConstantArrays {
   }
 
   /** The name of an array with these elements; `label` is taken where it is a new one. */
-  add(label: string, elements: Elements): string {
+  add(label: string, elements: Elements, use: ArrayUse = 'other'): string {
     const type = TYPES.find(([maker]) => elements instanceof maker)![1];
     const bytes = new Uint8Array(elements.buffer, elements.byteOffset, elements.byteLength);
     const key = `${type} ${elements.length} ${sha256Hex(bytes)}`;
@@ -39,7 +42,7 @@ export class ConstantArrays {
     if (known !== undefined) return known;
     const name = `${this.#prefix}_${label}`;
     this.#known.set(key, name);
-    this.byteLength += elements.byteLength;
+    this.bytes[use] += elements.byteLength;
     const head = `const ${type} ${name}[${elements.length}]`;
     this.#declarations.push(`extern ${head};\n`);
     this.#definitions.push(() => `${head} = {\n${linesOf(elements, type, name)}};\n`);

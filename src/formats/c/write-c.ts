@@ -1,6 +1,6 @@
 import { BnnqError } from '../../errors.ts';
 import { codeBytes } from './code-size.ts';
-import { ConstantArrays, cFloat } from './constants.ts';
+import { type ArrayUse, ConstantArrays, cFloat } from './constants.ts';
 import { kernelText } from './kernels/registry.ts';
 import { mainText, makefileText } from './makefile.ts';
 import type { CProgram, Place } from './program.ts';
@@ -11,6 +11,8 @@ import { CHUNK, commentText, fitsShortDims, MAX_RANK, StepWriter } from './write
 export interface CSize {
   /** Constant arrays: codes, levels, scales, biases, thresholds. */
   readonly arrayBytes: number;
+  /** The same by what they are for: codes of weights, what these stand for, anything else. */
+  readonly arrays: Readonly<Record<ArrayUse, number>>;
   /** Constant structs that describe the layers, where pointers have four bytes. */
   readonly structBytes: number;
   /** Machine code, estimated for a Cortex-M4. */
@@ -50,7 +52,8 @@ function assemble(program: CProgram): Assembled {
   // The table itself, whose it is, and which.
   const sizesBytes = writer.mostSizes > 0 ? 8 + 4 * writer.mostSizes : 0;
   const size: CSize = {
-    arrayBytes: arrays.byteLength,
+    arrayBytes: arrays.bytes.codes + arrays.bytes.levels + arrays.bytes.other,
+    arrays: arrays.bytes,
     structBytes: writer.structBytes,
     codeBytes: codeBytes(writer.used, lines.length),
     arenaBytes: program.arenaBytes,

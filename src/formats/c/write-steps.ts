@@ -195,8 +195,8 @@ export class StepWriter {
     const label = this.#label(isLinear ? 'linear' : 'conv');
     const packed = weightsOf(weights, outChannels, columns, channelsLast(window));
     const rows = this.#struct('rows_i16', label, [
-      ['ptr', this.#arrays.add(`${label}_codes`, packed.codes!)],
-      ['ptr', this.#arrays.add(`${label}_levels`, packed.levels)],
+      ['ptr', this.#arrays.add(`${label}_codes`, packed.codes!, 'codes')],
+      ['ptr', this.#arrays.add(`${label}_levels`, packed.levels, 'levels')],
       ['i32', columns],
       ['u8', packed.bits],
       ['u8', packed.isSigned ? 1 : 0],
@@ -221,7 +221,7 @@ export class StepWriter {
   #binaryConv({ window, negative, finish, x, y }: StepOf<'binaryConv'>): string {
     const label = this.#label('signs');
     const flips = finish.kind === 'signs' ? finish.flips : undefined;
-    const weights = this.#arrays.add(`${label}_weights`, signWords(negative, window, flips));
+    const weights = this.#arrays.add(`${label}_weights`, signWords(negative, window, flips), 'codes');
     const head = [this.#window(window), weights];
     if (finish.kind === 'floats')
       return this.#call(
@@ -234,7 +234,7 @@ export class StepWriter {
   }
 
   #finish(label: string, { alpha, ...tail }: CFloatFinish): string[] {
-    return [this.#arrays.add(`${label}_alpha`, alpha), this.#tail(label, tail)];
+    return [this.#arrays.add(`${label}_alpha`, alpha, 'levels'), this.#tail(label, tail)];
   }
 
   #unary({ name, count, alpha, beta, x, y, node }: StepOf<'unary'>): string {
@@ -273,9 +273,14 @@ export class StepWriter {
     const { codes, levels, scales, bits, isSigned, tables, group, geometric } = packed;
     if (geometric !== 0) this.mostSizes = Math.max(this.mostSizes, 1 << (bits - 1));
     return this.#struct('rows_f32', label, [
-      ['ptr', codes === undefined ? 'NULL' : this.#arrays.add(`${label}_codes`, codes)],
-      ['ptr', this.#arrays.add(`${label}_${codes === undefined ? 'weights' : 'levels'}`, levels)],
-      ['ptr', scales === undefined ? 'NULL' : this.#arrays.add(`${label}_scales`, scales)],
+      ['ptr', codes === undefined ? 'NULL' : this.#arrays.add(`${label}_codes`, codes, 'codes')],
+      [
+        'ptr',
+        codes === undefined
+          ? this.#arrays.add(`${label}_weights`, levels)
+          : this.#arrays.add(`${label}_levels`, levels, 'levels'),
+      ],
+      ['ptr', scales === undefined ? 'NULL' : this.#arrays.add(`${label}_scales`, scales, 'levels')],
       ['i32', columns],
       ['i32', group],
       ['i32', tables],

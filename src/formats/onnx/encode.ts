@@ -14,6 +14,7 @@ import type {
 import { nodeLabel } from '../../ir/print.ts';
 import { encodeTensor } from '../../tensor/decode.ts';
 import { DATA_TYPES } from '../../tensor/dtype.ts';
+import { MAX_RANK } from '../limits.ts';
 import { ATTRIBUTE, EXTERNAL, FUNCTION, GRAPH, MODEL, NODE } from './schema.ts';
 import { concat, delimited } from './wire.ts';
 
@@ -177,9 +178,11 @@ function tensorProto(initializer: Initializer, location: string | undefined): on
   if (location !== undefined)
     return { ...proto, externalData: [{ key: 'location', value: location }], dataLocation: EXTERNAL };
   const tensor = initializer.read();
-  return Array.isArray(tensor.data)
-    ? { ...proto, stringData: tensor.data.map(utf8) }
-    : { ...proto, rawData: encodeTensor(tensor) };
+  if (Array.isArray(tensor.data)) return { ...proto, stringData: tensor.data.map(utf8) };
+  // Shapes and the like: a byte each as varints, eight as raw data.
+  if (dtype === 'INT64' && tensor.data.length <= MAX_RANK && tensor.data.every(isSmall))
+    return { ...proto, int64Data: Array.from(tensor.data, Number) };
+  return { ...proto, rawData: encodeTensor(tensor) };
 }
 
 function valueProto({ name, ...type }: Value): onnxProto.onnx.IValueInfoProto {
@@ -221,6 +224,11 @@ function functionChunks(body: FunctionBody, problems: BnnqError[]): Uint8Array[]
   }
   if (body.overload !== '') chunks.push(...delimited(FUNCTION.overload, [utf8(body.overload)]));
   return chunks;
+}
+
+/** Whether a varint says it in less than eight bytes. */
+function isSmall(value: number | bigint): boolean {
+  return value >= 0 && value < 2 ** 31;
 }
 
 const INT64_MAX = { low: -1, high: 0x7fffffff, unsigned: false };

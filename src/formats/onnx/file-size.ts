@@ -1,7 +1,9 @@
 import type { Initializer, Model } from '../../ir/graph.ts';
 import { payloadBytes } from '../../ir/quantized-tensor.ts';
 import { allNodes, producersOf, subgraphsOf } from '../../ir/traverse.ts';
-import { MICROSOFT_DOMAIN } from './export/block-products.ts';
+import { onnxContainerOf } from './container.ts';
+import { MICROSOFT_DOMAIN } from './export/domains.ts';
+import { UNPACK_DOMAIN } from './export/unpack-function.ts';
 
 /** Bytes of an ONNX file by what they are for. */
 export interface OnnxFileSize {
@@ -25,18 +27,20 @@ const CODED: Readonly<Record<string, readonly [codes: number, levels: readonly n
 
 /**
  * What the bytes of a file are for.
- * @param model as it was read from the file
+ * @param model as it was read from the file: what counts is the graph of the file, not what its nodes were taken for
  * @param total bytes of the file
  * @returns undefined where constants are elsewhere, outside of the file
  */
 export function onnxFileSize(model: Model, total: number): OnnxFileSize | undefined {
-  const kinds = new Map<string, 'codes' | 'levels'>();
-  const producers = producersOf(model.graph.nodes);
-  const constants: Initializer[] = [...model.graph.initializers.values()];
-  for (const { domain, opType, inputs, attributes } of allNodes(model.graph.nodes)) {
-    const [codes, levels] = CODED[`${domain} ${opType}`] ?? [-1, []];
+  const kinds = new Map<string, 'codes' | 'levels' | 'graph'>();
+  const { nodes, initializers } = onnxContainerOf(model)?.graph ?? model.graph;
+  const producers = producersOf(nodes);
+  const constants: Initializer[] = [...initializers.values()];
+  for (const { domain, opType, inputs, attributes } of allNodes(nodes)) {
+    const [codes, levels] = domain === UNPACK_DOMAIN ? [0, [1]] : (CODED[`${domain} ${opType}`] ?? [-1, []]);
     if (codes >= 0) kinds.set(inputs[codes] ?? '', 'codes');
     for (const at of levels) kinds.set(inputs[at] ?? '', 'levels');
+    if (domain === UNPACK_DOMAIN) kinds.set(inputs[2] ?? '', 'graph'); // the shape of the weight
     // Levels between the multiples of Δ: codes · 1 + ½, then · Δ.
     const sum = opType === 'Mul' ? producers.get(inputs[0] ?? '') : undefined;
     if (sum?.opType === 'Add' && producers.get(sum.inputs[0] ?? '')?.opType === 'DequantizeLinear')
@@ -44,9 +48,9 @@ export function onnxFileSize(model: Model, total: number): OnnxFileSize | undefi
     for (const attribute of attributes.values())
       if (attribute.type === 'TENSOR') constants.push(attribute.value);
   }
-  for (const node of allNodes(model.graph.nodes))
+  for (const node of allNodes(nodes))
     for (const graph of subgraphsOf(node)) constants.push(...graph.initializers.values());
-  const size = { codes: 0, levels: 0, other: 0 };
+  const size = { codes: 0, levels: 0, other: 0, graph: 0 };
   for (const { name, quantized, byteLength } of constants)
     if (quantized === undefined) size[kinds.get(name) ?? 'other'] += byteLength;
     else {

@@ -1,5 +1,9 @@
-/** Version of the packed format; a reader refuses any other. See docs/packed-format.md. */
+/**
+ * Versions of the packed format; a reader refuses any other. See docs/packed-format.md. A file says the second where codes are
+ * compressed, so that what is not can be read by programs that know the first alone.
+ */
 export const FORMAT_VERSION = 1;
+export const COMPRESSED_VERSION = 2;
 
 /** Names of the tensors that every packed file has (the first two where it has discretized weights). */
 export const LEVELS_TENSOR = '__levels__';

@@ -9,8 +9,10 @@ import { fileName } from '../file.ts';
 import { type OnnxContainer, onnxContainerOf } from '../onnx/container.ts';
 import { onnxBytes } from '../onnx/write.ts';
 import { encodeHeader, safetensorsDtype } from '../safetensors.ts';
+import { deflateCodes } from './deflate-codes.ts';
 import {
   CODES_TENSOR,
+  COMPRESSED_VERSION,
   FORMAT_VERSION,
   GRAPH_TENSOR,
   INDEX_KEY,
@@ -32,6 +34,8 @@ export interface PackOptions {
   readonly toolVersion: string;
   /** Options that the weights were made with; where absent, those that a packed source already had. */
   readonly options?: Readonly<Record<string, PackedOption>>;
+  /** Codes as Huffman codes, weight by weight where that is less; they are in memory until the file is written. Default false. */
+  readonly compress?: boolean;
 }
 
 /** Bytes of a packed file by what they are for; `graph` holds the index and the small tensors too. */
@@ -66,6 +70,8 @@ interface Part {
 /** What the packed reader adds to the container of its graph. */
 export interface PackedContainer extends OnnxContainer {
   readonly options?: Readonly<Record<string, PackedOption>>;
+  /** Bytes in the file of the codes that are compressed there, by weight. */
+  readonly deflated?: ReadonlyMap<string, number>;
 }
 
 /** A hash of the right length, for when only the size is wanted. */
@@ -80,15 +86,24 @@ export function packModel(model: Model, options: PackOptions, hashed = true): Pa
   const quantized = quantizedWeights(model);
   const others = [...model.graph.initializers.values()].filter(deservesTensor);
   // Wide elements first, so that every tensor is aligned to its element size.
-  const parts = [...otherParts(others), ...weightParts(quantized.map(([, q]) => q))].toSorted(
-    (a, b) => b.width - a.width,
-  );
+  const streams = quantized.map(([, q]) => (options.compress === true ? deflateCodes(q) : undefined));
+  const isCompressed = streams.some((stream) => stream !== undefined);
+  const parts = [
+    ...otherParts(others),
+    ...weightParts(
+      quantized.map(([, q]) => q),
+      streams,
+    ),
+  ].toSorted((a, b) => b.width - a.width);
   const digest = (part: Part) => (hashed ? hashOf(part.chunks()) : NO_HASH);
 
   const shared = sharedSettings(quantized.map(([, q]) => q));
   const kept = options.options ?? (onnxContainerOf(model) as PackedContainer | undefined)?.options;
   const index: PackedIndex = {
-    weights: shared === undefined ? [] : quantized.map(([name, q]) => weightEntry(name, q, shared)),
+    weights:
+      shared === undefined
+        ? []
+        : quantized.map(([name, q], i) => weightEntry(name, q, shared, streams[i]?.length)),
     sha256: Object.fromEntries(parts.map((part) => [part.name, digest(part).toString('base64')])),
     ...(kept === undefined || Object.keys(kept).length === 0 ? {} : { options: sortKeys(kept) }),
   };
@@ -101,7 +116,7 @@ export function packModel(model: Model, options: PackOptions, hashed = true): Pa
   const put = (key: string, value: string | number | undefined) => {
     if (value !== undefined) metadata.set(key, String(value));
   };
-  put(META.version, FORMAT_VERSION);
+  put(META.version, isCompressed ? COMPRESSED_VERSION : FORMAT_VERSION);
   put(META.tool, `bnn-quantize ${options.toolVersion}`);
   put(META.source, model.source.file === undefined ? undefined : fileName(model.source.file));
   put(META.sourceBytes, model.source.byteLength);
@@ -174,11 +189,17 @@ function otherParts(others: readonly Initializer[]): Part[] {
   }));
 }
 
-/** Level parameters and codes of all weights, each in one tensor: a header entry a weight would cost 10 % at one bit. */
-function weightParts(weights: readonly QuantizedTensor[]): Part[] {
+/**
+ * Level parameters and codes of all weights, each in one tensor: a header entry a weight would cost 10 % at one bit.
+ * @param streams codes that are compressed, in the order of weights
+ */
+function weightParts(
+  weights: readonly QuantizedTensor[],
+  streams: readonly (Uint8Array | undefined)[],
+): Part[] {
   if (weights.length === 0) return [];
   const params = weights.reduce((sum, q) => sum + q.params.length, 0);
-  const codes = weights.reduce((sum, q) => sum + payloadBytes(q).codes, 0);
+  const codes = weights.reduce((sum, q, i) => sum + (streams[i]?.length ?? payloadBytes(q).codes), 0);
   return [
     {
       name: LEVELS_TENSOR,
@@ -197,7 +218,7 @@ function weightParts(weights: readonly QuantizedTensor[]): Part[] {
       shape: [codes],
       byteLength: codes,
       *chunks() {
-        for (const { planes } of weights) yield planes;
+        for (const [i, q] of weights.entries()) yield streams[i] ?? q.planes;
       },
     },
   ];

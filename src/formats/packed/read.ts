@@ -9,7 +9,16 @@ import { onnxContainerOf } from '../onnx/container.ts';
 import type { ExternalReader } from '../onnx/external-data.ts';
 import { readOnnx } from '../onnx/read.ts';
 import { dataTypeOfSafetensors, decodeSafetensors, type Safetensors, tensorBytes } from '../safetensors.ts';
-import { CODES_TENSOR, FORMAT_VERSION, GRAPH_TENSOR, INDEX_KEY, LEVELS_TENSOR, META } from './format.ts';
+import {
+  CODES_TENSOR,
+  COMPRESSED_VERSION,
+  FORMAT_VERSION,
+  GRAPH_TENSOR,
+  INDEX_KEY,
+  LEVELS_TENSOR,
+  META,
+} from './format.ts';
+import { inflateCodes } from './inflate-codes.ts';
 import type { PackedContainer } from './pack.ts';
 import { describeWeight, type PackedIndex, type SharedSettings } from './weight-index.ts';
 
@@ -31,10 +40,10 @@ export function readPacked(bytes: Uint8Array, options: PackedReadOptions = {}): 
   const version = file.metadata.get(META.version);
   if (version === undefined)
     throw new BnnqError('unsupported', `${where} is a safetensors file, but no packed model of bnn-quantize`);
-  if (version !== String(FORMAT_VERSION))
+  if (![FORMAT_VERSION, COMPRESSED_VERSION].map(String).includes(version))
     throw new BnnqError(
       'unsupported',
-      `${where} has packed format ${version}, format ${FORMAT_VERSION} is read`,
+      `${where} has packed format ${version}, formats ${FORMAT_VERSION} and ${COMPRESSED_VERSION} are read`,
     );
 
   const graph = bytesOf(file, GRAPH_TENSOR, 'U8', where);
@@ -54,12 +63,19 @@ export function readPacked(bytes: Uint8Array, options: PackedReadOptions = {}): 
   checkTypes(model, file, where);
   const metadata = new Map(model.metadata);
   metadata.delete(INDEX_KEY);
+  const weights = readWeights(model, file, index, where);
+  const deflated = new Map(
+    index.weights.flatMap(({ name, deflated: bytes }) =>
+      bytes === undefined ? [] : [[name, bytes] as const],
+    ),
+  );
   const container: PackedContainer = {
     ...onnxContainerOf(model)!,
+    ...(deflated.size === 0 ? {} : { deflated }),
     ...(index.options === undefined ? {} : { options: index.options }),
   };
   return {
-    ...withInitializers(model, readWeights(model, file, index, where)),
+    ...withInitializers(model, weights),
     metadata,
     source: sourceOf(file, container),
   };
@@ -172,10 +188,12 @@ function readWeights(
     bits: Number(file.metadata.get(META.bits)),
     granularity: file.metadata.get(META.granularity) ?? '',
   };
+  const mayDeflate = file.metadata.get(META.version) === String(COMPRESSED_VERSION);
   let codesAt = 0;
   let paramsAt = 0;
   for (const entry of index.weights) {
-    const { name, codesBytes, paramsCount, ...weight } = describeWeight(entry, shared, where);
+    const description = describeWeight(entry, shared, where);
+    const { name, codesBytes, paramsCount, deflated, ...weight } = description;
     const initializer = model.graph.initializers.get(name);
     const shape = `[${weight.shape.join(',')}]`;
     if (
@@ -187,10 +205,20 @@ function readWeights(
         'malformed',
         `${where} has codes for "${name}" of shape ${shape}, its graph has no such weight`,
       );
+    if (deflated !== undefined && !mayDeflate)
+      throw new BnnqError(
+        'malformed',
+        `${where} has the codes of "${name}" compressed, which format ${FORMAT_VERSION} does not have`,
+        { tensor: name },
+      );
+    const codesEnd = codesAt + (deflated ?? codesBytes);
+    const stored = codes.subarray(codesAt, codesEnd);
     const quantized: QuantizedTensor = {
       ...weight,
       params: params.subarray(paramsAt, paramsAt + paramsCount),
-      planes: codes.subarray(codesAt, codesAt + codesBytes),
+      // Codes that are cut off are refused below, with the lengths of all.
+      planes:
+        deflated === undefined || codesEnd > codes.length ? stored : inflateCodes(stored, description, where),
     };
     const broken = quantized.params.findIndex((value) => !Number.isFinite(value));
     if (broken >= 0)
@@ -201,7 +229,7 @@ function readWeights(
           tensor: name,
         },
       );
-    codesAt += codesBytes;
+    codesAt = codesEnd;
     paramsAt += paramsCount;
     weights.set(name, quantizedInitializer(name, quantized));
   }

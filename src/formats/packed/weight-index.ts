@@ -28,6 +28,8 @@ export interface WeightEntry extends Partial<SharedSettings> {
   readonly dtype?: string;
   /** Rows are the first axis where absent. */
   readonly layout?: RowLayout;
+  /** Bytes of its codes where they are a DEFLATE stream; bit-planes where absent. */
+  readonly deflated?: number;
 }
 
 /** JSON at the end of the graph: what `__codes__`, `__levels__` and the other tensors hold. */
@@ -60,8 +62,16 @@ export function sharedSettings(weights: readonly QuantizedTensor[]): SharedSetti
   };
 }
 
-/** The index entry of a weight. */
-export function weightEntry(name: string, q: QuantizedTensor, shared: SharedSettings): WeightEntry {
+/**
+ * The index entry of a weight.
+ * @param deflated bytes of its codes where they are compressed
+ */
+export function weightEntry(
+  name: string,
+  q: QuantizedTensor,
+  shared: SharedSettings,
+  deflated?: number,
+): WeightEntry {
   const own = Object.fromEntries(SHARED.filter((key) => q[key] !== shared[key]).map((key) => [key, q[key]]));
   const { split, perm, rowAxes } = q.layout;
   const plain = rowAxes === 1 && isInRowOrder(q.layout) && sameList(split, q.shape);
@@ -71,13 +81,17 @@ export function weightEntry(name: string, q: QuantizedTensor, shared: SharedSett
     ...own,
     ...(q.dtype === 'FLOAT' ? {} : { dtype: q.dtype }),
     ...(plain ? {} : { layout: { split, perm, rowAxes } }),
+    ...(deflated === undefined ? {} : { deflated }),
   };
 }
 
 /** A weight without codes and parameters, with the lengths of both. */
 export interface WeightDescription extends Omit<QuantizedTensor, 'params' | 'planes'> {
   readonly name: string;
+  /** Of the bit-planes. */
   readonly codesBytes: number;
+  /** Bytes of the codes in the file where they are compressed. */
+  readonly deflated: number | undefined;
   readonly paramsCount: number;
 }
 
@@ -93,7 +107,7 @@ export function describeWeight(entry: WeightEntry, shared: SharedSettings, where
   };
   if (typeof entry?.name !== 'string') refuse('has a weight without a name in its index');
   const of = `has the weight "${entry.name}" with`;
-  const { scheme, rule, bits, granularity, dtype = 'FLOAT', shape } = { ...shared, ...entry };
+  const { scheme, rule, bits, granularity, dtype = 'FLOAT', shape, deflated } = { ...shared, ...entry };
   if (!isSizes(shape)) refuse(`${of} the shape ${JSON.stringify(shape)}`);
   if (!Number.isInteger(bits) || bits < 1 || bits > 8) refuse(`${of} ${bits} bits, expected 1 to 8`);
   if (!LEVEL_RULES.includes(rule as LevelRule)) refuse(`${of} the unknown level rule "${rule}"`);
@@ -107,6 +121,8 @@ export function describeWeight(entry: WeightEntry, shared: SharedSettings, where
   if (rows * columns === 0) refuse(`${of} no elements: shape [${shape.join(',')}]`);
   const groupSize = groupSizeOf(granularity, rows, columns);
   if (groupSize === undefined) refuse(`${of} the granularity "${granularity}"`);
+  if (deflated !== undefined && (!Number.isSafeInteger(deflated) || deflated < 1))
+    refuse(`${of} ${JSON.stringify(deflated)} bytes of compressed codes`);
   const description = {
     name: entry.name,
     scheme,
@@ -123,6 +139,7 @@ export function describeWeight(entry: WeightEntry, shared: SharedSettings, where
   return {
     ...description,
     codesBytes: bits * planeBytes(rows * columns),
+    deflated,
     paramsCount: tableCount(description) * paramCount(description.rule, bits),
   };
 }

@@ -1,5 +1,6 @@
 import type { Model } from '../../ir/graph.ts';
 import { isQuantDomain } from '../../ir/quant-domains.ts';
+import { hasUnitScale } from '../../ir/quantized-tensor.ts';
 import { DATA_TYPES } from '../../tensor/dtype.ts';
 import { isOfManyValues, lowBitCodes } from '../low-bit.ts';
 import type { WeightFit } from '../quantize-weight.ts';
@@ -70,6 +71,8 @@ export interface FoundLowBit {
   readonly kind: string;
   readonly bits: number;
   readonly granularity: string;
+  /** Whether its values are whole numbers as they are: every scale is 1. */
+  readonly unit: boolean;
   /** Whether it is kept whatever is asked for; else only from `bits` bits on. */
   readonly always: boolean;
 }
@@ -88,7 +91,8 @@ export function* findLowBit(
     const found = tryLowBit(model, one);
     if (found === undefined) continue;
     const { scheme: kind, bits, granularity } = found.quantized;
-    yield { planned: one, kind, bits, granularity, always: keepsAlways(one, bits) };
+    const unit = hasUnitScale(found.quantized);
+    yield { planned: one, kind, bits, granularity, unit, always: keepsAlways(one, bits) };
   }
 }
 

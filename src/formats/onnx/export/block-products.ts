@@ -1,12 +1,17 @@
 import { constantInitializer } from '../../../ir/constant-initializer.ts';
 import type { Attribute, Graph, Node } from '../../../ir/graph.ts';
-import { codesOf, isInRowOrder, type QuantizedTensor, tableCount } from '../../../ir/quantized-tensor.ts';
+import {
+  codesOf,
+  isInRowOrder,
+  type QuantizedTensor,
+  type RowLayout,
+  tableCount,
+} from '../../../ir/quantized-tensor.ts';
 import { consumersOf } from '../../../ir/traverse.ts';
 import { floats } from '../../../tensor/tensor.ts';
+import { MICROSOFT_DOMAIN } from './domains.ts';
+import { inRowsOf } from './unpack-notes.ts';
 import type { WeightParts } from './weight-parts.ts';
-
-/** The domain of onnxruntime's own operators. */
-export const MICROSOFT_DOMAIN = 'com.microsoft';
 
 /** Blocks that the operator takes: powers of 2 from 16 on (onnxruntime/docs/ContribOperators.md); its kernels know these. */
 const BLOCK_SIZES: ReadonlySet<number> = new Set([16, 32, 64, 128, 256]);
@@ -15,25 +20,26 @@ const BLOCK_SIZES: ReadonlySet<number> = new Set([16, 32, 64, 128, 256]);
  * Takes matrix products by weights of equal steps in blocks to `MatMulNBits`, which multiplies by codes of 2, 4 and 8 bits as they
  * are. Levels between whole multiples of Δ have a zero point of half a step, FLOAT, made by a node; 8 bits have whole ones only.
  * @param weights those of the main graph, by name; all nodes that use one must be such products
- * @returns the nodes that take the place of the products, by what they make, and the weights that are not needed any more
+ * @returns the nodes that take the place of the products, by these, and the weights that are not needed any more, with the
+ * layout that a reader takes them to have
  */
 export function blockProducts(
   graph: Graph,
   weights: ReadonlyMap<string, QuantizedTensor>,
   parts: WeightParts,
-): { readonly nodes: ReadonlyMap<string, Node>; readonly written: ReadonlySet<string> } {
+): { readonly nodes: ReadonlyMap<Node, readonly Node[]>; readonly written: ReadonlyMap<string, RowLayout> } {
   const consumers = consumersOf(graph.nodes);
   const outputs = new Set(graph.outputs.map(({ name }) => name));
-  const nodes = new Map<string, Node>();
-  const written = new Set<string>();
+  const nodes = new Map<Node, readonly Node[]>();
+  const written = new Map<string, RowLayout>();
   for (const [name, weight] of weights) {
     const users = consumers.get(name) ?? [];
     if (users.length === 0 || outputs.has(name)) continue;
     if (!users.every((node) => isProduct(node, name, weight, graph))) continue;
-    const operands = operandsOf(weight, parts);
+    const operands = operandsOf(name, weight, parts);
     if (operands === undefined) continue;
-    written.add(name);
-    for (const node of users) nodes.set(node.outputs[0]!, productBy(node, weight, operands));
+    written.set(name, inRowsOf([weight.columns, weight.rows], 1));
+    for (const node of users) nodes.set(node, [productBy(node, weight, operands)]);
   }
   return { nodes, written };
 }
@@ -64,7 +70,7 @@ interface Operands {
 }
 
 /** Codes, scales and zero points of a weight; undefined where they cannot be said. */
-function operandsOf(q: QuantizedTensor, parts: WeightParts): Operands | undefined {
+function operandsOf(name: string, q: QuantizedTensor, parts: WeightParts): Operands | undefined {
   const { rule, bits, rows, columns } = q;
   const blockSize = q.granularity === 'tensor' ? 0 : Math.min(q.groupSize, columns);
   const count = Math.ceil(columns / (blockSize || 1));
@@ -90,7 +96,9 @@ function operandsOf(q: QuantizedTensor, parts: WeightParts): Operands | undefine
       packed[Math.floor(at / perByte)]! |= shifted[r * columns + c]! << (bits * (at % perByte));
     }
   const shape = [rows, count, blockSize / perByte];
-  const inputs = [parts.constant('codes', { dtype: 'UINT8', shape, data: packed })];
+  // The name says whose codes these are.
+  const inputs = [parts.free(`${name}.codes`)];
+  parts.named(inputs[0]!, { dtype: 'UINT8', shape, data: packed });
   const scales = rule === 'affine' ? q.params.filter((_, i) => i % 2 === 0) : q.params;
   inputs.push(parts.constant('levels', floats([rows, count], scales)));
   if (rule === 'linear') inputs.push(halfPoints(parts, [rows, count], half - 0.5));

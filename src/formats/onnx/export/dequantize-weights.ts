@@ -1,8 +1,8 @@
 import type { Attribute } from '../../../ir/graph.ts';
-import { codesOf, type QuantizedTensor, tableCount } from '../../../ir/quantized-tensor.ts';
+import { codesOf, type QuantizedTensor, type RowLayout, tableCount } from '../../../ir/quantized-tensor.ts';
 import { DATA_TYPES, type DataType } from '../../../tensor/dtype.ts';
 import { floats, type Tensor } from '../../../tensor/tensor.ts';
-import { alongTables, placeOf, reordered } from './table-rows.ts';
+import { alongTables, placeOf, reordered, saidBy } from './table-rows.ts';
 import { withWholeGroups } from './unpack-weights.ts';
 import type { Step, WeightParts } from './weight-parts.ts';
 
@@ -26,18 +26,18 @@ interface Integers {
  * Adds what makes a weight of integers of its own width by DequantizeLinear, where that can be said: equal steps at 2, 4 and 8
  * bits. Levels at whole multiples of Δ are q·Δ; levels between them (rule `linear`) are (q + ½)·Δ, with q from DequantizeLinear
  * at scale 1. Either way there is one rounding, the one of `levelTable`: the weight is the same bits.
- * @returns whether it was added
+ * @returns the layout that a reader takes it to have; undefined where nothing was added
  */
 export function dequantizeWeight(
   parts: WeightParts,
   name: string,
   weight: QuantizedTensor,
   opset: number,
-): boolean {
-  if (opset < (OPSETS[weight.bits] ?? Number.POSITIVE_INFINITY)) return false;
+): RowLayout | undefined {
+  if (opset < (OPSETS[weight.bits] ?? Number.POSITIVE_INFINITY)) return undefined;
   const q = withWholeGroups(weight);
   const integers = integersOf(q);
-  if (integers === undefined) return false;
+  if (integers === undefined) return undefined;
   const { dtype, scales, zeros, isHalfUp } = integers;
   const place = placeOf(q, weight);
   const values = place.order === undefined ? integers.values : reordered(integers.values, place.order);
@@ -62,7 +62,7 @@ export function dequantizeWeight(
     ...steps,
     ...place.rest,
   ]);
-  return true;
+  return saidBy(place, weight, !isOne);
 }
 
 function int(value: number): Attribute {

@@ -1,19 +1,28 @@
 import { BnnqError } from '../../../errors.ts';
 import type { Attribute, Model } from '../../../ir/graph.ts';
-import { codesOf, levelsOf, type QuantizedTensor, tableCount } from '../../../ir/quantized-tensor.ts';
+import {
+  codesOf,
+  levelsOf,
+  type QuantizedTensor,
+  type RowLayout,
+  tableCount,
+} from '../../../ir/quantized-tensor.ts';
 import { DATA_TYPES } from '../../../tensor/dtype.ts';
 import { floats } from '../../../tensor/tensor.ts';
 import { INDEX_KEY } from '../../packed/format.ts';
 import { encodeParts } from '../encode.ts';
 import { onnxBytes } from '../write.ts';
+import { QONNX_DOMAIN, SMALLEST_SCALE } from './domains.ts';
 import { nameMaker } from './name-maker.ts';
 import { spliceOnnx } from './splice.ts';
-import { alongTables, placeOf, reordered } from './table-rows.ts';
-import { NOTES_KEY } from './unpack-notes.ts';
+import { alongTables, placeOf, reordered, saidBy } from './table-rows.ts';
+import { undeclaredDomains } from './undeclared-domains.ts';
+import { NOTES_KEY, type NotedWeight, writeNotes } from './unpack-notes.ts';
 import { withWholeGroups } from './unpack-weights.ts';
 import { type Step, WeightParts } from './weight-parts.ts';
 
-const QONNX_DOMAIN = 'qonnx.custom_op.general';
+/** Two names of one operator: QONNX 1.0 calls `IntQuant` what it called `Quant`, and reads both. */
+export type IntegerOperator = 'Quant' | 'IntQuant';
 
 /** What Quant (or, with a scale alone, BipolarQuant) rounds by, a number for each level table. */
 interface Rounding {
@@ -29,17 +38,22 @@ interface Rounding {
  * A model as QONNX: a discretized weight is an initializer of its levels with a node behind it that rounds to them, `BipolarQuant` for
  * ±a, else `Quant` with the scale and zero point of each channel or group (−½ where levels lie between the multiples of Δ).
  * Rounding changes nothing, for levels are rounded to themselves. The rest stays as it was.
+ * @param integers the name of the operator that rounds to equal steps
  * @param leavesFloats whether weights that QONNX cannot say are their levels and nothing more; else they are refused
  * @throws unsupported with the weights whose levels are not equally far apart
  */
-export function exportQonnx(model: Model, leavesFloats: boolean): Uint8Array {
+export function exportQonnx(
+  model: Model,
+  { leavesFloats, integers }: { readonly leavesFloats: boolean; readonly integers: IntegerOperator },
+): Uint8Array {
   const parts = new WeightParts(nameMaker(model));
-  const written = new Set<string>();
+  const noted = new Map<string, NotedWeight>();
   const unsaid: string[] = [];
   for (const [name, { quantized }] of model.graph.initializers) {
     if (quantized === undefined) continue;
-    if (quantWeight(parts, name, quantized)) written.add(name);
-    else unsaid.push(name);
+    const said = quantWeight(parts, name, quantized, integers);
+    if (said === undefined) unsaid.push(name);
+    else noted.set(name, { quantized, said });
   }
   if (unsaid.length > 0 && !leavesFloats) {
     const names = unsaid.slice(0, 5).map((name) => {
@@ -53,29 +67,35 @@ export function exportQonnx(model: Model, leavesFloats: boolean): Uint8Array {
       { tensor: unsaid[0]! },
     );
   }
-  const bytes = onnxBytes(model, ({ name }) => (written.has(name) ? 'rounded' : undefined));
+  const bytes = onnxBytes(model, ({ name }) => (noted.has(name) ? 'rounded' : undefined));
   return spliceOnnx(bytes, {
     ...encodeParts(parts.nodes, parts.initializers, []),
-    replaced: written,
+    replaced: new Set(noted.keys()),
     substitutes: new Map(),
-    opsets: new Map(written.size > 0 ? [[QONNX_DOMAIN, 1]] : []),
+    opsets: noted.size > 0 ? undeclaredDomains(model).set(QONNX_DOMAIN, 1) : undeclaredDomains(model),
     irVersion: 0,
     metadata: new Set([INDEX_KEY, NOTES_KEY]),
-    notes: undefined,
+    notes: noted.size === 0 ? undefined : { key: NOTES_KEY, value: writeNotes(noted) },
   });
 }
 
-/** Adds a weight and the node that rounds it. @returns whether QONNX has one */
-function quantWeight(parts: WeightParts, name: string, weight: QuantizedTensor): boolean {
+/** Adds a weight and the node that rounds it. @returns the layout that a reader takes it to have; undefined where QONNX has no such node */
+function quantWeight(
+  parts: WeightParts,
+  name: string,
+  weight: QuantizedTensor,
+  integers: IntegerOperator,
+): RowLayout | undefined {
   const q = withWholeGroups(weight);
   const rounding = roundingOf(q);
-  if (rounding === undefined) return false;
+  if (rounding === undefined) return undefined;
   const place = placeOf(q, weight);
   const values = valuesOf(q);
   const input = parts.free(`${name}.values`);
   const data = place.order === undefined ? values : reordered(values, place.order);
   parts.named(input, floats(place.shape, data));
   const scale = parts.constant('scale', alongTables(place, rounding.scales));
+  const said = saidBy(place, weight, rounding.scales.length > 1);
   const steps: Step[] = [];
   if (weight.dtype !== 'FLOAT') {
     const to: Attribute = { type: 'INT', value: DATA_TYPES[weight.dtype].number };
@@ -84,7 +104,7 @@ function quantWeight(parts: WeightParts, name: string, weight: QuantizedTensor):
   steps.push(...place.rest);
   if (rounding.zeros === undefined) {
     parts.make(name, { opType: 'BipolarQuant', domain: QONNX_DOMAIN, inputs: [input, scale] }, steps);
-    return true;
+    return said;
   }
   const isOneZero = rounding.zeros.every((zero) => zero === rounding.zeros![0]);
   const zero = isOneZero
@@ -96,12 +116,9 @@ function quantWeight(parts: WeightParts, name: string, weight: QuantizedTensor):
     ['rounding_mode', { type: 'STRING', value: 'ROUND' }],
   ]);
   const inputs = [input, scale, zero, parts.scalar(q.bits)];
-  parts.make(name, { opType: 'Quant', domain: QONNX_DOMAIN, inputs, attributes }, steps);
-  return true;
+  parts.make(name, { opType: integers, domain: QONNX_DOMAIN, inputs, attributes }, steps);
+  return said;
 }
-
-/** A scale for tables of nothing but zeros, which nothing can be divided by: the smallest normal float32. */
-const SMALLEST_SCALE = 2 ** -126;
 
 /** How a weight is rounded to its levels; undefined where they are not equally far apart. */
 function roundingOf(q: QuantizedTensor): Rounding | undefined {
@@ -118,7 +135,11 @@ function roundingOf(q: QuantizedTensor): Rounding | undefined {
   if (bits === 1 && rule !== 'affine') return undefined;
   switch (rule) {
     case 'linear':
-      return { scales: steps(params), zeros: same(-0.5), isSigned: true, isNarrow: false };
+      // Where Δ is 0, half of the scale in its place would not be.
+      return {
+        ...{ scales: steps(params), isSigned: true, isNarrow: false },
+        zeros: params.map((step) => (step === 0 ? 0 : -0.5)),
+      };
     case 'linear-zero':
     case 'ternary':
       return { scales: steps(params), zeros: same(0), isSigned: true, isNarrow: true };

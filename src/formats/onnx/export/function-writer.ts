@@ -7,7 +7,13 @@ import { sizeOf, type Tensor } from '../../../tensor/tensor.ts';
 export class FunctionWriter {
   readonly nodes: Node[] = [];
   readonly #constants = new Map<string, string>();
+  readonly #domain: string;
   #count = 0;
+
+  /** @param domain of functions that are called */
+  constructor(domain = '') {
+    this.#domain = domain;
+  }
 
   /** A node of the standard with one output; returns its name. */
   node(
@@ -19,6 +25,13 @@ export class FunctionWriter {
     const map = new Map(Object.entries(attributes));
     this.nodes.push({ name: '', opType, domain: '', inputs, outputs: [output], attributes: map });
     return output;
+  }
+
+  /** A call of another function of the domain; returns the names of what it makes. */
+  call(opType: string, inputs: readonly string[], count: number): string[] {
+    const outputs = Array.from({ length: count }, () => this.#fresh());
+    this.nodes.push({ name: '', opType, domain: this.#domain, inputs, outputs, attributes: new Map() });
+    return outputs;
   }
 
   int(value: number): Attribute {
@@ -59,8 +72,13 @@ export class FunctionWriter {
     return this.node('Range', [start!, end!, step!]);
   }
 
+  /** One column of a matrix, as a matrix. */
+  column(matrix: string, index: number): string {
+    return this.node('Gather', [matrix, this.ints([index])], { axis: this.int(1) });
+  }
+
   /** Columns `start` to `end` of a matrix. */
-  slice(matrix: string, start: number, end: number): string {
+  columns(matrix: string, start: number, end: number): string {
     return this.node('Slice', [matrix, this.ints([start]), this.ints([end]), this.ints([1])]);
   }
 
@@ -70,6 +88,6 @@ export class FunctionWriter {
   }
 
   #fresh(): string {
-    return `${this.#count++}`;
+    return (this.#count++).toString(36);
   }
 }

@@ -1,5 +1,6 @@
 import type { LevelRule } from '../../../ir/levels.ts';
 import type { FunctionWriter } from './function-writer.ts';
+import { callsPowers, RUN, writePowers } from './powers-function.ts';
 
 /**
  * Nodes that make the level tables [tables, 2^bits] FLOAT of a rule from its parameters [tables, parameters] FLOAT, by code: DOUBLE
@@ -9,12 +10,10 @@ import type { FunctionWriter } from './function-writer.ts';
 export function writeLevels(write: FunctionWriter, rule: LevelRule, bits: number, params: string): string {
   const half = 2 ** (bits - 1);
   if (rule === 'table') return params;
-  if (rule === 'magnitudes')
-    return withSigns(write, params, write.constant('FLOAT', [1, 1], Float32Array.of(0)));
+  if (rule === 'magnitudes') return withSigns(write, params, write.constant('FLOAT', [], Float32Array.of(0)));
   const wide = write.node('Cast', [params], { to: write.int(DOUBLE) });
-  const column = (index: number): string => write.slice(wide, index, index + 1);
-  const signed = (sizes: string): string =>
-    narrow(write, withSigns(write, sizes, write.doubles([1, 1], [0])));
+  const column = (index: number): string => write.column(wide, index);
+  const signed = (sizes: string): string => narrow(write, withSigns(write, sizes, write.doubles([], [0])));
   switch (rule) {
     case 'linear':
     case 'linear-zero': {
@@ -24,9 +23,21 @@ export function writeLevels(write: FunctionWriter, rule: LevelRule, bits: number
     case 'geometric':
     case 'geometric-zero': {
       const [a, q] = [column(0), column(1)];
-      const sizes: string[] = [a];
-      while (sizes.length < half) sizes.unshift(write.node('Mul', [sizes[0]!, q]));
-      if (rule === 'geometric-zero') sizes[0] = write.node('Mul', [a, write.doubles([1, 1], [0])]);
+      const zero = () => write.node('Mul', [a, write.doubles([], [0])]);
+      const sizes: string[] = [];
+      if (callsPowers(rule, bits)) {
+        for (let x = a; sizes.length < half / RUN; ) {
+          const { next, run } = writePowers(write, x, q);
+          sizes.unshift(run);
+          x = next;
+        }
+        // Zero takes the place of the smallest.
+        if (rule === 'geometric-zero') sizes.splice(0, 1, zero(), write.columns(sizes[0]!, 1, RUN));
+      } else {
+        sizes.push(a);
+        while (sizes.length < half) sizes.unshift(write.node('Mul', [sizes[0]!, q]));
+        if (rule === 'geometric-zero') sizes[0] = zero();
+      }
       return signed(write.concat(sizes));
     }
     case 'ternary':
@@ -36,12 +47,15 @@ export function writeLevels(write: FunctionWriter, rule: LevelRule, bits: number
       return narrow(write, write.node('Mul', [shifted, column(0)]));
     }
     case 'bases': {
-      // Differences from 0, for the sum begins with +0, and a runtime may leave out what is added to 0.
-      let sum = write.doubles([1, 1], [0]);
+      // Bit b is the highest of those so far: all sums with + in front of those with −. The first ones are differences from 0, for a
+      // sum begins with +0, and a runtime may leave out what is added to 0.
+      const zero = write.doubles([], [0]);
+      let sum = zero;
       for (let b = 0; b < bits; b++) {
-        const signs = Array.from({ length: 2 ** bits }, (_, code) => ((code >> b) & 1 ? 1 : -1));
-        const part = write.node('Mul', [column(b), write.doubles([1, 2 ** bits], signs)]);
-        sum = write.node('Sub', [sum, part]);
+        const base = column(b);
+        const up =
+          b === 0 ? write.node('Sub', [zero, write.node('Neg', [base])]) : write.node('Add', [sum, base]);
+        sum = write.concat([up, write.node('Sub', [sum, base])]);
       }
       return narrow(write, sum);
     }

@@ -14,13 +14,20 @@ import {
   wholeOf,
 } from '../wire.ts';
 
+/** Nodes in the place of one. */
+export interface Substitute {
+  readonly nodes: readonly Uint8Array[];
+  /** Which of them inherits what the other one has besides its operator: documentation, metadata, fields of later versions. */
+  readonly heir: number;
+}
+
 /** What is put into an ONNX file, as encoded messages, and what it takes the place of. */
 export interface Splice {
   /** Values of the main graph that are made by the new nodes: their initializers, Constant nodes and inputs are left out. */
   readonly replaced: ReadonlySet<string>;
   readonly nodes: readonly Uint8Array[];
-  /** Nodes that take the place of others of the main graph, by a value that both make. */
-  readonly substitutes: ReadonlyMap<string, Uint8Array>;
+  /** What takes the place of nodes of the main graph, by a value that both make. */
+  readonly substitutes: ReadonlyMap<string, Substitute>;
   readonly initializers: readonly Uint8Array[];
   readonly functions: readonly Uint8Array[];
   /** Operator sets that the model imports at least, by domain. */
@@ -86,7 +93,11 @@ function graphChunks(span: Span, { replaced, substitutes, nodes, initializers }:
     if (!isReplaced(span.bytes, field, replaced)) {
       const substitute = substituteOf(span.bytes, field, substitutes);
       if (substitute === undefined) chunks.push(span.bytes.subarray(field.head, field.end));
-      else chunks.push(...delimited(GRAPH.node, [substitute]));
+      else
+        for (const [i, node] of substitute.nodes.entries()) {
+          const inherited = i === substitute.heir ? legacyOf(span.bytes, field) : [];
+          chunks.push(...delimited(GRAPH.node, [node, ...inherited]));
+        }
     }
   for (const one of initializers) chunks.push(...delimited(GRAPH.initializer, [one]));
   return chunks;
@@ -102,11 +113,21 @@ function outputsOf(bytes: Uint8Array, field: Field): string[] {
     .map((one) => read.string(one));
 }
 
+const WRITTEN: ReadonlySet<number> = new Set(Object.values(NODE));
+
+/** The fields of a node that do not say what it computes. */
+function legacyOf(bytes: Uint8Array, field: Field): Uint8Array[] {
+  const read = new FieldReader(bytes, 'a node');
+  return fieldsOf(read.message(field), 'a node')
+    .filter(({ number }) => !WRITTEN.has(number))
+    .map(({ head, end }) => bytes.subarray(head, end));
+}
+
 function substituteOf(
   bytes: Uint8Array,
   field: Field,
   substitutes: Splice['substitutes'],
-): Uint8Array | undefined {
+): Substitute | undefined {
   if (field.number !== GRAPH.node || substitutes.size === 0) return undefined;
   const output = outputsOf(bytes, field).find((name) => substitutes.has(name));
   return output === undefined ? undefined : substitutes.get(output);

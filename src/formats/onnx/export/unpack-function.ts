@@ -1,9 +1,10 @@
 import type { FunctionBody } from '../../../ir/graph.ts';
-import type { LevelRule } from '../../../ir/levels.ts';
+import { type LevelRule, paramCount } from '../../../ir/levels.ts';
 import type { DataType } from '../../../tensor/dtype.ts';
 import { DATA_TYPES } from '../../../tensor/dtype.ts';
 import { FunctionWriter } from './function-writer.ts';
 import { writeLevels } from './level-nodes.ts';
+import { callsPowers, powersFunction } from './powers-function.ts';
 
 /** Domain of the functions that unpack weights. */
 export const UNPACK_DOMAIN = 'bnnq';
@@ -28,41 +29,42 @@ export function unpackName({ rule, bits, dtype }: UnpackKind): string {
  *
  * Inputs: `planes` UINT8 [bits, bytes, 1]; `params` FLOAT [tables, parameters of the rule]; `shape` INT64. Codes are in row order, as
  * many for each table, one table after the other. Output: the levels of all codes in this shape.
+ * @returns the function, and those that it calls
  */
-export function unpackFunction(kind: UnpackKind, opset: number): FunctionBody {
+export function unpackFunctions(kind: UnpackKind, opset: number): FunctionBody[] {
   const { rule, bits, dtype } = kind;
-  const write = new FunctionWriter();
+  const write = new FunctionWriter(UNPACK_DOMAIN);
   const [planes, params, shape, output] = ['planes', 'params', 'shape', 'weight'] as const;
 
-  // Bit i of a byte is element i: to the top, whatever is above falls off, and down to the lowest place.
-  const up = write.constant(
+  // Bit i of a byte is element i: [bits, bytes, 1] by [8].
+  const places = write.constant(
     'UINT8',
     [8],
-    Uint8Array.from({ length: 8 }, (_, i) => 7 - i),
+    Uint8Array.from({ length: 8 }, (_, i) => i),
   );
-  const down = write.constant('UINT8', [1], Uint8Array.of(7));
-  const top = write.node('BitShift', [planes, up], { direction: write.text('LEFT') });
-  const eights = write.node('BitShift', [top, down], { direction: write.text('RIGHT') });
-  const flat = write.node('Reshape', [eights, write.ints([bits, -1])]);
+  const shifted = write.node('BitShift', [planes, places], { direction: write.text('RIGHT') });
+  const eights = write.node('Mod', [shifted, write.constant('UINT8', [1], Uint8Array.of(2))]);
+  const flat = write.node('Flatten', [eights]);
   const values = write.constant(
     'UINT8',
-    [1, bits],
+    [bits],
     Uint8Array.from({ length: bits }, (_, b) => 2 ** b),
   );
   const codes = write.node('MatMulInteger', [values, flat]);
-  const count = write.node('ReduceProd', [shape], { keepdims: write.int(1) });
-  const own = write.node('Slice', [codes, write.ints([0]), count, write.ints([1])]);
+  const count = write.node('ReduceProd', [shape]);
+  const own = write.node('Slice', [codes, write.ints([0]), count]);
 
-  const first = write.node('Shape', [params]);
-  const tables = write.node('Slice', [first, write.ints([0]), write.ints([1]), write.ints([0])]);
-  const grid = write.node('Concat', [tables, write.ints([-1])], { axis: write.int(0) });
+  // [tables, parameters] − [0, parameters + 1]: as many rows, and −1 for what is left.
+  const rest = write.ints([0, paramCount(rule, bits) + 1]);
+  const grid = write.node('Sub', [write.node('Shape', [params]), rest]);
   const rows = write.node('Reshape', [own, grid]);
   const levels = writeLevels(write, rule, bits, params);
   const picked = write.node('GatherElements', [levels, rows], { axis: write.int(1) });
   const typed =
     dtype === 'FLOAT' ? picked : write.node('Cast', [picked], { to: write.int(DATA_TYPES[dtype].number) });
   write.node('Reshape', [typed, shape], {}, output);
-  return {
+  const calls = callsPowers(rule, bits);
+  const unpack: FunctionBody = {
     name: unpackName(kind),
     domain: UNPACK_DOMAIN,
     overload: '',
@@ -71,6 +73,7 @@ export function unpackFunction(kind: UnpackKind, opset: number): FunctionBody {
     attributes: [],
     defaults: new Map(),
     nodes: write.nodes,
-    opsets: new Map([['', opset]]),
+    opsets: new Map([['', opset], ...(calls ? [[UNPACK_DOMAIN, 1] as const] : [])]),
   };
+  return calls ? [unpack, powersFunction(UNPACK_DOMAIN, opset)] : [unpack];
 }

@@ -1,14 +1,14 @@
 import type { LevelRule } from '../../../ir/levels.ts';
 import { isInRowOrder, type QuantizedTensor, type RowLayout } from '../../../ir/quantized-tensor.ts';
 
-/** Key of the entry in a model's metadata that says what nodes which unpack weights do not. */
+/** Key of the entry in a model's metadata that says what nodes which make weights do not. */
 export const NOTES_KEY = 'bnnq.weights';
 
 /** What the nodes do not say of a weight: which scheme made it, and what of it has one level table. */
 export interface WeightNote {
   readonly scheme?: string;
   readonly granularity?: string;
-  /** Absent where it is what `plainLayout` gives for the axes that the nodes permute. */
+  /** Absent where it is what the nodes say. */
   readonly layout?: RowLayout;
 }
 
@@ -35,22 +35,42 @@ export function plainLayout(split: readonly number[], perm: readonly number[]): 
   return { split, perm, rowAxes: 1 };
 }
 
+/** A weight that nodes make, and the layout that a reader takes it to have if nothing is noted. */
+export interface NotedWeight {
+  readonly quantized: QuantizedTensor;
+  readonly said: RowLayout;
+}
+
+/** The layout that steps behind elements in row order say. */
+export function saidBySteps({ layout, shape }: QuantizedTensor): RowLayout {
+  return isInRowOrder(layout) ? inRowsOf(shape, 0) : plainLayout(layout.split, layout.perm);
+}
+
+/** The layout in which one axis numbers the rows. */
+export function inRowsOf(shape: readonly number[], axis: number): RowLayout {
+  const others = [...shape.keys()].filter((one) => one !== axis);
+  return plainLayout(shape, shape.length === 0 ? [] : [axis, ...others]);
+}
+
 /** The notes of weights as JSON, as short as may be: the file is to be as small as the packed one. */
-export function writeNotes(weights: ReadonlyMap<string, QuantizedTensor>): string {
+export function writeNotes(weights: ReadonlyMap<string, NotedWeight>): string {
   const common = (key: 'scheme' | 'granularity'): string => {
     const counts = new Map<string, number>();
-    for (const q of weights.values()) counts.set(q[key], (counts.get(q[key]) ?? 0) + 1);
+    for (const { quantized } of weights.values())
+      counts.set(quantized[key], (counts.get(quantized[key]) ?? 0) + 1);
     return [...counts].reduce((best, next) => (next[1] > best[1] ? next : best))[0];
   };
   const shared = { scheme: common('scheme'), granularity: common('granularity') };
   const own: Record<string, WeightNote> = {};
-  for (const [name, q] of weights) {
-    const { layout, scheme, granularity } = q;
-    const isSplit = !isInRowOrder(layout) || `${layout.split}` === `${q.shape}`;
+  for (const [name, { quantized, said }] of weights) {
+    const { layout, scheme, granularity } = quantized;
+    const isSaid = (['split', 'perm', 'rowAxes'] as const).every(
+      (key) => `${layout[key]}` === `${said[key]}`,
+    );
     const note: WeightNote = {
       ...(scheme === shared.scheme ? {} : { scheme }),
       ...(granularity === shared.granularity ? {} : { granularity }),
-      ...(layout.rowAxes === 1 && isSplit ? {} : { layout }),
+      ...(isSaid ? {} : { layout }),
     };
     if (Object.keys(note).length > 0) own[name] = note;
   }

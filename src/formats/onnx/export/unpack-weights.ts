@@ -1,7 +1,7 @@
 import { isInRowOrder, type QuantizedTensor, tableCount } from '../../../ir/quantized-tensor.ts';
 import { packBits, planeBytes, unpackBits } from '../../../tensor/bits.ts';
 import { floats } from '../../../tensor/tensor.ts';
-import { UNPACK_DOMAIN, unpackFunction, unpackName } from './unpack-function.ts';
+import { UNPACK_DOMAIN, unpackFunctions, unpackName } from './unpack-function.ts';
 import type { Step, WeightParts } from './weight-parts.ts';
 
 /**
@@ -12,7 +12,8 @@ export function unpackWeight(parts: WeightParts, name: string, weight: Quantized
   const q = withWholeGroups(weight);
   const kind = { rule: q.rule, bits: q.bits, dtype: q.dtype };
   const opType = unpackName(kind);
-  if (!parts.functions.has(opType)) parts.functions.set(opType, unpackFunction(kind, opset));
+  if (!parts.functions.has(opType))
+    for (const body of unpackFunctions(kind, opset)) parts.functions.set(body.name, body);
   const tables = tableCount(q);
   const codes = parts.constant('codes', {
     dtype: 'UINT8',

@@ -15,8 +15,7 @@ export class WeightParts {
   readonly nodes: Node[] = [];
   readonly initializers: Initializer[] = [];
   readonly functions: Map<string, FunctionBody> = new Map();
-  readonly #shapes = new Map<string, string>();
-  readonly #scalars = new Map<number, string>();
+  readonly #shared = new Map<string, string>();
   readonly #counts = new Map<string, number>();
   /** Gives a name that nothing in the graph has. */
   readonly free: (wanted: string) => string;
@@ -39,23 +38,23 @@ export class WeightParts {
     this.initializers.push(constantInitializer(name, tensor));
   }
 
-  /** Numbers as INT64, once for all who want the same. */
-  ints(values: readonly number[]): string {
-    const known = this.#shapes.get(`${values}`);
-    if (known !== undefined) return known;
-    const data = BigInt64Array.from(values, BigInt);
-    const name = this.constant('shape', { dtype: 'INT64', shape: [values.length], data });
-    this.#shapes.set(`${values}`, name);
+  /** A small constant, once for all who want the same. */
+  shared(kind: string, tensor: Tensor): string {
+    const key = `${tensor.dtype} [${tensor.shape}] ${tensor.data}`;
+    const name = this.#shared.get(key) ?? this.constant(kind, tensor);
+    this.#shared.set(key, name);
     return name;
   }
 
-  /** A number as FLOAT, once for all who want the same. */
+  /** Numbers as INT64. */
+  ints(values: readonly number[]): string {
+    const data = BigInt64Array.from(values, BigInt);
+    return this.shared('shape', { dtype: 'INT64', shape: [values.length], data });
+  }
+
+  /** A number as FLOAT. */
   scalar(value: number): string {
-    const known = this.#scalars.get(value);
-    if (known !== undefined) return known;
-    const name = this.constant('number', { dtype: 'FLOAT', shape: [], data: Float32Array.of(value) });
-    this.#scalars.set(value, name);
-    return name;
+    return this.shared('number', { dtype: 'FLOAT', shape: [], data: Float32Array.of(value) });
   }
 
   /** A node that makes a weight, and steps behind it, of which the last one gives the weight under its name. */
