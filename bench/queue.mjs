@@ -182,8 +182,8 @@ load average ${loadavg()[0].toFixed(1)} by this and other work; workers of one t
 | --- | --: | --: | --: | --: | --: |
 ${rows.join('\n')}
 
-Seconds are those of the whole command, its start included; processor seconds those of submitter, workers and Redis together. All rows have the same report, to the bit. More workers than
-cores win nothing: they are there to show that they lose nothing either.
+Seconds are those of the whole command, its start included; processor seconds those of submitter, workers and Redis together. Where the load average is above the number of cores, other work took its share, another one in each row:
+then only processor seconds and shares can be compared. All rows have the same report, to the bit. More workers than cores win nothing.
 
 What is not scoring, in milliseconds, beside the ${(pointMs / 1000).toFixed(2)} s of processor time that a point takes, and for a sweep of ${POINTS} points:
 

@@ -5,7 +5,7 @@ import { SCHEME_NAMES } from '../../quantizers/registry.ts';
 import { settingsProblems } from '../discretize-model.ts';
 import type { OutputKind } from '../metrics.ts';
 import { type DiscretizedPoint, settingsOf, type WeightOptions } from '../point.ts';
-import type { PointSettings } from '../types.ts';
+import type { LayerFit, PointSettings } from '../types.ts';
 import type { Blob } from './blob.ts';
 import type { EncodedScores } from './encode-scores.ts';
 import { BLOB_SHAPE } from './session.ts';
@@ -17,8 +17,8 @@ import {
   nullable,
   numeric,
   oneOf,
-  plain,
   record,
+  recordOf,
   type Shape,
   text,
   variants,
@@ -132,20 +132,18 @@ export function checkJob(value: unknown): JobMessage {
   return job;
 }
 
-/** Layers of a network, each with some numbers; what later versions add to a point is let through as plain data. */
-const DISCRETIZED = (value: unknown, at: string, problems: string[]): void => {
-  plain(8, 1e6)(value, at, problems);
-  const { correlation, packedBytes, packed, bitsPerWeight, layers } = (value ?? {}) as Record<
-    string,
-    unknown
-  >;
-  record({
+/** What discretizing gives; the compiler misses a field that is not here. */
+const DISCRETIZED = recordOf<DiscretizedPoint>(
+  {
     correlation: numeric,
     packedBytes: whole(0),
     packed: record({ codes: whole(0), levels: whole(0), other: whole(0), graph: whole(0), header: whole(0) }),
     bitsPerWeight: numeric,
+    entropyBits: numeric,
+    compressedBytes: whole(0),
+    onnxBytes: nullable(whole(0)),
     layers: listOf(
-      record(
+      recordOf<LayerFit>(
         {
           name: text(4096),
           scheme: text(32),
@@ -154,14 +152,17 @@ const DISCRETIZED = (value: unknown, at: string, problems: string[]): void => {
           count: whole(0),
           correlation: numeric,
           mse: numeric,
+          lossRatio: numeric,
+          notes: listOf(text(4096), 0, 100),
         },
-        { lossRatio: numeric, notes: listOf(text(4096), 0, 100) },
+        ['lossRatio', 'notes'],
       ),
       0,
       1e5,
     ),
-  })({ correlation, packedBytes, packed, bitsPerWeight, layers }, at, problems);
-};
+  },
+  ['entropyBits', 'compressedBytes', 'onnxBytes'],
+);
 
 /** Base64 of eight bytes an image, at most so many images. */
 const IMAGES = text(1e9);

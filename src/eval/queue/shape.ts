@@ -94,6 +94,16 @@ export function record(
   };
 }
 
+/** A record with a shape for every field of a type, some of which may be absent. */
+export function recordOf<T>(shapes: Readonly<Record<keyof T, Shape>>, optional: readonly (keyof T)[]): Shape {
+  const fields = Object.entries<Shape>(shapes);
+  const isOptional = ([name]: [string, Shape]): boolean => optional.includes(name as keyof T);
+  return record(
+    Object.fromEntries(fields.filter((field) => !isOptional(field))),
+    Object.fromEntries(fields.filter(isOptional)),
+  );
+}
+
 /** One of several records, told by the field `name`. */
 export function variants(name: string, kinds: Readonly<Record<string, Shape>>): Shape {
   return (value, at, problems) => {
@@ -103,22 +113,6 @@ export function variants(name: string, kinds: Readonly<Record<string, Shape>>): 
       problems.push(
         `${at === '' ? '' : `${at}.`}${name}: expected ${Object.keys(kinds).join(' or ')}, got ${shown(kind)}`,
       );
-  };
-}
-
-/** Numbers, flags, text, null, lists and objects of these: at most that deep and that many of them in all. */
-export function plain(maxDepth: number, maxValues: number): Shape {
-  return (value, at, problems) => {
-    let left = maxValues;
-    const walk = (one: unknown, depth: number): boolean => {
-      if (--left < 0 || depth < 0) return false;
-      if (one === null || typeof one === 'boolean' || Number.isFinite(one)) return true;
-      if (typeof one === 'string') return one.length <= 4096;
-      if (Array.isArray(one)) return one.every((inner) => walk(inner, depth - 1));
-      return isRecord(one) && Object.values(one).every((inner) => walk(inner, depth - 1));
-    };
-    if (!walk(value, maxDepth))
-      problems.push(`${at}: expected plain data, at most ${maxDepth} deep and ${maxValues} values`);
   };
 }
 
