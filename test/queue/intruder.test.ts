@@ -69,8 +69,9 @@ async function forge(data: unknown): Promise<Job> {
   let job: Job | undefined;
   await until(
     async () => {
+      const isOver = ['failed', 'completed'].includes(await queue.getJobState(id!));
       job = await queue.getJob(id!);
-      return (await job?.isFailed()) === true || (await job?.isCompleted()) === true;
+      return isOver;
     },
     () => `the end of ${JSON.stringify(data)}`,
   );

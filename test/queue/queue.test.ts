@@ -92,10 +92,11 @@ describe.skipIf(!HAS_REDIS)('a sweep on a queue (needs redis-server)', () => {
       () => `points:\n${sweep.stderr}`,
     );
     await redis.kill('SIGKILL');
+    await sweep.says('trying again\n');
     await redis.start();
     expect(await sweep.ended()).toBe(0);
     expect(lasting(join(cwd, 'killed'))).toEqual(expected);
-    expect(sweep.stderr).toContain('trying again\n');
+    expect(sweep.stderr).toContain('connected again\n');
     // The models of calibrated points are here as well, the same bytes.
     for (const name of readdirSync(join(cwd, 'whole', 'models')))
       expect(

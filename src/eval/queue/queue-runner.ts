@@ -226,16 +226,19 @@ export class QueueRunner implements Runner {
     if (entry === undefined || entry.looking) return;
     entry.looking = true;
     try {
+      // In this order, so that a job in its last state has all that belongs to it.
+      const state = await this.#queue.getJobState(entry.id);
       const found = await this.#queue.getJob(entry.id);
-      const state = await found?.getState();
       if (this.#outstanding.get(entry.id) !== entry) return; // has come back meanwhile
       // `active` events may have been missed.
       if (state === 'active' || state === 'completed') entry.unit.begun = true;
-      if (state === 'completed') await this.#accept(entry, found!);
+      if (found === undefined) {
+        if (!entry.withdrawn) await this.#submit(entry); // lost with Redis's memory
+      } else if (state === 'completed') await this.#accept(entry, found);
       else if (state === 'failed') {
-        await found!.remove().catch(() => undefined); // the next run tries again
-        entry.reject(failureOf(found!.failedReason));
-      } else if (found === undefined && !entry.withdrawn) await this.#submit(entry); // lost with Redis's memory
+        await found.remove().catch(() => undefined); // the next run tries again
+        entry.reject(failureOf(found.failedReason));
+      }
     } catch {
       // No connection: looked at again when there is one.
     } finally {
