@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { KEY_PREFIX, QUEUE_NAME } from '../../src/eval/queue/connect.ts';
 import { writeNpy } from '../../src/formats/npy/npy.ts';
 import { bnnq } from '../cli/run-cli.ts';
-import { tinyFolder } from '../cli/tiny-model.ts';
+import { tinyFolder, tinyImages } from '../cli/tiny-model.ts';
 import { encodePng } from './png.ts';
 import { HAS_REDIS, TestRedis } from './redis.ts';
 import { journalLines, lasting, type Place, Process, startWorker, until } from './workers.ts';
@@ -200,6 +200,29 @@ describe.skipIf(!HAS_REDIS)('a sweep on a queue (needs redis-server)', () => {
     expect(Number(finished)).toBeLessThan(8);
     expect(await withQueue((queue) => queue.getJobCountByTypes('wait', 'active', 'delayed'))).toBe(0);
     expect(await alone(args, 'stopped')).toEqual(await alone(args, 'stopped-whole'));
+  });
+
+  it('gives a job to another worker when its worker is told twice to end', async () => {
+    // Enough images for a point to take seconds.
+    const many = tinyImages(20_000);
+    writeFileSync(join(cwd, 'many.idx'), many.images);
+    writeFileSync(join(cwd, 'answers.idx'), many.labels);
+    const range = ['--kernels', 'reference', '--schemes', 'linear', '--bits', '3'];
+    const args = ['--data', 'idx:many.idx,answers.idx', ...range];
+    const hasty = worker();
+    const sweep = submit([...args, '--shard', '20000'], 'hasty');
+    await until(
+      async () =>
+        (await withQueue((queue) => queue.getActiveCount())) > 0 && journalLines(join(cwd, 'hasty')) > 0,
+      () => `the point:\n${sweep.stderr}`,
+    );
+    hasty.child.kill('SIGTERM');
+    await hasty.says('once more gives them up');
+    expect(await hasty.end()).toBe(130);
+    expect(hasty.stderr).toContain('interrupted: the jobs in work go to other workers\n');
+    worker();
+    expect(await sweep.ended(), sweep.stderr).toBe(0);
+    expect(lasting(join(cwd, 'hasty'))).toEqual(await alone(args, 'hasty-whole'));
   });
 
   it('reports a point that kills its workers, after some of them, and finishes the others', async () => {

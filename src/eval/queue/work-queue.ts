@@ -61,7 +61,9 @@ export async function workQueue(options: QueueWorkerOptions): Promise<QueueWork>
     );
     sessions = new Sessions(cache, store, threads);
     const opened = sessions;
+    let [busy, last] = [0, performance.now()];
     const processJob = async (job: QueueJob): Promise<Answer> => {
+      busy++;
       try {
         const message = checkJob(job.data);
         return await opened.use(message.session, async (session) => {
@@ -71,6 +73,9 @@ export async function workQueue(options: QueueWorkerOptions): Promise<QueueWork>
       } catch (thrown) {
         const text = failureText(thrown);
         throw isPassing(thrown) ? new Error(text) : new bullmq.UnrecoverableError(text);
+      } finally {
+        busy--;
+        last = performance.now();
       }
     };
     const worker = new bullmq.Worker(QUEUE_NAME, processJob, {
@@ -86,29 +91,21 @@ export async function workQueue(options: QueueWorkerOptions): Promise<QueueWork>
       autorun: false,
     });
     watch(worker);
-    let last = performance.now();
-    let busy = 0;
-    worker.on('active', () => {
-      busy++;
-    });
     worker.on('completed', () => {
       work.done++;
-      busy--;
-      last = performance.now();
     });
     worker.on('failed', (job, error) => {
       work.failed++;
-      busy--;
-      last = performance.now();
       onNote?.(`job ${job?.id?.slice(0, 8) ?? ''} (${job?.name ?? 'unknown'}) failed: ${error.message}`);
     });
     const run = worker.run();
-    await untilTold(finish, signal, () => busy <= 0 && performance.now() - last > idleMs);
-    // Closing waits for the jobs in work, unless it is to stop at once.
-    const stopped = (): void => void worker.close(true);
-    signal?.addEventListener('abort', stopped);
-    await worker.close(signal?.aborted === true);
-    signal?.removeEventListener('abort', stopped);
+    await untilTold(finish, signal, () => busy === 0 && performance.now() - last > idleMs);
+    // Closing waits for the jobs in work; without their threads these fail at once, and are tried again elsewhere.
+    const stop = (): void => void opened.close();
+    signal?.addEventListener('abort', stop);
+    if (signal?.aborted) stop();
+    await worker.close();
+    signal?.removeEventListener('abort', stop);
     await run;
     if (signal?.aborted)
       throw new BnnqError('interrupted', 'interrupted: the jobs in work go to other workers');
