@@ -1,18 +1,12 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { BnnqError, parseSize } from '../src/index.ts';
 import { usageError } from './exit.ts';
-import type { GateOptions } from './options.ts';
+import { type AskedSize, type GateOptions, parseAskedSize } from './options.ts';
 
 /** Bit allocation as quantize takes it. */
 export interface AllocationOptions {
   readonly targetBits?: number;
+  /** The file is called after its text. */
   readonly targetSize?: AskedSize;
-}
-
-/** A size and how it was written, which is what the file is called after. */
-interface AskedSize {
-  readonly text: string;
-  readonly bytes: number;
 }
 
 /** What scheme and bits of each layer are chosen for. */
@@ -37,7 +31,7 @@ export function withAllocationOptions(command: Command): Command {
       new Option(
         '--target-size <size>',
         'the same for a file of that size at most, all of it: 1.2MB, 800kB, 1MiB',
-      ).argParser(parseTargetSize),
+      ).argParser(parseAskedSize),
     );
 }
 
@@ -90,7 +84,7 @@ export function goalOf(
 
 /** The gates that are left beside a goal: --max-drop may be one or the other. */
 export function gatesBeside(goal: Goal | undefined, gates: GateOptions): GateOptions {
-  return goal?.option === 'max-drop' ? { minTop1: gates.minTop1 } : gates;
+  return goal?.option === 'max-drop' ? { ...gates, maxDrop: undefined } : gates;
 }
 
 /** `3.0` for 3, so that it does not read as a width. */
@@ -103,13 +97,4 @@ function parseTargetBits(text: string): number {
   if (!/^\d+(\.\d+)?$/.test(text) || !(value >= 1 && value <= 8))
     throw new InvalidArgumentError(`expected bits a weight from 1 to 8 such as 3.0, got "${text}"`);
   return value;
-}
-
-function parseTargetSize(text: string): AskedSize {
-  try {
-    return { text: text.replaceAll(/\s/g, ''), bytes: parseSize(text) };
-  } catch (thrown) {
-    if (thrown instanceof BnnqError) throw new InvalidArgumentError(thrown.message.replace(/^size: /, ''));
-    throw thrown;
-  }
 }

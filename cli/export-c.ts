@@ -1,15 +1,22 @@
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { BnnqError, type CSources, exportC, type Model, writeFileAtomically } from '../src/index.ts';
+import {
+  BnnqError,
+  type CSize,
+  type CSources,
+  exportC,
+  type Model,
+  writeFileAtomically,
+} from '../src/index.ts';
 import { noteGrowth } from './growth.ts';
 import { formatBytes, grouped, printable } from './terminal/format.ts';
-import { printJson, printText } from './terminal/output.ts';
 
-export interface CFolderOptions {
-  readonly name?: string | undefined;
-  readonly force: boolean;
-  readonly json: boolean;
-  readonly quiet?: boolean | undefined;
+/** What was written; `--json` prints it as it is. */
+export interface CExport extends CSize {
+  readonly model: string;
+  readonly folder: string;
+  readonly to: 'c';
+  readonly files: readonly string[];
 }
 
 /** Refuses before anything is read: a folder that is there is left alone unless forced, a file always. */
@@ -23,22 +30,32 @@ export function checkFolder(folder: string, force: boolean): void {
     });
 }
 
-/** Writes the C sources of a model into a folder and prints what they take. */
-export function exportCFolder(path: string, model: Model, folder: string, options: CFolderOptions): void {
-  const sources = exportC(model, { name: options.name });
-  const { size } = sources;
+/** Writes the C sources of a model into a folder. @param name prefix of files and functions */
+export function exportCFolder(
+  path: string,
+  model: Model,
+  folder: string,
+  name: string | undefined,
+  quiet: boolean,
+): CExport {
+  const sources = exportC(model, { name });
   // What the device holds; the text of it is larger than any file of bytes.
-  noteGrowth(folder, size.arrayBytes + size.structBytes + size.codeBytes, model, options.quiet);
+  noteGrowth(folder, flashBytes(sources.size), model, quiet);
   writeFolder(folder, sources);
-  if (options.json) {
-    printJson({ model: path, folder, to: 'c', files: [...sources.files.keys()], ...size });
-    return;
-  }
-  const { arrayBytes, structBytes, codeBytes, arenaBytes, bufferBytes, inputBytes, outputBytes } = size;
+  return { model: path, folder, to: 'c', files: [...sources.files.keys()], ...sources.size };
+}
+
+/** Bytes that a device has to hold for it: constants, and code by estimate. */
+export function flashBytes({ arrayBytes, structBytes, codeBytes }: CSize): number {
+  return arrayBytes + structBytes + codeBytes;
+}
+
+export function cExportText(written: CExport): string {
+  const { arrayBytes, structBytes, codeBytes, arenaBytes, bufferBytes, inputBytes, outputBytes } = written;
   const flash = `flash ${bytesText(arrayBytes + structBytes)} of constants, about ${formatBytes(codeBytes)} of code`;
   const ram = `RAM ${bytesText(arenaBytes + bufferBytes)}: values ${grouped(arenaBytes)}, a row of weights and a line ${grouped(bufferBytes)}`;
   const caller = `the caller holds ${grouped(inputBytes)} in and ${grouped(outputBytes)} out`;
-  printText(`${printable(folder)}  ${[...sources.files.keys()].join(', ')}\n${flash}\n${ram}; ${caller}`);
+  return `${printable(written.folder)}  ${written.files.join(', ')}\n${flash}\n${ram}; ${caller}`;
 }
 
 function bytesText(bytes: number): string {

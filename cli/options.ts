@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { BnnqError, parseSize } from '../src/index.ts';
 
 const MAX_BITS = 8;
 
@@ -64,6 +65,22 @@ export function parsePercent(text: string): number {
   return value;
 }
 
+/** A size and how it was written. */
+export interface AskedSize {
+  readonly text: string;
+  readonly bytes: number;
+}
+
+/** `1.2MB`, `800kB`, `1MiB` or a number of bytes. */
+export function parseAskedSize(text: string): AskedSize {
+  try {
+    return { text: text.replaceAll(/\s/g, ''), bytes: parseSize(text) };
+  } catch (thrown) {
+    if (thrown instanceof BnnqError) throw new InvalidArgumentError(thrown.message.replace(/^size: /, ''));
+    throw thrown;
+  }
+}
+
 /** One more value of an option that may be given several times. */
 export function collect(text: string, before: string[] | undefined): string[] {
   return [...(before ?? []), text];
@@ -84,10 +101,11 @@ export function withCommonOptions(command: Command): Command {
     .option('--debug', 'show the stack trace of an error');
 }
 
-/** The gates of quantize, score and sweep. */
+/** The gates of quantize, score and sweep; export has the last. */
 export interface GateOptions {
   readonly maxDrop?: number | undefined;
   readonly minTop1?: number | undefined;
+  readonly maxSize?: AskedSize | undefined;
 }
 
 /** @param maxDrop what the first of them is, where it is more than a gate */
@@ -95,10 +113,20 @@ export function withGateOptions(
   command: Command,
   maxDrop = 'exit with 3 when top-1 falls by more than this against float',
 ): Command {
-  return command
+  command
     .optionsGroup('Gates:')
     .addOption(new Option('--max-drop <points>', maxDrop).argParser(parsePercent))
     .addOption(
       new Option('--min-top1 <percent>', 'exit with 3 when top-1 is below this').argParser(parsePercent),
+    );
+  return withSizeGate(command, 'exit with 3 when the packed file is larger than this');
+}
+
+/** @param description what is larger than the size when the gate is not met */
+export function withSizeGate(command: Command, description: string): Command {
+  return command
+    .optionsGroup('Gates:')
+    .addOption(
+      new Option('--max-size <size>', `${description}: 1.2MB, 800kB, 1MiB`).argParser(parseAskedSize),
     );
 }

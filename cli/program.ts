@@ -10,6 +10,7 @@ import { sensitivityCommand } from './commands/sensitivity.ts';
 import { sweepCommand } from './commands/sweep.ts';
 import { verifyCommand } from './commands/verify.ts';
 import { workerCommand } from './commands/worker.ts';
+import { applyConfig, withConfigOptions } from './config/apply-config.ts';
 import { EXIT, errorText, exitCodeOf } from './exit.ts';
 import { checkCommand } from './suggest.ts';
 import { printable } from './terminal/format.ts';
@@ -56,7 +57,7 @@ export function program(): Command {
     runCommand(),
     verifyCommand(),
   ])
-    root.addCommand(command, { isDefault: command.name() === 'quantize' });
+    root.addCommand(withConfigOptions(command), { isDefault: command.name() === 'quantize' });
   for (const command of [root, ...root.commands])
     command.exitOverride().configureOutput({ outputError: (text, write) => write(usageText(text, command)) });
   return root;
@@ -70,7 +71,7 @@ export async function run(argv: readonly string[]): Promise<void> {
     if (argv.length <= 2) root.help({ error: true });
     const names = root.commands.map((command) => command.name());
     checkCommand(argv[2]!, [...names, 'help']);
-    await root.parseAsync(argv);
+    await root.parseAsync(applyConfig(root, argv));
   } catch (thrown) {
     // commander has said its own piece
     if (!(thrown instanceof CommanderError))

@@ -31,14 +31,18 @@ import { noteGrowth } from './growth.ts';
 import { interruptible } from './interrupt.ts';
 import { type ModelOptions, modelSource } from './model-options.ts';
 import type { CommonOptions, GateOptions } from './options.ts';
+import type { PublishOptions } from './publish/publish.ts';
 import { type FitChoices, nothingToDo } from './quantize-options.ts';
 import type { QuantizeResult } from './quantize-text.ts';
+import type { CacheOptions } from './records/records.ts';
 import { startProgress } from './terminal/progress.ts';
 
 /** What quantize takes, as the command line gives it. */
 export interface QuantizeCommandOptions
   extends CommonOptions,
     GateOptions,
+    CacheOptions,
+    PublishOptions,
     DataOptions,
     CalibrationOptions,
     AllocationOptions,
@@ -156,15 +160,15 @@ class FileMaker {
         ? await discretizeFor(await this.#task(this.#target.goal, packOptions))
         : { done: await this.#discretize({ ...one, bits }), reached: null };
     if (done.layers.length === 0) throw nothingToDo(done.skipped);
-    const scores = data && (await this.#score(done.model, data));
-    const gates =
-      scores === undefined ? [] : checkGates(gatesBeside(goal, options), scores, scores.float?.top1 ?? null);
+    const scores = data && (await scoreMade(this.#material, done.model, data));
     const written = { ...packOptions, compress: options.compress === true };
     noteGrowth(file, packedSize(done.model, written).total, model, options.quiet);
     const { total, ...packed } = await writePacked(done.model, file, {
       force: options.force === true,
       ...written,
     });
+    const floatTop1 = scores?.float?.top1 ?? null;
+    const gates = checkGates(gatesBeside(goal, options), { scores, floatTop1, bytes: total });
     const weights = done.layers.reduce((sum, { count }) => sum + count, 0);
     return {
       ...{ file, scheme, bits, granularity, ...choices, ...this.#way, ...this.#activations },
@@ -265,21 +269,25 @@ class FileMaker {
     const draft = await interruptible((signal) => discretize(model, whole, few, { signal }));
     return packedSize(draft.model, recorded).total - packedSize(quantize(model, plain).model, recorded).total;
   }
+}
 
-  async #score(packed: Model, data: Dataset): Promise<ScoreResult> {
-    const { path, options } = this.#material;
-    const progress = startProgress('scoring', options.quiet === true);
-    const against = await modelSource(path, options);
-    return interruptible((signal) =>
-      score(packed, data, {
-        ...evaluateOptions(options),
-        against,
-        signal,
-        onProgress: (images, total) => progress.update(images / total, `${images}/${total} images`),
-        onNote: (text) => progress.note(text),
-      }),
-    ).finally(() => progress.stop());
-  }
+/** The accuracy of what was made, beside that of its source. */
+export async function scoreMade(
+  { path, options }: Material,
+  packed: Model,
+  data: Dataset,
+): Promise<ScoreResult> {
+  const progress = startProgress('scoring', options.quiet === true);
+  const against = await modelSource(path, options);
+  return interruptible((signal) =>
+    score(packed, data, {
+      ...evaluateOptions(options),
+      against,
+      signal,
+      onProgress: (images, total) => progress.update(images / total, `${images}/${total} images`),
+      onNote: (text) => progress.note(text),
+    }),
+  ).finally(() => progress.stop());
 }
 
 /** What each layer may become. */

@@ -7,10 +7,18 @@ import { usageError } from './exit.ts';
  */
 export function checkCommand(word: string, commands: readonly string[]): void {
   if (!/^[a-z]+$/i.test(word) || commands.includes(word) || existsSync(word)) return;
-  const near = commands.filter((command) => distance(word.toLowerCase(), command) <= 2);
+  const near = nearest(word, commands);
   const hint =
     near.length > 0 ? `did you mean ${near.join(' or ')}?` : `the commands are ${commands.join(', ')}`;
   throw usageError(`there is no command and no file "${word}", ${hint}`);
+}
+
+/** Names that a word may be a slip for: those of the least distance, 2 at most. */
+export function nearest(word: string, names: readonly string[]): string[] {
+  const lower = word.toLowerCase();
+  const rated = names.map((name) => ({ name, far: distance(lower, name) }));
+  const least = Math.min(...rated.map(({ far }) => far));
+  return least > 2 ? [] : rated.filter(({ far }) => far === least).map(({ name }) => name);
 }
 
 /** Levenshtein's distance: letters to insert, delete or replace. */

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { BnnqError, writeFileAtomically } from '../src/index.ts';
+import { BnnqError, type Report, reportFiles, VERSION, writeFileAtomically } from '../src/index.ts';
 
 /** What a folder says about the sweep in it. */
 const FILE = 'sweep.json';
@@ -13,6 +13,36 @@ export interface SweepIdentity {
   readonly settings: object;
 }
 
+interface SweepFolder {
+  /** Whether it holds this very sweep, finished or not. */
+  readonly isSame: boolean;
+  claim(): void;
+}
+
+/**
+ * The report of the same sweep, where it is finished: all points, by this version. The other files of the report are made again from
+ * it where they are missing or not what follows from it; `report.json` itself is left as it is.
+ */
+export function finishedReport(folder: string, isSame: boolean, points: number): Report | undefined {
+  const text = isSame ? readIfThere(join(folder, 'report.json')) : undefined;
+  if (text === undefined) return undefined;
+  let report: Report;
+  let files: Map<string, string>;
+  try {
+    report = JSON.parse(text) as Report;
+    files = reportFiles(report);
+  } catch {
+    return undefined;
+  }
+  const isWhole = report.points.length === points && report.tool.version === VERSION;
+  // What is written differently than it would be is not ours, or was damaged.
+  if (!isWhole || files.get('report.json') !== text) return undefined;
+  for (const [name, content] of files)
+    if (readIfThere(join(folder, name)) !== content)
+      writeFileAtomically(join(folder, name), [content], { force: true });
+  return report;
+}
+
 /**
  * The output folder of a sweep. It may be missing, or hold an earlier run of the same sweep, which then goes on; one
  * with the report of another sweep is refused unless forced (finished points that fit are used all the same).
@@ -20,7 +50,7 @@ export interface SweepIdentity {
  * begun, so that a sweep that never does leaves nothing behind.
  * @throws exists
  */
-export function openSweepFolder(folder: string, force: boolean, identity: SweepIdentity): { claim(): void } {
+export function openSweepFolder(folder: string, force: boolean, identity: SweepIdentity): SweepFolder {
   const path = join(folder, FILE);
   const own = `${JSON.stringify(identity, null, 2)}\n`;
   const found = readIfThere(path);
@@ -34,6 +64,7 @@ export function openSweepFolder(folder: string, force: boolean, identity: SweepI
     );
   let claimed = false;
   return {
+    isSame: same,
     claim() {
       if (claimed) return;
       if (same) removeTemporaryFiles(folder);

@@ -78,6 +78,7 @@ export {
   type ClassScore,
   createClassifier,
 } from './eval/classify.ts';
+export { contentHash } from './eval/content-hash.ts';
 export { type ModelCostOptions, modelCost } from './eval/cost/discretized-cost.ts';
 export type { CostOptions, ModelCost, NodeCost } from './eval/cost/model-cost.ts';
 export {
@@ -139,6 +140,7 @@ export type {
   Traffic,
   UniformChoice,
 } from './eval/types.ts';
+export { contentFingerprint, type UsedSamples } from './formats/datasets/content-fingerprint.ts';
 export { openDataset } from './formats/datasets/open-dataset.ts';
 export { checkWritable, type WriteOptions, writeFileAtomically } from './formats/file.ts';
 export { decodeImage } from './formats/images/decode-image.ts';

@@ -1,25 +1,41 @@
+import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import {
-  BnnqError,
   checkWritable,
   EXPORT_FORMATS,
   type ExportFormat,
-  exportedSize,
-  exportModel,
   ONNX_FLAVORS,
   type OnnxFlavor,
-  writeFileAtomically,
 } from '../../src/index.ts';
-import { checkFolder, exportCFolder } from '../export-c.ts';
-import { noteGrowth } from '../growth.ts';
-import { onDiskText } from '../inspect-text.ts';
+import { EXIT, usageError } from '../exit.ts';
+import { type CExport, cExportText, checkFolder, exportCFolder, flashBytes } from '../export-c.ts';
+import { exportOnnxFile, type OnnxExport, onnxExportText } from '../export-onnx.ts';
+import { gateText, sizeGate } from '../gates.ts';
 import { MODEL_KINDS, type ModelOptions, openModel, withModelOptions } from '../model-options.ts';
-import { type CommonOptions, parseCount, withCommonOptions } from '../options.ts';
+import {
+  type CommonOptions,
+  type GateOptions,
+  parseCount,
+  withCommonOptions,
+  withSizeGate,
+} from '../options.ts';
 import { stemOf } from '../quantize-file.ts';
-import { plural, printable } from '../terminal/format.ts';
+import {
+  type CacheOptions,
+  keyOf,
+  modelIdentity,
+  noteUpToDate,
+  RECORDS_HELP,
+  Records,
+  withCacheOptions,
+} from '../records/records.ts';
 import { printJson, printText } from '../terminal/output.ts';
 
-interface ExportCommandOptions extends CommonOptions, ModelOptions {
+interface ExportCommandOptions
+  extends CommonOptions,
+    Pick<GateOptions, 'maxSize'>,
+    CacheOptions,
+    ModelOptions {
   readonly to: ExportFormat | 'c';
   readonly name?: string;
   readonly output?: string;
@@ -64,7 +80,11 @@ export function exportCommand(): Command {
       'with --to c: prefix of files and functions (default: the name of the model)',
     )
     .option('--force', 'overwrite what is there');
-  return withCommonOptions(withModelOptions(command))
+  withSizeGate(
+    withModelOptions(command),
+    'exit with 3 when the file, of C the flash that it takes, is larger than this',
+  );
+  return withCommonOptions(withCacheOptions(command, RECORDS_HELP))
     .addHelpText(
       'after',
       `
@@ -76,33 +96,37 @@ Examples:
   $ bnn-quantize export model.exp3.bnnq --to c -o firmware`,
     )
     .action(async (path: string, options: ExportCommandOptions) => {
-      if (options.to === 'c') {
-        const folder = options.output ?? `${stemOf(path)}.c`;
-        const { name, force = false, json = false, quiet } = options;
-        if (options.flavor !== undefined || options.opset !== undefined)
-          throw new BnnqError('usage', '--flavor and --opset are of ONNX files, --to c takes neither');
-        checkFolder(folder, force);
-        exportCFolder(path, await openModel(path, options), folder, { name, force, json, quiet });
-        return;
-      }
-      const file = options.output ?? `${stemOf(path)}.${options.to === 'onnx' ? 'packed' : options.to}.onnx`;
-      const force = options.force === true;
-      checkWritable(file, { force });
-      const model = await openModel(path, options);
-      const bytes = exportModel(model, { to: options.to, flavor: options.flavor, opset: options.opset });
-      noteGrowth(file, bytes.length, model, options.quiet);
-      writeFileAtomically(file, [bytes], { force });
-      const weights = [...model.graph.initializers.values()].flatMap(({ quantized }) => quantized ?? []);
-      const elements = weights.reduce((sum, { rows, columns }) => sum + rows * columns, 0);
-      const disk = exportedSize(bytes);
-      if (options.json)
-        printJson({
-          ...{ model: path, file, to: options.to, flavor: options.flavor ?? null },
-          ...{ bytes: bytes.length, onDisk: disk, weights: weights.length },
-        });
-      else
-        printText(
-          `${printable(file)}  ${plural(weights.length, 'discretized weight')}\n${onDiskText(disk, elements)}`,
-        );
+      process.exitCode = await runExport(path, options);
     });
+}
+
+async function runExport(path: string, options: ExportCommandOptions): Promise<number> {
+  const { to, flavor, opset, name, force = false, quiet = false } = options;
+  if (to === 'c' && (flavor !== undefined || opset !== undefined))
+    throw usageError('--flavor and --opset are of ONNX files, --to c takes neither');
+  const ending = to === 'c' ? 'c' : to === 'onnx' ? 'packed.onnx' : 'qonnx.onnx';
+  const place = options.output ?? `${stemOf(path)}.${ending}`;
+  const check = (overwrite: boolean): void =>
+    to === 'c' ? checkFolder(place, overwrite) : void checkWritable(place, { force: overwrite });
+  check(force || options.cache !== false);
+  const model = await openModel(path, options);
+  const records = new Records(options.cache);
+  const key = keyOf('export', { model: modelIdentity(model), path, place }, options);
+  let written = force ? undefined : records.find<OnnxExport | CExport>(key);
+  if (written !== undefined) noteUpToDate(place, quiet);
+  else {
+    check(force);
+    written =
+      to === 'c'
+        ? exportCFolder(path, model, place, name, quiet)
+        : exportOnnxFile(path, model, place, { to, flavor, opset, force, quiet });
+    const files = written.to === 'c' ? written.files.map((file) => join(place, file)) : [place];
+    records.keep(key, files, written);
+  }
+  const bytes = written.to === 'c' ? flashBytes(written) : written.bytes;
+  const gates = sizeGate(options, bytes);
+  if (options.json) printJson({ ...written, ...(gates.length > 0 && { gates }) });
+  else printText(written.to === 'c' ? cExportText(written) : onnxExportText(written));
+  process.stderr.write(gateText(gates, place));
+  return gates.every(({ met }) => met) ? EXIT.done : EXIT.gate;
 }

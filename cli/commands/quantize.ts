@@ -14,9 +14,11 @@ import { calibrationOf, REPAIR_HELP, withCalibrationOptions } from '../calibrati
 import { withDataOptions } from '../data-options.ts';
 import { dryRun } from '../dry-run.ts';
 import { EXIT, usageError } from '../exit.ts';
-import { gateText, hasGates } from '../gates.ts';
+import { gateText, needsScores } from '../gates.ts';
 import { openModel, withModelOptions } from '../model-options.ts';
 import { parseBits, parseGranularities, parseList, withCommonOptions, withGateOptions } from '../options.ts';
+import { measuredQuantize } from '../publish/measured.ts';
+import { checkPublishing, publish, withPublishOptions } from '../publish/publish.ts';
 import {
   openImages,
   type QuantizeCommandOptions,
@@ -26,6 +28,8 @@ import {
 } from '../quantize-file.ts';
 import { schemeHelp, withFitOptions } from '../quantize-options.ts';
 import { missedText, type QuantizeResult, quantizeText } from '../quantize-text.ts';
+import { QuantizeRecords } from '../records/quantize-records.ts';
+import { noteUpToDate, RECORDS_HELP, withCacheOptions } from '../records/records.ts';
 import { printJson, printText } from '../terminal/output.ts';
 
 /** Width where nothing is said: the smallest at which most networks stay within some points of float (docs/results). */
@@ -63,12 +67,13 @@ export function quantizeCommand(): Command {
       '--compress',
       'store codes as Huffman codes, weight by weight where that is smaller: the same bits when read, by programs that know format 2 of the file. Targets count them uncompressed',
     )
-    .option('--force', 'overwrite an existing file')
+    .option('--force', 'overwrite an existing file, also one that is up to date')
     .option('--dry-run', 'say what would be done and write nothing')
     .option('--data <dataset>', 'measure the accuracy before and after on this');
   withFitOptions(command);
   withAllocationOptions(withCalibrationOptions(command));
-  withCommonOptions(withGateOptions(withDataOptions(withModelOptions(command)), MAX_DROP_HELP));
+  withGateOptions(withDataOptions(withModelOptions(command)), MAX_DROP_HELP);
+  withCommonOptions(withPublishOptions(withCacheOptions(command, RECORDS_HELP)));
   return command
     .addHelpText(
       'after',
@@ -94,19 +99,31 @@ Examples:
 
 async function runQuantize(path: string, options: QuantizeCommandOptions): Promise<number> {
   const goal = goalOf(options);
-  if (hasGates(gatesBeside(goal, options)) && options.data === undefined)
+  if (needsScores(gatesBeside(goal, options)) && options.data === undefined)
     throw usageError('--max-drop and --min-top1 measure accuracy: name a dataset with --data');
   if (calibrationOf(options).actBits.length > 1)
     throw usageError('--act-bits: several widths are for sweep, quantize takes one');
   const targets = goal === undefined ? targetsOf(path, options) : [targetFor(goal, path, options)];
-  for (const { file } of targets) checkWritable(file, { force: options.force === true });
+  checkPublishing(options);
+  const { force = false, quiet = false } = options;
+  // Whether files that are there are what would be written is known later; without records they are in the way at once.
+  for (const { file } of targets) checkWritable(file, { force: force || options.cache !== false });
   const model = await openModel(path, options);
   if (options.dryRun) return dryRun(path, model, targets, options);
   const data = options.data === undefined ? undefined : await openDataset(options.data);
   const images = await openImages(model, options);
+  const material = { path, model, data, images, options };
+  const outputs = await QuantizeRecords.open(material);
+  const known: (QuantizeResult | undefined)[] = [];
+  for (const target of targets) {
+    const made = force ? undefined : await outputs.find(target);
+    if (made === undefined) checkWritable(target.file, { force });
+    else noteUpToDate(target.file, quiet);
+    known.push(made);
+  }
   const results: QuantizeResult[] = [];
-  for (const target of targets)
-    results.push(await quantizeFile({ path, model, data, images, options }, target));
+  for (const [i, target] of targets.entries())
+    results.push(known[i] ?? outputs.keep(target, await quantizeFile(material, target)));
   const { sha256 = null, byteLength = null, format } = model.source;
   if (options.json)
     printJson({
@@ -120,7 +137,8 @@ async function runQuantize(path: string, options: QuantizeCommandOptions): Promi
   const met = results.every(
     (result) => result.target?.met !== false && result.gates.every((gate) => gate.met),
   );
-  return met ? EXIT.done : EXIT.gate;
+  const source = { file: path, sha256, bytes: byteLength };
+  return publish(() => measuredQuantize(source, results), options, [], met ? EXIT.done : EXIT.gate);
 }
 
 /** What would be written. @throws usage where one name would have to do for several files */

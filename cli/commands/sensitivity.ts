@@ -8,6 +8,7 @@ import {
   sensitivity,
   writeFileAtomically,
 } from '../../src/index.ts';
+import { commandLine } from '../command-line.ts';
 import { EXIT, usageError } from '../exit.ts';
 import { interruptible } from '../interrupt.ts';
 import { type ModelOptions, openModel, withModelOptions } from '../model-options.ts';
@@ -130,7 +131,7 @@ async function runSensitivity(path: string, options: SensitivityCommandOptions):
         output: options.scoreOutput,
         measure: options.measure,
         kernels: options.kernels,
-        command: ['bnn-quantize', ...process.argv.slice(2)],
+        command: commandLine(),
       },
       {
         signal,

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import {
-  hideSecrets,
+  contentFingerprint,
   openDataset,
   type PointRange,
   pointsOf,
@@ -21,9 +21,9 @@ import {
   REPAIR_HELP,
   withCalibrationOptions,
 } from '../calibration-options.ts';
+import { commandLine } from '../command-line.ts';
 import { type DataOptions, evaluateOptions, withDataOptions } from '../data-options.ts';
 import { EXIT } from '../exit.ts';
-import { checkGates, gateText, hasGates } from '../gates.ts';
 import { finishable } from '../interrupt.ts';
 import { type ModelOptions, openModel, withModelOptions } from '../model-options.ts';
 import {
@@ -35,9 +35,13 @@ import {
   withCommonOptions,
   withGateOptions,
 } from '../options.ts';
+import { measuredSweep } from '../publish/measured.ts';
+import { checkPublishing, type PublishOptions, publish, withPublishOptions } from '../publish/publish.ts';
 import { type FitChoices, schemeHelp, withFitOptions } from '../quantize-options.ts';
 import { type SubmitCommandOptions, submitOptions, withSubmitOptions } from '../queue-options.ts';
-import { openSweepFolder } from '../sweep-folder.ts';
+import { modelIdentity, noteUpToDate } from '../records/records.ts';
+import { finishedReport, openSweepFolder } from '../sweep-folder.ts';
+import { sweepGates } from '../sweep-gates.ts';
 import { sweepSoFar } from '../sweep-live.ts';
 import { pointName } from '../sweep-points.ts';
 import { sweepText } from '../sweep-text.ts';
@@ -51,6 +55,7 @@ interface SweepCommandOptions
     DataOptions,
     CalibrationOptions,
     FitChoices,
+    PublishOptions,
     ModelOptions,
     SubmitCommandOptions {
   readonly schemes: string[];
@@ -101,7 +106,8 @@ export function sweepCommand(): Command {
   withFitOptions(command);
   withCalibrationOptions(command);
   withSubmitOptions(command);
-  withCommonOptions(withGateOptions(withDataOptions(withModelOptions(command))));
+  withGateOptions(withDataOptions(withModelOptions(command)));
+  withCommonOptions(withPublishOptions(command));
   return command
     .addHelpText(
       'after',
@@ -134,12 +140,13 @@ async function runSweep(path: string, options: SweepCommandOptions): Promise<num
   const { points, left } = pointsOf(range);
   const queue = submitOptions(options);
   if (options.dryRun) return dryRun(path, points, left, options);
+  checkPublishing(options);
   // The model and the data are opened here as well, so that a folder of another sweep is refused before any work.
   const [model, dataset] = [await openModel(path, options), await openDataset(options.data)];
   const images = calibration && { ...calibration, data: await openDataset(calibration.data as string) };
   const folder = openSweepFolder(out, options.force === true, {
-    model: model.source.sha256 ?? path,
-    data: dataset.fingerprint,
+    model: modelIdentity(model).join(' '),
+    data: await contentFingerprint(dataset, { limit: options.limit }),
     settings: {
       ...evaluateOptions(options),
       preprocess: options.preprocess && readPreprocess(options.preprocess),
@@ -147,10 +154,18 @@ async function runSweep(path: string, options: SweepCommandOptions): Promise<num
       kernels: undefined,
       include: options.include,
       exclude: options.exclude,
-      calibration: images && { ...calibration, data: images.data.fingerprint },
+      calibration: images && {
+        ...calibration,
+        data: await contentFingerprint(images.data, { evenly: images.samples }),
+      },
       points: points.map((point) => Object.values(point).join('/')),
     },
   });
+  const finished = options.force ? undefined : finishedReport(out, folder.isSame, points.length);
+  if (finished !== undefined) {
+    noteUpToDate(join(out, 'report.json'), quiet);
+    return finish(finished, options);
+  }
   let soFar: Pick<SweepProgress, 'results' | 'float'> = { results: [] };
   const progress = startProgress('sweeping', quiet, (room) => sweepSoFar(points, soFar, room));
   let resumed = 0;
@@ -167,7 +182,7 @@ async function runSweep(path: string, options: SweepCommandOptions): Promise<num
         ...(options.include && { include: options.include }),
         ...(options.exclude && { exclude: options.exclude }),
         out,
-        command: ['bnn-quantize', ...process.argv.slice(2)].map(hideSecrets),
+        command: commandLine(),
         ...(queue && { queue }),
         signal,
         finish,
@@ -188,9 +203,15 @@ async function runSweep(path: string, options: SweepCommandOptions): Promise<num
   folder.claim();
   for (const [name, text] of reportFiles(report))
     writeFileAtomically(join(out, name), [text], { force: true });
+  return finish(report, options);
+}
+
+/** What is done with a report that is written. */
+function finish(report: Report, options: SweepCommandOptions): Promise<number> {
   if (options.json) process.stdout.write(reportJson(report));
-  else printText(sweepText(report, out));
-  return gate(report, options);
+  else printText(sweepText(report, options.output));
+  const files = [...reportFiles(report).keys()].map((name) => join(options.output, name));
+  return publish(() => measuredSweep(report, options), options, files, sweepGates(report, options));
 }
 
 function rangeOf(options: SweepCommandOptions): PointRange & Pick<SweepOptions, 'calibration'> {
@@ -210,18 +231,6 @@ function fractionOf({ images, totalImages }: SweepProgress): number {
 /** The point that has just been finished. */
 function detailOf({ finished }: SweepProgress): string | undefined {
   return finished && `${pointName(finished)}: ${fixed(finished.top1 ?? finished.agreement, 2)} %`;
-}
-
-/** A gate holds when one point at least meets all of them. */
-function gate(report: Report, options: SweepCommandOptions): number {
-  if (!hasGates(options)) return EXIT.done;
-  const checked = report.points.map((point) => checkGates(options, point, report.float.top1));
-  if (checked.some((gates) => gates.every(({ met }) => met))) return EXIT.done;
-  const best = report.points.reduce((a, b) => ((b.top1 ?? 0) > (a.top1 ?? 0) ? b : a));
-  process.stderr.write(
-    gateText(checkGates(options, best, report.float.top1), `the best point (${pointName(best)})`),
-  );
-  return EXIT.gate;
 }
 
 function dryRun(

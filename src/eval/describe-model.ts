@@ -1,11 +1,9 @@
-import { createHash } from 'node:crypto';
 import { BnnqError } from '../errors.ts';
-import { packModel } from '../formats/packed/pack.ts';
 import type { Model } from '../ir/graph.ts';
 import { findLowBit } from '../quantizers/plan/low-bit-weights.ts';
 import { type PlannedWeight, planWeights } from '../quantizers/plan/plan-weights.ts';
 import { sizeOf } from '../tensor/tensor.ts';
-import { VERSION } from '../version.ts';
+import { contentHash } from './content-hash.ts';
 import type { WeightOptions } from './point.ts';
 import type { Report } from './types.ts';
 
@@ -60,11 +58,4 @@ export function parameterCount(model: Model): number {
 
 function initializerBytes(model: Model): number {
   return [...model.graph.initializers.values()].reduce((sum, { byteLength }) => sum + byteLength, 0);
-}
-
-/** Of a model that came from no file: hash of the packed file that it would make. */
-function contentHash(model: Model): string {
-  const hash = createHash('sha256');
-  for (const chunk of packModel(model, { toolVersion: VERSION }, false).chunks()) hash.update(chunk);
-  return hash.digest('hex');
 }

@@ -2,12 +2,14 @@ import { existsSync } from 'node:fs';
 import { arch, availableParallelism, cpus, platform } from 'node:os';
 import { join } from 'node:path';
 import { BnnqError, type ErrorCode, messageOf } from '../errors.ts';
+import { contentFingerprint } from '../formats/datasets/content-fingerprint.ts';
 import type { Dataset } from '../formats/datasets/dataset.ts';
 import { hashOf } from '../formats/datasets/source.ts';
 import type { Model } from '../ir/graph.ts';
 import { VERSION } from '../version.ts';
 import { CalibratedModels } from './calibrated-models.ts';
 import { openBatches } from './calibration/batches.ts';
+import { contentHash } from './content-hash.ts';
 import { pointCosts } from './cost/discretized-cost.ts';
 import { describeModel } from './describe-model.ts';
 import { settingsProblems } from './discretize-model.ts';
@@ -86,8 +88,10 @@ export async function sweep(
     const description = describeModel(model, options);
     // Only now, so that a sweep that cannot begin leaves no folder behind.
     if (options.out !== undefined) journal = new Journal(join(options.out, JOURNAL_NAME));
+    const fingerprint = await contentFingerprint(dataset, { limit: setup.count });
     const calibration = await describeCalibration(model, options, setup, wanted);
-    const base = [VERSION, description.sha256, dataset.fingerprint, setup.count, setup.preprocess ?? null];
+    const sources = [description.sha256, contentHash(model), fingerprint];
+    const base = [VERSION, ...sources, setup.count, setup.preprocess ?? null];
     const given = [setup.output ?? null, options.include ?? [], options.exclude ?? []];
     const keyOf = (point: PointSettings | 'float'): string => {
       const images =
@@ -172,7 +176,7 @@ export async function sweep(
         dataset: {
           spec: dataset.spec,
           count: setup.count,
-          fingerprint: dataset.fingerprint,
+          fingerprint,
           labelled: dataset.labels !== undefined,
           classes: setup.kind === 'index' ? null : setup.width,
           preprocess: setup.preprocess ?? null,

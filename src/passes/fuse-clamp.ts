@@ -23,7 +23,7 @@ export const fuseClamp: Pass = {
 };
 
 /** Low and high of a clamp; undefined for any other node. */
-function boundsOf(editor: GraphEditor, node: Node): [low: number, high: number] | undefined {
+export function boundsOf(editor: GraphEditor, node: Node): [low: number, high: number] | undefined {
   if (node.domain !== '') return undefined;
   if (node.opType === 'Relu') return [0, Number.POSITIVE_INFINITY];
   if (node.opType !== 'Clip') return undefined;

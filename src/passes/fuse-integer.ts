@@ -25,11 +25,16 @@ export const fuseInteger: Pass = {
       const rounding = roundingOf(editor, node);
       if (rounding !== undefined) mapCodes(editor, node, rounding);
     }
-    for (const node of editor.nodes()) if (isCodes(node)) raise(editor, node);
-    for (const node of editor.nodes()) if (isCodes(node)) intoLayer(editor, node);
+    settleCodes(editor);
     return editor.result();
   },
 };
+
+/** Takes codes as early as they can be had: before poolings and concatenations, and from layers themselves. */
+export function settleCodes(editor: GraphEditor): void {
+  for (const node of editor.nodes()) if (isCodes(node)) raise(editor, node);
+  for (const node of editor.nodes()) if (isCodes(node)) intoLayer(editor, node);
+}
 
 const WHOLE_BITS = 8;
 
@@ -133,7 +138,7 @@ function hasCodeRows({ quantized, shape }: Initializer, isRows: boolean): boolea
   return shape.length === 2 && quantized.rows === shape[1] && perm.length === 2 && perm[0] === 1;
 }
 
-function isCodes(node: Node): boolean {
+export function isCodes(node: Node): boolean {
   return node.domain === FUSED_DOMAIN && node.opType === 'Codes';
 }
 

@@ -20,11 +20,13 @@ import type { GraphEditor } from './graph-editor.ts';
  * | SignFloats | X                                | the signs as floats [N, `dims`, H, W], without H and W where `space` is 0 |
  * | Codes    | X                                  | codes of X as a map, of the grid that the attributes `scale`, `zero`, `high`, `quotient` (1: the quotient is rounded) name; see kernels/integer/contract.ts |
  * | DynamicCodes | X                              | codes of X as a map, and scale and zero as DynamicQuantizeLinear chooses them |
- * | IntegerConv, IntegerLinear | as Conv and Linear, X codes of `x_scale`, `x_zero`, `x_high`, or with x_scale and x_zero as inputs behind the addend | the same; with `y_scale`, `y_zero`, `y_high`, `y_quotient` the codes of that, as Codes gives them |
+ * | IntegerConv, IntegerLinear | as Conv and Linear, X codes of `x_scale`, `x_zero`, `x_high`, or with x_scale and x_zero as inputs behind the addend | the same; with `y_scale`, `y_zero`, `y_high`, `y_quotient` the codes of that, as Codes gives them; with `y_unit` fixed-point values, as is the addend |
+ * | Fixed… | X | on fixed-point values: FixedCodes (`unit`, and `scale`, `zero`, `high`) codes of these; FixedOfCodes these of codes; FixedAdd X, addend? clamp(X + addend), `low` and `high` in `unit`s; FixedPool MaxPool, or with `average` AveragePool, with `global` over the whole image |
  * | CodePool | X, codes                           | MaxPool of codes                                            |
  *
  * A *map* of signs is a UINT8 tensor [N, H, W, bytes of the channels] (kernels/binary/contract.ts), one of codes a
- * UINT8 tensor [N, H, W, C] (kernels/integer/contract.ts); H·W is 1 for a matrix. Thresholds of signs are [slices·C] or one for
+ * UINT8 tensor [N, H, W, C] (kernels/integer/contract.ts); H·W is 1 for a matrix. Fixed-point values are an INT32 tensor
+ * [N, H, W, C] (kernels/integer/fixed-contract.ts). Thresholds of signs are [slices·C] or one for
  * all; with several slices the map has slices·C channels. What is made of floats instead of a map of signs is [N, C, H, W].
  *
  * Attributes: those of the ONNX operator (for Linear `transB`: W is [N,K] with 1, [K,N] with 0), and `low` and `high`

@@ -6,6 +6,7 @@ import { type Evaluate, foldConstants } from '../passes/fold-constants.ts';
 import { fuseAffine } from '../passes/fuse-affine.ts';
 import { fuseBinary } from '../passes/fuse-binary.ts';
 import { fuseClamp } from '../passes/fuse-clamp.ts';
+import { fuseFixed } from '../passes/fuse-fixed.ts';
 import { fuseInteger } from '../passes/fuse-integer.ts';
 import { fusePad } from '../passes/fuse-pad.ts';
 import { fuseResidual } from '../passes/fuse-residual.ts';
@@ -46,6 +47,7 @@ export function rewriteForExecution(model: Model, kernels: Kernels, keep: readon
     fuseClamp,
     codeWeights,
     fuseInteger,
+    fuseFixed,
   ];
   const rewritten = rewriteGraph({ ...model, graph: { ...model.graph, outputs: watched } }, passes);
   return { ...rewritten, graph: { ...rewritten.graph, outputs } };

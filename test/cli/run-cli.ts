@@ -1,9 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** The built program. */
 export const MAIN: string = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+
+/** Records of runs, away from those of the person who runs the tests. */
+const CACHE = mkdtempSync(join(tmpdir(), 'bnnq-cache-'));
+process.on('exit', () => rmSync(CACHE, { recursive: true, force: true }));
 
 export interface Outcome {
   /** Exit code; null after a signal. */
@@ -35,7 +41,7 @@ async function start(command: string, args: readonly string[], options: RunOptio
     throw new Error(`${MAIN} is missing: build first ("npm test" does), with "npm run build"`);
   const child = spawn(command, args, {
     cwd: options.cwd,
-    env: { ...process.env, NO_COLOR: '', CI: '', ...options.env },
+    env: { ...process.env, NO_COLOR: '', CI: '', BNNQ_CACHE: CACHE, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let [stdout, stderr] = ['', ''];

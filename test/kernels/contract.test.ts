@@ -13,6 +13,7 @@ import {
 } from './operations/binary.ts';
 import { conv2d } from './operations/conv2d.ts';
 import { affine, binary, softmax, unary } from './operations/elementwise.ts';
+import { addFixed, codesOfFixed, fixedOfCodes, poolFixed } from './operations/fixed.ts';
 import { integerConv2d, poolCodes, quantizeCodes, valueRange } from './operations/integer.ts';
 import { linear, matmul } from './operations/linear.ts';
 import { averagePool2d, maxPool2d } from './operations/pool.ts';
@@ -42,6 +43,10 @@ const OPERATIONS: readonly Operation[] = [
   valueRange,
   integerConv2d,
   poolCodes,
+  addFixed,
+  codesOfFixed,
+  fixedOfCodes,
+  poolFixed,
 ];
 
 /**

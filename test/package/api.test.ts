@@ -34,6 +34,8 @@ describe('the public API', () => {
       'checkWritable',
       'checksum',
       'confirmAllocation',
+      'contentFingerprint',
+      'contentHash',
       'createClassifier',
       'createSession',
       'decodeImage',

@@ -67,7 +67,7 @@ describe.skipIf(!HAS_REDIS)('reaching Redis (needs redis-server)', () => {
         for (const secret of [PASSWORD, encodeURIComponent(PASSWORD)]) expect(text).not.toContain(secret);
     }
     expect(lasting(join(cwd, 'by-url'), { command: true }).command).toContain(
-      `redis://:***@127.0.0.1:${redis.port}`,
+      `redis://***@127.0.0.1:${redis.port}`,
     );
     for (const wrong of [`redis://:wr0ng@127.0.0.1:${redis.port}`, redis.url]) {
       const refused = await run([...SWEEP, '--queue', wrong, '--store', 'store', '-o', 'refused']);
@@ -146,7 +146,7 @@ describe('a queue that is not described well', () => {
     [['--shard', '5', '--queue-ca', 'x'], '--queue-ca, --shard: only with --queue'],
     [
       ['--queue', 'http://u:pw@h', '--store', 's'],
-      'expected redis://host or rediss://host, got "http://u:***@h"',
+      'expected redis://host or rediss://host, got "http://***@h"',
     ],
     [
       ['--queue', 'redis://h/x?y', '--store', 's'],

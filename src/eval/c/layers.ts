@@ -2,8 +2,9 @@ import { BnnqError } from '../../errors.ts';
 import type { CCodedRows, CRows, CTail, Operand } from '../../formats/c/program.ts';
 import type { Node } from '../../ir/graph.ts';
 import type { WeightRows } from '../../kernels/contract.ts';
+import { MOST_FIXED } from '../../kernels/integer/fixed-contract.ts';
 import { isWinograd } from '../../kernels/winograd/rule.ts';
-import { THRESHOLDS } from '../../passes/fused.ts';
+import { ADDEND, THRESHOLDS, X_SCALE } from '../../passes/fused.ts';
 import { broadcast, broadcastShape } from '../../runtime/broadcast.ts';
 import type { Call } from '../../runtime/call.ts';
 import { ConstantTensor } from '../../runtime/constants.ts';
@@ -13,9 +14,13 @@ import { epilogueOf, isWholeTail, type Tail, tailOf } from '../../runtime/ops/ep
 import { gridOf } from '../../runtime/ops/integer/codes.ts';
 import * as integer from '../../runtime/ops/integer/layer.ts';
 import { integerLevels } from '../../runtime/ops/integer/levels.ts';
+import { sameShape } from '../../runtime/shapes.ts';
 import { rowsOfColumns, rowsOfFirstAxis } from '../../runtime/weight-rows.ts';
 import { sizeOf, type Tensor } from '../../tensor/tensor.ts';
+import { addFixed } from './fixed.ts';
 import type { Lowering, Slot } from './lowering.ts';
+
+type Trunk = NonNullable<integer.LayerPlan['trunk']>;
 
 /** Writes the steps of a node. */
 export type Lower = (to: Lowering, node: Node, call: Call) => void;
@@ -123,19 +128,28 @@ const integerLayer =
     const x = to.value(node.inputs[0]!);
     const given = gridOf(call, 'x_');
     const { shape } = shapeOf(call, x.shape, call.input(1).shape);
+    // Of codes whose zero is a value of the run the reach is 255, as of these: gridOf says 0 to 255.
     const reach = Math.max(given.zero, given.high - given.zero);
     const coded = integer.codedRowsOf(call);
     const levels = integerLevels(coded, shape.outChannels, integer.columnsOf(shape), reach);
     const plan = integer.planOf(call, levels.units, shapeOf(call, x.shape, call.input(1).shape), given);
     const weights: CCodedRows = { ...coded, ...levels.rows, kind: 'coded' };
     const { alpha } = plan;
-    if (alpha === undefined) throw new BnnqError('unsupported', 'codes whose scale is a value of the run');
     const common = { op: 'integerConv', node: node.name, x: x.slot, window: shape } as const;
-    const layer = { ...common, zero: given.zero, weights };
+    const [gridScale, gridZero] = [X_SCALE, X_SCALE + 1].map(
+      (i) => to.values.get(node.inputs[i] ?? '')?.slot,
+    );
+    const layer = { ...common, zero: given.zero, weights, gridScale, gridZero };
     const { outHeight, outWidth, outChannels } = shape;
     const pixels = outHeight * outWidth;
     const mapShape = [1, outHeight, outWidth, outChannels];
     const [output] = node.outputs as [string];
+    if (plan.trunk !== undefined) {
+      toFixed(to, node, mapShape, plan.trunk, (y, finish, addend) =>
+        to.emit({ ...layer, y, addend, finish: { kind: 'fixed', ...finish } }),
+      );
+      return;
+    }
     if (plan.fixed !== undefined) {
       const y = to.mapSlot('codes', pixels, outChannels);
       to.emit({ ...layer, y, finish: { kind: 'codes', ...plan.fixed } });
@@ -143,7 +157,13 @@ const integerLayer =
       return;
     }
     withTail(to, node, tailOf(call), plan.outputShape, outChannels, (y, tail, addend) =>
-      to.emit({ ...layer, y, addend, finish: { kind: 'floats', alpha, ...tail } }),
+      to.emit({
+        ...{ ...layer, y, addend },
+        finish:
+          alpha === undefined
+            ? { kind: 'run', units: plan.units, ...tail }
+            : { kind: 'floats', alpha, ...tail },
+      }),
     );
     if (!call.hasAttribute('y_scale')) return;
     const floats = to.floats(output);
@@ -153,6 +173,29 @@ const integerLayer =
     floats.slot.pending = 0;
     to.define(output, 'codes', mapShape, y, outChannels);
   };
+
+/** Fixed-point values of a layer; an addend of another shape is added in a step of its own, as the runtime does. */
+function toFixed(
+  to: Lowering,
+  node: Node,
+  shape: readonly number[],
+  finish: Trunk,
+  emit: (y: Slot, finish: Trunk, addend: Slot | undefined) => void,
+): void {
+  const name = node.inputs[ADDEND] ?? '';
+  const addend = name === '' ? undefined : to.value(name);
+  if (addend === undefined || sameShape(addend.shape, shape)) {
+    const y = inPlaceOfAddend(to, node, shape);
+    emit(y, finish, addend?.slot);
+    to.define(node.outputs[0]!, 'fixed', shape, y, shape[3]);
+    return;
+  }
+  const { low, high } = finish;
+  const y = to.floatSlot(shape);
+  emit(y, { ...finish, low: -MOST_FIXED, high: MOST_FIXED }, undefined);
+  const sum = { kind: 'fixed', shape, channels: shape[3] ?? 1, slot: y } as const;
+  addFixed(to, node, to.floatSlot(broadcastShape(shape, addend.shape)), [sum, addend], low, high);
+}
 
 /** A layer on signs. */
 const binaryLayer =
@@ -213,6 +256,20 @@ const codes: Lower = (to, node, call) => {
   const grid = gridOf(call);
   to.emit({ op: 'codes', node: node.name, x: x.slot, y, channels, pixels: height * width, ...grid });
   to.define(node.outputs[0]!, 'codes', [1, height, width, channels], y, channels);
+};
+
+const dynamicCodes: Lower = (to, node) => {
+  const x = to.floats(node.inputs[0]!);
+  const channels = x.shape[1] ?? 1;
+  const [height, width] = positionsOf(x.shape);
+  const y = to.mapSlot('codes', height * width, channels);
+  const [gridScale, gridZero] = [to.floatSlot([]), to.floatSlot([])];
+  const grid = { channels, pixels: height * width, gridScale, gridZero };
+  to.emit({ op: 'dynamicCodes', node: node.name, x: x.slot, y, ...grid });
+  const [codes, scale, zero] = node.outputs as [string, string, string];
+  to.define(codes, 'codes', [1, height, width, channels], y, channels);
+  to.define(scale, 'floats', [], gridScale);
+  to.define(zero, 'fixed', [], gridZero);
 };
 
 /** One threshold a channel. */
@@ -283,6 +340,7 @@ export const LAYERS: Readonly<Record<string, Lower>> = {
   'bnnq::Conv': conv(tailOf),
   'bnnq::Linear': linear(tailOf, transB),
   'bnnq::Codes': codes,
+  'bnnq::DynamicCodes': dynamicCodes,
   'bnnq::Signs': signs,
   'bnnq::SignFloats': signFloats,
   'bnnq::IntegerConv': integerLayer(integer.overImage),

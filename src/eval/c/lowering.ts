@@ -23,7 +23,7 @@ export interface Slot {
 
 /** A value of the graph; the shape is that which the runtime gives it. */
 export interface Held {
-  readonly kind: 'floats' | 'codes' | 'signs';
+  readonly kind: 'floats' | 'codes' | 'fixed' | 'signs';
   readonly shape: readonly number[];
   /** Of a map of signs, whose shape tells whole words alone. */
   readonly channels: number;
@@ -35,6 +35,7 @@ const WORD_BYTES = 4;
 const ALIGNMENT = 4;
 const MAX_BYTES = 1 << 30;
 const NOTHING = new Float32Array(0);
+const TYPES = { floats: 'FLOAT', codes: 'UINT8', fixed: 'INT32', signs: 'UINT8' } as const;
 
 /** A network on its way from nodes to steps. What a node reads is asked of a `Call`, as the runtime's operators do it. */
 export class Lowering {
@@ -65,7 +66,7 @@ export class Lowering {
     const constant = this.#model.graph.initializers.get(name);
     if (constant !== undefined) return new ConstantTensor(constant);
     const { kind, shape } = this.value(name);
-    return { dtype: kind === 'floats' ? 'FLOAT' : 'UINT8', shape, data: NOTHING };
+    return { dtype: TYPES[kind], shape, data: NOTHING };
   }
 
   isConstant(name: string): boolean {
@@ -100,6 +101,7 @@ export class Lowering {
     return slot;
   }
 
+  /** Of floats or fixed-point values. */
   floatSlot(shape: readonly number[]): Slot {
     return this.slot(4 * sizeOf(shape));
   }
@@ -172,10 +174,12 @@ export class Lowering {
   }
 }
 
+const PLACES = ['x', 'y', 'a', 'b', 'addend', 'gridScale', 'gridZero'] as const;
+
 /** The memory that a step reads and writes. */
 function placesOf(step: CStep): Place[] {
-  const { x, y, a, b, addend } = step as Partial<Record<'x' | 'y' | 'a' | 'b' | 'addend', Operand>>;
-  return [x, y, a, b, addend].filter(
+  const places = step as Partial<Record<(typeof PLACES)[number], Operand>>;
+  return PLACES.map((name) => places[name]).filter(
     (place): place is Place => place !== undefined && place.at !== 'constant',
   );
 }

@@ -52,14 +52,15 @@ function moveTo(to: Lowering, node: Node, name: string, x: Held, result: Tensor,
     to.define(name, x.kind, shape, x.slot, x.kind === 'floats' ? undefined : x.channels);
     return;
   }
-  if (x.kind !== 'floats') throw new BnnqError('unsupported', `${node.opType} of ${x.kind}`);
+  const isFixed = x.kind === 'fixed';
+  if (x.kind !== 'floats' && !isFixed) throw new BnnqError('unsupported', `${node.opType} of ${x.kind}`);
   const walk = walkOf(sources, shape);
   if (walk === undefined)
     throw new BnnqError('unsupported', `${node.opType} that is not a step along each axis (mode, or order)`);
   const y = to.floatSlot(shape);
   const common = { node: node.name, y } as const;
   const count = sizeOf(shape);
-  if (sizeOf(walk.dims) < count) to.emit({ op: 'fill', count, value: fill, ...common });
+  if (sizeOf(walk.dims) < count) to.emit({ op: 'fill', count, value: fill, isFixed, ...common });
   const toStrides = stridesOf(shape);
   const start = walk.start.reduce((sum, at, axis) => sum + at * toStrides[axis]!, 0);
   const { dims, from, strides: fromStrides } = walk;
@@ -67,6 +68,7 @@ function moveTo(to: Lowering, node: Node, name: string, x: Held, result: Tensor,
     op: 'copy',
     x: x.slot,
     elementBytes: 4,
+    isFixed,
     dims,
     from,
     fromStrides,
@@ -74,7 +76,7 @@ function moveTo(to: Lowering, node: Node, name: string, x: Held, result: Tensor,
     toStrides,
     ...common,
   });
-  to.define(name, 'floats', shape, y);
+  to.define(name, x.kind, shape, y, isFixed ? shape[3] : undefined);
 }
 
 /** The box of elements that come from the input, if they do so in equal steps along each axis; undefined where not. */
@@ -106,7 +108,7 @@ function walkOf(sources: Int32Array, shape: readonly number[]): Walk | undefined
 
 /** Pad, run with a number that no element has for its constant. */
 const pad: Lower = (to, node, call) => {
-  const x = to.floats(node.inputs[0]!);
+  const x = to.value(node.inputs[0]!);
   const value = call.opset < 11 ? call.float('value', 0) : (call.optional(2)?.data[0] ?? 0);
   const outside: Tensor = { dtype: 'INT32', shape: [], data: Int32Array.of(OUTSIDE) };
   const inputs = call.inputs.slice();
@@ -120,7 +122,7 @@ const pad: Lower = (to, node, call) => {
   moveTo(to, node, node.outputs[0]!, x, result!, Number(value));
 };
 
-/** Parts side by side, floats or codes. */
+/** Parts side by side: floats, codes or fixed-point values. */
 const concat: Lower = (to, node, call) => {
   const parts = node.inputs.map((name) => to.value(name));
   const { kind, shape: first } = parts[0]!;
@@ -139,12 +141,19 @@ const concat: Lower = (to, node, call) => {
   for (const part of parts) {
     const length = sizeBetween(part.shape, axis, shape.length);
     to.emit({
-      ...{ op: 'copy', node: node.name, x: part.slot, y, elementBytes: isCodes ? 1 : 4 },
+      ...{
+        op: 'copy',
+        node: node.name,
+        x: part.slot,
+        y,
+        elementBytes: isCodes ? 1 : 4,
+        isFixed: kind === 'fixed',
+      },
       ...{ dims: [outer, length], from: 0, fromStrides: [length, 1], to: start, toStrides: [row, 1] },
     });
     start += length;
   }
-  to.define(node.outputs[0]!, kind, shape, y, isCodes ? shape[3] : undefined);
+  to.define(node.outputs[0]!, kind, shape, y, kind === 'floats' ? undefined : shape[3]);
 };
 
 export const MOVEMENT: Readonly<Record<string, Lower>> = {

@@ -10,6 +10,7 @@ import { orderedNodes } from '../../runtime/plan.ts';
 import { rewriteForExecution } from '../../runtime/rewrite.ts';
 import { sizeOf } from '../../tensor/tensor.ts';
 import { ELEMENTWISE } from './elementwise.ts';
+import { FIXED } from './fixed.ts';
 import { withKnownShapes } from './known-shapes.ts';
 import { LAYERS, type Lower } from './layers.ts';
 import { Lowering, type Slot } from './lowering.ts';
@@ -17,7 +18,7 @@ import { MOVEMENT } from './movement.ts';
 import { SPATIAL } from './spatial.ts';
 
 const OPERATORS: ReadonlyMap<string, Lower> = new Map(
-  [LAYERS, ELEMENTWISE, SPATIAL, MOVEMENT].flatMap((family) => Object.entries(family)),
+  [LAYERS, FIXED, ELEMENTWISE, SPATIAL, MOVEMENT].flatMap((family) => Object.entries(family)),
 );
 
 /**

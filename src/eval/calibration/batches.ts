@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { BnnqError } from '../../errors.ts';
+import { contentFingerprint, evenIndices } from '../../formats/datasets/content-fingerprint.ts';
 import type { Dataset } from '../../formats/datasets/dataset.ts';
 import { openDataset } from '../../formats/datasets/open-dataset.ts';
 import type { Model } from '../../ir/graph.ts';
@@ -64,7 +65,8 @@ export async function openBatches(
   const ends = endsOf(model.graph, options.output);
   const whole = typeof data === 'string' ? await openDataset(data) : data;
   const taken = Math.min(whole.count, counted('samples', options.samples) ?? whole.count);
-  const dataset = evenly(whole, taken);
+  const places = evenIndices(whole.count, taken);
+  const dataset = samplesAt(whole, places);
   const first = await dataset.sample(0);
   const preprocess = first.kind === 'values' ? undefined : resolvePreprocess(ends, first, options);
   const feeder = feederFor(ends, first, preprocess);
@@ -93,7 +95,8 @@ export async function openBatches(
   const dropped = ends.fixedBatch === undefined ? 0 : dataset.count % batch;
   const count = dataset.count - dropped;
   const batches = Math.ceil(count / batch);
-  const identity = [whole.fingerprint, whole.count, taken, preprocess ?? null, feeder.dtype];
+  const contents = await contentFingerprint(whole, { evenly: taken });
+  const identity = [contents, whole.count, taken, preprocess ?? null, feeder.dtype];
   return {
     count,
     batches,
@@ -151,17 +154,16 @@ function rowsOf(model: Model, ends: Ends, feed: Tensor): number | undefined {
   }
 }
 
-/** `count` samples of a dataset, at equal distances; without labels. */
-function evenly(dataset: Dataset, count: number): Dataset {
-  const at = (index: number): number => Math.floor((index * dataset.count) / count);
+/** Those samples of a dataset, without labels. */
+function samplesAt(dataset: Dataset, places: readonly number[]): Dataset {
   return {
     spec: dataset.spec,
-    count,
+    count: places.length,
     labels: undefined,
     classNames: undefined,
     fingerprint: dataset.fingerprint,
-    nameOf: (index) => dataset.nameOf(at(index)),
-    sample: (index) => dataset.sample(at(index)),
+    nameOf: (index) => dataset.nameOf(places[index]!),
+    sample: (index) => dataset.sample(places[index]!),
   };
 }
 

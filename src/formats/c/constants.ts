@@ -1,9 +1,16 @@
 import { BnnqError } from '../../errors.ts';
 import { sha256Hex } from '../../tensor/sha256.ts';
 
-export type CType = 'uint8_t' | 'int16_t' | 'int32_t' | 'int64_t' | 'uint32_t' | 'float';
+export type CType = 'uint8_t' | 'int16_t' | 'int32_t' | 'int64_t' | 'uint32_t' | 'float' | 'double';
 
-type Elements = Uint8Array | Int16Array | Int32Array | BigInt64Array | Uint32Array | Float32Array;
+type Elements =
+  | Uint8Array
+  | Int16Array
+  | Int32Array
+  | BigInt64Array
+  | Uint32Array
+  | Float32Array
+  | Float64Array;
 
 const TYPES: readonly (readonly [new (length: number) => Elements, CType])[] = [
   [Uint8Array, 'uint8_t'],
@@ -12,6 +19,7 @@ const TYPES: readonly (readonly [new (length: number) => Elements, CType])[] = [
   [BigInt64Array, 'int64_t'],
   [Uint32Array, 'uint32_t'],
   [Float32Array, 'float'],
+  [Float64Array, 'double'],
 ];
 
 /** What an array is for: codes of weights, what the codes stand for, anything else. */
@@ -62,7 +70,7 @@ function linesOf(elements: Elements, type: CType, name: string): string {
   const lines: string[] = [];
   let line = '   ';
   for (const element of elements) {
-    const text = ` ${type === 'float' ? cFloat(element as number, name) : cInteger(element, type)},`;
+    const text = ` ${textOf(element, type, name)},`;
     if (line.length + text.length > LINE) {
       lines.push(line);
       line = '   ';
@@ -70,6 +78,12 @@ function linesOf(elements: Elements, type: CType, name: string): string {
     line += text;
   }
   return `${[...lines, line].join('\n')}\n`;
+}
+
+function textOf(element: number | bigint, type: CType, name: string): string {
+  if (type === 'float') return cFloat(element as number, name);
+  // Seventeen digits tell any double from all others.
+  return type === 'double' ? Number(element).toExponential(16) : cInteger(element, type);
 }
 
 function cInteger(value: number | bigint, type: CType): string {

@@ -3,7 +3,7 @@
  * data; who makes it knows the graph, who writes it knows C.
  *
  * Layouts: floats are [channels, height, width]; codes are bytes [height, width, channels]; signs are maps [height, width, words of
- * 32 channels], lowest bit first, 1 for −1, spare bits 0.
+ * 32 channels], lowest bit first, 1 for −1, spare bits 0; fixed-point values are int32_t [height, width, channels].
  */
 export interface CProgram {
   readonly name: string;
@@ -96,10 +96,27 @@ export interface CCodeFinish {
   readonly high: number;
 }
 
+/** Fixed-point values of sums: clamp(⌊(clamp(S, ±limit)·multiplier + offset) / 2^shift⌋ + addend, low, high). */
+export interface CFixedFinish {
+  readonly kind: 'fixed';
+  readonly multipliers: Int32Array;
+  readonly offsets: BigInt64Array;
+  readonly limits: Int32Array;
+  readonly shift: number;
+  readonly low: number;
+  readonly high: number;
+}
+
 /** Floats of sums: alpha·S, then the tail. */
 export interface CFloatFinish extends CTail {
   readonly kind: 'floats';
   readonly alpha: Float32Array;
+}
+
+/** The same where scale and zero of the codes are values of the run: alpha is unit · scale, rounded to float32. */
+export interface CRunFinish extends CTail {
+  readonly kind: 'run';
+  readonly units: Float64Array;
 }
 
 /** Signs of sums: −1 where (S < threshold) ≠ flip. */
@@ -162,7 +179,11 @@ export type CStep = { readonly node: string } /** y may be the addend. */ & (
       window: CWindow;
       zero: number;
       weights: CCodedRows;
-      finish: CCodeFinish | CFloatFinish;
+      finish: CCodeFinish | CFixedFinish | CFloatFinish | CRunFinish;
+      /** Where scale and zero of the codes are values of the run: a float, and an int32_t. */
+      gridScale?: Place | undefined;
+      gridZero?: Place | undefined;
+      /** Of floats or fixed-point values, as the outputs. */
       addend?: Operand | undefined;
     } & Mapped)
   | ({
@@ -225,14 +246,34 @@ export type CStep = { readonly node: string } /** y may be the addend. */ & (
       dims: readonly number[];
       strides: readonly (readonly number[])[];
     }
+  /** Codes of 8 bits by the range of the values, with scale and zero. */
+  | ({ op: 'dynamicCodes'; channels: number; pixels: number; gridScale: Place; gridZero: Place } & Mapped)
+  /** Codes of fixed-point values: clamp(⌊v·multiplier / 2³² + zero + ½⌋, 0, high). */
+  | ({ op: 'fixedCodes'; count: number; multiplier: number; zero: number; high: number } & Mapped)
+  /** Fixed-point values of codes, by a table of 256. */
+  | ({ op: 'fixedOfCodes'; count: number; table: Int32Array } & Mapped)
+  /** y = clamp(a + b, low, high) of fixed-point values, row-major over `dims`; a stride of 0 repeats. */
+  | {
+      op: 'fixedAdd';
+      a: Place;
+      b: Place | undefined;
+      y: Place;
+      dims: readonly number[];
+      strides: readonly (readonly number[])[];
+      low: number;
+      high: number;
+    }
+  | ({ op: 'fixedPool'; window: CWindow; isAverage: boolean } & Mapped)
   | ({ op: 'softmax'; outer: number; length: number; inner: number } & Mapped)
   /** round(clamp(x / scale + zero)) and back, as QONNX's Quant. */
   | ({ op: 'quant'; count: number; scale: number; zero: number; low: number; high: number } & Mapped)
-  | { op: 'fill'; y: Place; count: number; value: number }
+  | { op: 'fill'; y: Place; count: number; value: number; isFixed: boolean }
   /** Elements of so many bytes, over `dims`, offsets and strides in elements. */
   | ({
       op: 'copy';
       elementBytes: 1 | 4;
+      /** Fixed-point values; other elements of four bytes are floats. */
+      isFixed: boolean;
       dims: readonly number[];
       from: number;
       fromStrides: readonly number[];

@@ -1,4 +1,4 @@
-import type { CProgram } from './program.ts';
+import type { CProgram, CStep } from './program.ts';
 import type { CSize } from './write-c.ts';
 import { commentText } from './write-steps.ts';
 
@@ -51,17 +51,26 @@ Keep \`-ffp-contract=off\` (no fused multiply-add) and \`-fno-strict-aliasing\`;
 
 /** Which steps compute with floats, said plainly. */
 function arithmeticText({ steps }: CProgram): string {
-  const isInteger = (op: string): boolean => ['integerConv', 'codePool'].includes(op);
+  const isInteger = (op: string): boolean =>
+    ['integerConv', 'codePool', 'fixedAdd', 'fixedCodes', 'fixedOfCodes', 'fixedPool'].includes(op);
+  const isMoved = (step: CStep): boolean => 'isFixed' in step && step.isFixed;
   const isSigns = (op: string): boolean => ['binaryConv', 'signPool'].includes(op);
-  const toFloats = steps.filter((step) => 'finish' in step && step.finish.kind === 'floats').length;
-  const integers = steps.filter(({ op }) => isInteger(op)).length;
+  const toFloats = steps.filter(
+    (step) => 'finish' in step && ['floats', 'run'].includes(step.finish.kind),
+  ).length;
+  const integers = steps.filter((step) => isInteger(step.op) || isMoved(step)).length;
   const signs = steps.filter(({ op }) => isSigns(op)).length;
-  const rounded = steps.filter(({ op }) => op === 'codes' || op === 'signs').length;
+  const isRounding = (op: string): boolean => ['codes', 'dynamicCodes', 'signs'].includes(op);
+  const rounded = steps.filter(({ op }) => isRounding(op)).length;
   const others = steps.filter(
-    ({ op }) => !isInteger(op) && !isSigns(op) && op !== 'codes' && op !== 'signs',
+    (step) => !isInteger(step.op) && !isMoved(step) && !isSigns(step.op) && !isRounding(step.op),
   ).length;
   const lines = [
-    ...(integers > 0 ? [`- ${integers} steps add up integers of at most 8 bits times integer levels`] : []),
+    ...(integers > 0
+      ? [
+          `- ${integers} steps compute with integers: codes of at most 8 bits times integer levels, and 32-bit sums of these`,
+        ]
+      : []),
     ...(signs > 0 ? [`- ${signs} steps count bits`] : []),
     ...(toFloats > 0
       ? [

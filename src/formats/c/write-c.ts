@@ -1,11 +1,12 @@
 import { BnnqError } from '../../errors.ts';
 import { codeBytes } from './code-size.ts';
 import { type ArrayUse, ConstantArrays, cFloat } from './constants.ts';
+import { MAX_RANK } from './join-axes.ts';
 import { kernelText } from './kernels/registry.ts';
 import { mainText, makefileText } from './makefile.ts';
 import type { CProgram, Place } from './program.ts';
 import { readmeText } from './readme.ts';
-import { CHUNK, commentText, fitsShortDims, MAX_RANK, StepWriter } from './write-steps.ts';
+import { CHUNK, commentText, fitsShortDims, StepWriter } from './write-steps.ts';
 
 /** What the program takes on the device. */
 export interface CSize {
@@ -165,6 +166,7 @@ static union {
 /* Values in the arena. Its memory takes floats, words and bytes in turn: compile with -fno-strict-aliasing. */
 #define FLOATS(offset) ((float *)(void *)(arena.bytes + (offset)))
 #define WORDS(offset) ((uint32_t *)(void *)(arena.bytes + (offset)))
+#define FIXED(offset) ((int32_t *)(void *)(arena.bytes + (offset)))
 #define BYTES(offset) (arena.bytes + (offset))
 `;
   const rowText =

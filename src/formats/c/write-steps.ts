@@ -1,15 +1,14 @@
 import { BnnqError } from '../../errors.ts';
 import { type ConstantArrays, cFloat } from './constants.ts';
-import type { CFloatFinish, CProgram, CRows, CStep, CTail, CWindow, Operand, Place } from './program.ts';
+import { joinAxes, MAX_RANK } from './join-axes.ts';
+import { bytes, copyOf, fixed, floats, plus, words } from './places.ts';
+import type { CFloatFinish, CProgram, CRows, CStep, CTail, CWindow, Operand } from './program.ts';
 import { channelsLast, signWords, weightsOf } from './weights.ts';
 
 type StepOf<Op extends CStep['op']> = Extract<CStep, { op: Op }>;
 
 /** Columns that are decoded at a time where a row is read once. */
 export const CHUNK = 64;
-
-/** Axes of a walk at most; neighbours that can be are joined first. */
-export const MAX_RANK = 6;
 
 const UNARY: Readonly<Record<string, string>> = {
   leakyRelu: 'leaky_relu_f32',
@@ -109,6 +108,31 @@ export class StepWriter {
         return this.#unary(step);
       case 'binary':
         return this.#binary(step);
+      case 'dynamicCodes': {
+        const { channels, pixels, x, y, gridScale, gridZero } = step;
+        const places = [floats(x), floats(gridScale), fixed(gridZero), bytes(y)].join(', ');
+        return this.#call('dynamic_codes_f32', `${channels}, ${pixels}, ${places}`);
+      }
+      case 'fixedCodes': {
+        const { count, multiplier, zero, high } = step;
+        const places = `${fixed(step.x)}, ${bytes(step.y)}`;
+        return this.#call('codes_of_fixed', `${count}, ${multiplier}, ${zero}, ${high}, ${places}`);
+      }
+      case 'fixedOfCodes': {
+        const table = this.#arrays.add(`${this.#label('codes')}_values`, step.table);
+        return this.#call('fixed_of_codes', `${step.count}, ${table}, ${bytes(step.x)}, ${fixed(step.y)}`);
+      }
+      case 'fixedAdd': {
+        const { a, b, y, dims, strides, low, high } = step;
+        const walk = this.#walk(dims, strides[0]!, strides[1]!);
+        const operands = `${fixed(a)}, ${b === undefined ? 'NULL' : fixed(b)}, ${fixed(y)}`;
+        return this.#call('add_fixed', `${walk}, ${low}, ${high}, ${operands}`);
+      }
+      case 'fixedPool': {
+        const places = `${fixed(step.x)}, ${fixed(step.y)}`;
+        const kernel = step.isAverage ? 'average_pool_fixed' : 'max_pool_fixed';
+        return this.#call(kernel, `${this.#window(step.window)}, ${places}`);
+      }
       case 'softmax': {
         const { outer, length, inner } = step;
         return this.#call(
@@ -124,13 +148,14 @@ export class StepWriter {
         );
       }
       case 'fill':
+        if (step.isFixed) return this.#call('fill_i32', `${fixed(step.y)}, ${step.count}, ${step.value}`);
         return this.#call('fill_f32', `${floats(step.y)}, ${step.count}, ${cFloat(step.value, step.node)}`);
       case 'copy': {
         const { dims, fromStrides, toStrides, from, to, elementBytes } = step;
         const walk = this.#walk(dims, fromStrides, toStrides);
-        const place = elementBytes === 4 ? floats : bytes;
+        const [kernel, place] = copyOf(elementBytes, step.isFixed);
         const places = `${place(step.x)}${plus(from)}, ${place(step.y)}${plus(to)}`;
-        return this.#call(elementBytes === 4 ? 'copy_f32' : 'copy_u8', `${walk}, ${places}`);
+        return this.#call(kernel, `${walk}, ${places}`);
       }
     }
   }
@@ -187,7 +212,8 @@ export class StepWriter {
     return this.#call('linear_f32', parts.join(', '));
   }
 
-  #integerConv({ window, zero, weights, finish, addend, x, y }: StepOf<'integerConv'>): string {
+  #integerConv(step: StepOf<'integerConv'>): string {
+    const { window, zero, weights, finish, addend, x, y } = step;
     const { inChannels, outChannels, groups, kernelHeight, kernelWidth } = window;
     const columns = (inChannels / groups) * kernelHeight * kernelWidth;
     const isLinear = isWholeImage(window);
@@ -204,9 +230,31 @@ export class StepWriter {
     ]);
     const head = [isLinear ? String(outChannels) : this.#window(window), rows, String(zero)];
     const kernel = isLinear ? 'linear_codes' : 'conv_codes';
+    if (finish.kind === 'run') {
+      const units = this.#arrays.add(`${label}_units`, finish.units, 'levels');
+      const grid = [fixed(step.gridZero!), units, floats(step.gridScale!)];
+      const tail = [this.#tail(label, finish), bytes(x), floats(y), this.#addend(label, addend)];
+      return this.#call(`${kernel}_run_f32`, [...head.slice(0, 2), ...grid, ...tail].join(', '));
+    }
     if (finish.kind === 'floats') {
       const tail = [...this.#finish(label, finish), bytes(x), floats(y), this.#addend(label, addend)];
       return this.#call(`${kernel}_f32`, [...head, ...tail].join(', '));
+    }
+    if (finish.kind === 'fixed') {
+      const made = this.#struct('fixed_finish', label, [
+        ['ptr', this.#arrays.add(`${label}_multipliers`, finish.multipliers)],
+        ['ptr', this.#arrays.add(`${label}_limits`, finish.limits)],
+        ['ptr', this.#arrays.add(`${label}_offsets`, finish.offsets)],
+        ['i32', finish.low],
+        ['i32', finish.high],
+        ['u8', finish.shift],
+      ]);
+      if (addend?.at === 'constant') throw new BnnqError('internal', `c: ${label}: a constant is added`);
+      const sum = addend === undefined ? 'NULL' : fixed(addend);
+      // A window over the whole image is a convolution, too.
+      this.rowShorts = Math.max(this.rowShorts, columns);
+      const operands = [this.#window(window), rows, String(zero), made, bytes(x), fixed(y), sum];
+      return this.#call('conv_codes_fixed', operands.join(', '));
     }
     const requantize = this.#struct('requantize', label, [
       ['ptr', this.#arrays.add(`${label}_multipliers`, finish.multipliers)],
@@ -349,45 +397,6 @@ function isWholeImage(w: CWindow): boolean {
   const isOne = w.outHeight === 1 && w.outWidth === 1 && w.padTop === 0 && w.padLeft === 0;
   return isWhole && isOne && w.dilationHeight === 1 && w.dilationWidth === 1;
 }
-
-/** Axes without those of one element, neighbours joined where both arrays walk on from one to the next. */
-function joinAxes(
-  dims: readonly number[],
-  a: readonly number[],
-  b: readonly number[],
-): [number[], number[], number[]] {
-  const joined: [number[], number[], number[]] = [[], [], []];
-  dims.forEach((dim, axis) => {
-    if (dim === 1) return;
-    const last = joined[0].length - 1;
-    const [p, q] = [a[axis]! * dim, b[axis]! * dim];
-    if (last >= 0 && joined[1][last] === p && joined[2][last] === q) {
-      joined[0][last]! *= dim;
-      joined[1][last] = a[axis]!;
-      joined[2][last] = b[axis]!;
-      return;
-    }
-    joined[0].push(dim);
-    joined[1].push(a[axis]!);
-    joined[2].push(b[axis]!);
-  });
-  if (joined[0].length === 0) return [[1], [1], [1]];
-  if (joined[0].length > MAX_RANK)
-    throw new BnnqError('unsupported', `c: a walk over [${dims}], at most ${MAX_RANK} axes are possible`);
-  return joined;
-}
-
-function plus(offset: number): string {
-  return offset === 0 ? '' : ` + ${offset}`;
-}
-
-function placed(place: Place, macro: string): string {
-  return place.at === 'arena' ? `${macro}(${place.offset})` : place.at;
-}
-
-const floats = (place: Place): string => placed(place, 'FLOATS');
-const bytes = (place: Place): string => placed(place, 'BYTES');
-const words = (place: Place): string => placed(place, 'WORDS');
 
 /** Text that can stand in a comment: a name may hold anything. */
 export function commentText(text: string): string {

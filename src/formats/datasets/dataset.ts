@@ -23,6 +23,8 @@ export interface Dataset {
   readonly fingerprint: string;
   /** The files that it was read from; of image folders and CSV files the images, one a sample. */
   readonly files?: readonly string[];
+  /** Hex SHA-256 of the file of a sample; absent where the fingerprint is over the bytes already. @throws not-found, io */
+  fileHash?(index: number): Promise<string>;
   /** What messages call a sample: its file, or its place in the file ("record 17"). */
   nameOf(index: number): string;
   /** @throws malformed, not-found, unsupported: naming the file */

@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { BnnqError, throwIfAny } from '../../errors.ts';
 import { fileError } from '../file.ts';
 import { decodeImageFile } from '../images/decode-image-file.ts';
@@ -46,6 +46,13 @@ export async function imageFiles(files: ImageFiles): Promise<Dataset> {
     classNames,
     fingerprint: hashOf(lines.join('\n')),
     files: paths,
+    fileHash: async (index) => {
+      try {
+        return hashOf(await readFile(paths[index]!));
+      } catch (thrown) {
+        throw fileError('read', paths[index]!, thrown);
+      }
+    },
     nameOf: (index) => names[index]!,
     sample: async (index) => ({ kind: 'pixels', ...(await decodeImageFile(paths[index]!)) }),
   };

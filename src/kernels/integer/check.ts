@@ -1,23 +1,14 @@
 import type { Conv2dShape } from '../contract.ts';
+import { checkFixedFinish } from './check-fixed.ts';
+
 import {
-  type CodeFinish,
   type CodeGrid,
   type IntegerRows,
   type IntegerWeightShape,
   MOST_LEVEL,
-  type PlaneFinish,
+  type SumFinish,
 } from './contract.ts';
-
-/** What the integer kernels are handed must be as long as its shape says: they do not look again. */
-function expectLength(what: string, length: number, wanted: number): void {
-  if (length !== wanted) throw new RangeError(`kernels: ${what} has ${length} elements, expected ${wanted}`);
-}
-
-/** Throws RangeError unless `value` is a whole number from `low` to `high`. */
-function expectWhole(what: string, value: number, low: number, high: number): void {
-  if (!(Number.isInteger(value) && value >= low && value <= high))
-    throw new RangeError(`kernels: ${what}: expected a whole number from ${low} to ${high}, got ${value}`);
-}
+import { expectLength, expectWhole } from './expect.ts';
 
 export function checkQuantizeCodes(
   x: Float32Array,
@@ -63,7 +54,7 @@ export function checkIntegerConv2d(
   zero: number,
   weights: IntegerWeightShape,
   shape: Conv2dShape,
-  finish: CodeFinish | PlaneFinish,
+  finish: SumFinish,
 ): void {
   const { batch, inChannels, inHeight, inWidth, outChannels, outHeight, outWidth } = shape;
   const parts = ['inChannels', 'outChannels', 'kernelHeight', 'kernelWidth', 'groups'] as const;
@@ -74,6 +65,10 @@ export function checkIntegerConv2d(
   expectWhole('integerConv2d: zero', zero, 0, 255);
   expectLength('integerConv2d: codes', codes.length, batch * inHeight * inWidth * inChannels);
   expectLength('integerConv2d: y', finish.y.length, batch * outHeight * outWidth * outChannels);
+  if (finish.kind === 'fixed') {
+    checkFixedFinish(finish, outChannels);
+    return;
+  }
   if (finish.kind === 'codes') {
     expectLength('integerConv2d: multipliers', finish.multipliers.length, outChannels);
     expectLength('integerConv2d: offsets', finish.offsets.length, outChannels);

@@ -1,4 +1,5 @@
 import type { Conv2dShape, Epilogue, PreparedWeights } from '../contract.ts';
+import type { FixedFinish, FixedGrid, FixedPooling } from './fixed-contract.ts';
 
 /**
  * Layers that compute with integers. Activations are *codes*: unsigned integers of at most 8 bits that stand for (code − zero) · scale,
@@ -48,12 +49,30 @@ export interface IntegerKernels {
     zero: number,
     weights: PreparedWeights,
     shape: Conv2dShape,
-    finish: CodeFinish | PlaneFinish,
+    finish: SumFinish,
   ): void;
 
   /** Largest code under each window, of those inside the image; windows never lie wholly in the padding. */
   poolCodes(codes: Uint8Array, y: Uint8Array, shape: Conv2dShape): void;
+
+  /** Codes of fixed-point values: clamp(⌊v · multiplier / 2³² + zero + ½⌋, 0, high). */
+  codesOfFixed(x: Int32Array, codes: Uint8Array, grid: FixedGrid): void;
+
+  /** Fixed-point values of codes: y = table[code], of 256 entries. */
+  fixedOfCodes(codes: Uint8Array, table: Int32Array, y: Int32Array): void;
+
+  /** clamp(x + addend, low, high) of fixed-point values, without an addend clamp(x, low, high). y may be an operand. */
+  addFixed(x: Int32Array, addend: Int32Array | undefined, y: Int32Array, low: number, high: number): void;
+
+  /**
+   * The largest, or the average, of the fixed-point values [batch, height, width, channels] under each window, of those inside the
+   * image. An average Σ / n is ⌊Σ / n + ½⌋, Σ in 64 bits; 0 where a window lies wholly in the padding.
+   */
+  poolFixed(x: Int32Array, y: Int32Array, shape: Conv2dShape, pooling: FixedPooling): void;
 }
+
+/** What becomes of the sums of a layer. */
+export type SumFinish = CodeFinish | FixedFinish | PlaneFinish;
 
 /** `vector`: for fully connected layers of one image, or a few; results are the same, whatever it is. */
 export type IntegerUse = 'images' | 'vector';

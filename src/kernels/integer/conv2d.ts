@@ -3,7 +3,7 @@ import { alignedBytes } from '../heap.ts';
 import { type KernelCall, ownScratch } from '../threads/team.ts';
 import type { Workspace } from '../wasm/workspace.ts';
 import { isDepthwiseCodes } from './check.ts';
-import type { CodeFinish, PlaneFinish } from './contract.ts';
+import type { SumFinish } from './contract.ts';
 import { planDepthwise } from './depthwise.ts';
 import { planDirect } from './direct.ts';
 import { finisher } from './finish.ts';
@@ -63,7 +63,7 @@ export function integerConv2dSimd(
   zero: number,
   weights: HeapLevels | SerialLevels,
   shape: Conv2dShape,
-  finish: CodeFinish | PlaneFinish,
+  finish: SumFinish,
   planOf: (own: Conv2dShape) => SumPlan = (own) => suitablePlan(workspace, weights, own, zero),
 ): void {
   const { batch, inChannels, inHeight, inWidth, outChannels, outHeight, outWidth } = shape;

@@ -1,12 +1,13 @@
 import { alignedBytes } from '../heap.ts';
 import type { KernelCall } from '../threads/team.ts';
 import type { Workspace } from '../wasm/workspace.ts';
-import type { CodeFinish, PlaneFinish } from './contract.ts';
+import type { CodeFinish, PlaneFinish, SumFinish } from './contract.ts';
+import type { FixedFinish } from './fixed-contract.ts';
 
 /** What becomes of the sums of a layer. */
 export interface Finisher {
   /** Inputs besides the codes. */
-  readonly arrays: readonly (Float32Array | undefined)[];
+  readonly arrays: readonly (Float32Array | Int32Array | undefined)[];
   readonly scratchBytes: number;
   /** Lays out in scratch what `run` reads. */
   prepare(scratch: number): void;
@@ -30,11 +31,12 @@ export interface Finisher {
  */
 export function finisher(
   workspace: Workspace,
-  finish: CodeFinish | PlaneFinish,
+  finish: SumFinish,
   rows: number,
   line: number,
   plane: number,
 ): Finisher {
+  if (finish.kind === 'fixed') return toFixed(workspace, finish, rows, line, plane);
   return finish.kind === 'codes'
     ? toCodes(workspace, finish, rows, line, plane)
     : toFloats(finish, rows, line, plane);
@@ -69,6 +71,33 @@ function toCodes(
       y + (n * plane + first) * allRows + row,
       allRows,
     ],
+  };
+}
+
+function toFixed(
+  workspace: Workspace,
+  { multipliers, offsets, limits, shift, addend, low, high }: FixedFinish,
+  allRows: number,
+  line: number,
+  plane: number,
+): Finisher {
+  const limitsAt = alignedBytes(allRows * 4 + 32);
+  const offsetsAt = 2 * limitsAt;
+  return {
+    arrays: [addend],
+    scratchBytes: offsetsAt + alignedBytes(allRows * 8 + 64),
+    prepare(scratch) {
+      const { buffer } = workspace.heap;
+      new Int32Array(buffer, scratch, allRows).set(multipliers);
+      new Int32Array(buffer, scratch + limitsAt, allRows).set(limits);
+      new BigInt64Array(buffer, scratch + offsetsAt, allRows).set(offsets);
+    },
+    call(sums, row, rows, n, first, count, y, scratch, arrays) {
+      const place = 4 * ((n * plane + first) * allRows + row);
+      const add = arrays[0]! && arrays[0]! + place;
+      const own = [scratch + row * 4, scratch + offsetsAt + row * 8, scratch + limitsAt + row * 4, shift];
+      return ['fixedOfSums', sums, line, rows, count, ...own, low, high, add, y + place, allRows * 4];
+    },
   };
 }
 

@@ -2,10 +2,13 @@ import type { Conv2dShape, PreparedWeights } from '../contract.ts';
 import { applyEpilogue } from '../epilogue.ts';
 import { eachTap } from '../taps.ts';
 import { checkIntegerConv2d, checkIntegerRows, checkPoolCodes, checkQuantizeCodes } from './check.ts';
-import type { CodeFinish, IntegerKernels, IntegerRows, IntegerWeightShape, PlaneFinish } from './contract.ts';
+import type { IntegerKernels, IntegerRows, IntegerWeightShape, SumFinish } from './contract.ts';
+import { FIXED_REFERENCE, fixedOfSum } from './fixed-reference.ts';
 
 /** The definitions of the integer kernels. */
 export const INTEGER_REFERENCE: IntegerKernels = {
+  ...FIXED_REFERENCE,
+
   quantizeCodes(x, codes, batch, channels, pixels, grid) {
     checkQuantizeCodes(x, codes, batch, channels, pixels, grid);
     const { scale, zero, high, rounds = 'sum' } = grid;
@@ -88,7 +91,7 @@ function sumAt(
 }
 
 function store(
-  finish: CodeFinish | PlaneFinish,
+  finish: SumFinish,
   { outChannels, outHeight, outWidth }: Conv2dShape,
   n: number,
   r: number,
@@ -96,6 +99,11 @@ function store(
   ox: number,
   sum: number,
 ): void {
+  if (finish.kind === 'fixed') {
+    const at = ((n * outHeight + oy) * outWidth + ox) * outChannels + r;
+    finish.y[at] = fixedOfSum(sum, finish, r, at);
+    return;
+  }
   if (finish.kind === 'codes') {
     const wide = BigInt.asIntN(64, BigInt(sum) * BigInt(finish.multipliers[r]) + finish.offsets[r]);
     const code = Math.min(finish.high, Math.max(finish.low, Number(wide >> 32n)));

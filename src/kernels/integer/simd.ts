@@ -6,6 +6,7 @@ import { checkIntegerConv2d, checkIntegerRows, checkPoolCodes, checkQuantizeCode
 import { isSerial } from './choose-serial.ts';
 import type { IntegerKernels } from './contract.ts';
 import { integerConv2dSimd, seesAll } from './conv2d.ts';
+import { fixedSimd } from './fixed.ts';
 import { HeapLevels } from './heap-levels.ts';
 import { padding } from './padding.ts';
 import { SerialLevels } from './serial-levels.ts';
@@ -22,6 +23,7 @@ const LINE = 16;
 /** The integer kernels in WebAssembly. */
 export function integerSimd(workspace: Workspace): IntegerKernels {
   return {
+    ...fixedSimd(workspace),
     quantizeCodes(x, codes, images, allChannels, allPixels, grid) {
       checkQuantizeCodes(x, codes, images, allChannels, allPixels, grid);
       // One pixel, or one channel: codes lie as the values do.

@@ -1,7 +1,7 @@
 import { alignedBytes } from '../heap.ts';
 import type { KernelCall } from '../threads/team.ts';
 import type { Workspace } from '../wasm/workspace.ts';
-import type { CodeFinish, PlaneFinish } from './contract.ts';
+import type { SumFinish } from './contract.ts';
 import { roundedRows } from './conv2d.ts';
 import { finisher } from './finish.ts';
 import type { VectorLevels } from './vector-levels.ts';
@@ -18,7 +18,7 @@ export function integerVectorsSimd(
   zero: number,
   weights: VectorLevels,
   count: number,
-  finish: CodeFinish | PlaneFinish,
+  finish: SumFinish,
 ): void {
   const { rows, columns, evenRows, kind, bits } = weights;
   if (count * rows === 0) return;

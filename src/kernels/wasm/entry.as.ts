@@ -31,6 +31,7 @@ export { decodeShorts } from '../integer/decode-shorts.as.ts';
 export { depthwiseShorts } from '../integer/depthwise-shorts.as.ts';
 export { multiplyShorts } from '../integer/multiply-shorts.as.ts';
 export { packShorts, padCodes, poolCodes, quantizeCodes, valueRange } from '../integer/codes.as.ts';
+export { addFixed, codesOfFixed, fixedOfCodes, fixedOfSums, poolFixed } from '../integer/fixed.as.ts';
 export { packPlanes, sumsOfCounts } from '../integer/serial.as.ts';
 export { multiplyBytes, multiplyNibbles, multiplyPlanes, multiplySteps, tablesOfCodes } from '../integer/vector.as.ts';
 export { multiplyTiles, transformInput, transformWeights } from '../integer/winograd.as.ts';

@@ -1,5 +1,5 @@
 import { BnnqError } from '../../errors.ts';
-import type { Tensor } from '../../tensor/tensor.ts';
+import { sizeOf, type Tensor } from '../../tensor/tensor.ts';
 import type { Call, Operator } from '../call.ts';
 import { axisOf, numbersOf, shapeText, stridesOf } from '../shapes.ts';
 import { allocateAny, copyRun, type Elements, elementsOf, zeroOf } from './elements.ts';
@@ -38,6 +38,7 @@ function pad(call: Call, pads: readonly number[], value: unknown): Tensor {
   const fill = (value ?? zeroOf(x.dtype)) as number;
   const dims = [...x.shape];
   if (mode === 'constant') joinTail(dims, before, after);
+  if (mode === 'constant') joinHead(dims, before, after);
   padRows(elementsOf(x), elementsOf(y), dims, before, after, mode, fill);
   return y;
 }
@@ -51,6 +52,14 @@ function joinTail(dims: number[], before: number[], after: number[]): void {
     const last = dims.length - 1;
     for (const list of [dims, before, after]) list[last]! *= inner;
   }
+}
+
+/** Makes one axis of the axes before the last where none of them is padded. */
+function joinHead(dims: number[], before: number[], after: number[]): void {
+  const last = dims.length - 1;
+  if (last < 2 || [before, after].some((pads) => pads.slice(0, last).some((count) => count !== 0))) return;
+  dims.splice(0, last, sizeOf(dims.slice(0, last)));
+  for (const pads of [before, after]) pads.splice(0, last, 0);
 }
 
 function padRows(
@@ -77,6 +86,11 @@ function padRows(
   const start = Math.min(Math.max(before[last] ?? 0, 0), row);
   const skipped = Math.max(-(before[last] ?? 0), 0);
   const copied = Math.max(0, Math.min((dims[last] ?? 1) - skipped, row - start));
+  if (line === undefined && last === 1 && before[0] === 0 && after[0] === 0) {
+    to.fill(fill);
+    copyLines(from, skipped, dims[1]!, to, start, row, dims[0]!, copied);
+    return;
+  }
   eachIndex(shape.slice(0, Math.max(last, 0)), (at, index) => {
     let base = 0;
     for (let axis = 0; axis < last; axis++) {
@@ -98,6 +112,21 @@ function padRows(
     for (let i = 0; i < start; i++) to[begin + i] = from[base + line[i]!]!;
     for (let i = end; i < row; i++) to[begin + i] = from[base + line[i]!]!;
   });
+}
+
+/** Short rows, as of channels beside others, are not worth a call each. */
+function copyLines(
+  from: Elements,
+  at: number,
+  step: number,
+  to: Elements,
+  start: number,
+  toStep: number,
+  lines: number,
+  count: number,
+): void {
+  for (let line = 0, p = at, q = start; line < lines; line++, p += step, q += toStep)
+    for (let i = 0; i < count; i++) to[q + i] = from[p + i]!;
 }
 
 const padByAttributes: Operator = (call) => pad(call, call.ints('pads') ?? [], call.float('value', 0));

@@ -117,11 +117,11 @@ describe('a failure that a worker tells', () => {
 
 describe('hideSecrets', () => {
   it.each([
-    ['redis://user:pass@host:1/2', 'redis://user:***@host:1/2'],
-    ['rediss://:p@ss/w:rd@host', 'rediss://:***@host'],
-    ['--queue=redis://u:p@h', '--queue=redis://u:***@h'],
-    ['cannot reach "redis://u:p@h" or redis://v:q@i', 'cannot reach "redis://u:***@h" or redis://v:***@i'],
-    ['redis://user@host', 'redis://user@host'],
+    ['redis://user:pass@host:1/2', 'redis://***@host:1/2'],
+    ['rediss://:p@ss/w:rd@host', 'rediss://***@host'],
+    ['--queue=redis://u:p@h', '--queue=redis://***@h'],
+    ['cannot reach "redis://u:p@h" or redis://v:q@i', 'cannot reach "redis://***@h" or redis://***@i'],
+    ['redis://token@host', 'redis://***@host'],
     ['imagefolder:a@b', 'imagefolder:a@b'],
     ['http://mlflow/api', 'http://mlflow/api'],
   ])('%s is shown as %s', (text, shown) => {

@@ -1,16 +1,16 @@
 import type { Conv2dShape } from '../../../src/kernels/contract.ts';
 import {
-  type CodeFinish,
   type IntegerRows,
   type IntegerUse,
   MOST_LEVEL,
   MOST_SUM,
-  type PlaneFinish,
+  type SumFinish,
 } from '../../../src/kernels/integer/contract.ts';
 import { type Case, type Operation, SIZES } from '../support/operation.ts';
 import type { Random } from '../support/random.ts';
 import { anyEpilogue, anySteps, withOutput } from './conv2d.ts';
 import { type FewBitLayer, fewBitLayers } from './few-bits.ts';
+import { anyFixedFinish, halvesOf } from './fixed.ts';
 
 const PLAIN = { strideHeight: 1, strideWidth: 1, dilationHeight: 1, dilationWidth: 1, padTop: 0, padLeft: 0 };
 
@@ -36,9 +36,10 @@ function anyLevels(random: Random, rows: number, columns: number): IntegerRows {
   };
 }
 
-function anyFinish(random: Random, shape: Conv2dShape, columns: number): CodeFinish | PlaneFinish {
+function anyFinish(random: Random, shape: Conv2dShape, columns: number): SumFinish {
   const { outChannels } = shape;
   const length = shape.batch * outChannels * shape.outHeight * shape.outWidth;
+  if (random.chance(0.3)) return anyFixedFinish(random, outChannels, length);
   if (random.chance(0.4))
     return {
       kind: 'floats',
@@ -66,6 +67,13 @@ function anyFinish(random: Random, shape: Conv2dShape, columns: number): CodeFin
   };
 }
 
+/** What the kernel gives with memory of its own, as numbers that float32 tells apart. */
+function outputOf(finish: SumFinish, run: (own: SumFinish) => void): Float32Array {
+  const own = { ...finish, y: finish.y.slice() } as SumFinish;
+  run(own);
+  return own.kind === 'fixed' ? halvesOf(own.y) : Float32Array.from(own.y);
+}
+
 /** The same with levels in equal steps, in one order or the other: sums over the bits of a code. */
 function withEqualSteps(random: Random, rows: IntegerRows): IntegerRows {
   const size = 1 << rows.bits;
@@ -90,11 +98,9 @@ export function convolution(random: Random, shape: Conv2dShape, use: IntegerUse 
     what: `${use}, ${rows.bits} bits, table stride ${rows.tableStride}, zero ${zero}, ${finish.kind}, ${JSON.stringify(shape)}`,
     run(kernels) {
       const weights = kernels.prepareInteger(rows, shape, use);
-      const own =
-        finish.kind === 'codes' ? { ...finish, y: finish.y.slice() } : { ...finish, y: finish.y.slice() };
-      kernels.integerConv2d(codes, zero, weights, shape, own);
+      const y = outputOf(finish, (own) => kernels.integerConv2d(codes, zero, weights, shape, own));
       weights.release();
-      return Float32Array.from(own.y);
+      return y;
     },
   };
 }
@@ -106,11 +112,9 @@ function fewBits(random: Random, layer: FewBitLayer): Case {
     what: `${layer.what}, ${finish.kind}`,
     run(kernels) {
       const weights = kernels.prepareInteger(rows, shape, use, high);
-      const own =
-        finish.kind === 'codes' ? { ...finish, y: finish.y.slice() } : { ...finish, y: finish.y.slice() };
-      kernels.integerConv2d(codes, zero, weights, shape, own);
+      const y = outputOf(finish, (own) => kernels.integerConv2d(codes, zero, weights, shape, own));
       weights.release();
-      return Float32Array.from(own.y);
+      return y;
     },
   };
 }

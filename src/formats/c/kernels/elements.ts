@@ -27,6 +27,18 @@ static void ${name}(const struct walk *w, const ${type} *x, ${type} *y)
 `,
 });
 
+const filled = (name: string, type: string): CKernel => ({
+  needs: [],
+  text: `
+static void ${name}(${type} *y, int32_t count, ${type} value)
+{
+    int32_t i;
+    for (i = 0; i < count; i++)
+        y[i] = value;
+}
+`,
+});
+
 /** y = f(p, q), operands repeated where a stride is 0; y may be an operand that has its shape. */
 const pairwise = (name: string, value: string, needs: readonly string[] = []): CKernel => ({
   needs: ['walk', ...needs],
@@ -216,18 +228,10 @@ static void quant_f32(const float *x, float *y, int32_t count, float scale, floa
 }
 `,
   },
-  fill_f32: {
-    needs: [],
-    text: `
-static void fill_f32(float *y, int32_t count, float value)
-{
-    int32_t i;
-    for (i = 0; i < count; i++)
-        y[i] = value;
-}
-`,
-  },
+  fill_f32: filled('fill_f32', 'float'),
+  fill_i32: filled('fill_i32', 'int32_t'),
   copy_f32: walk('copy_f32', 'float'),
+  copy_i32: walk('copy_i32', 'int32_t'),
   copy_u8: walk('copy_u8', 'uint8_t'),
   add_f32: pairwise('add_f32', 'p + q'),
   sub_f32: pairwise('sub_f32', 'p - q'),

@@ -1,5 +1,51 @@
 import type { CKernel } from './kernel.ts';
 
+/** Layers that give floats: alpha times the sum, then the tail. @param head what is computed before the first row */
+function floatLayers(
+  suffix: string,
+  parameters: string,
+  head: string,
+  alpha: string,
+): Record<string, CKernel> {
+  return {
+    [`conv_codes${suffix}_f32`]: {
+      needs: ['sum_codes', 'rows_i16', 'tail'],
+      text: `
+/* A convolution from codes to floats: alpha times the sum, then the tail. */
+static void conv_codes${suffix}_f32(const struct window *s, const struct rows_i16 *w, ${parameters},
+                           const struct tail *tail, const uint8_t *x, float *y, const float *addend)
+{
+    const int32_t group_in = s->in_channels / s->groups, group_out = s->out_channels / s->groups;
+${head}    int32_t r, oy, ox, at = 0;
+    for (r = 0; r < s->out_channels; r++) {
+        const float alpha_r = ${alpha};
+        row_i16(w, r, 0, w->columns, row.i16);
+        for (oy = 0; oy < s->out_height; oy++)
+            for (ox = 0; ox < s->out_width; ox++, at++) {
+                const int32_t sum = sum_codes(s, group_in, zero, x + (r / group_out) * group_in, oy, ox);
+                y[at] = finish(alpha_r * (float)sum, tail, r, addend == NULL ? NULL : addend + at);
+            }
+    }
+}
+`,
+    },
+    [`linear_codes${suffix}_f32`]: {
+      needs: ['dot_codes', 'tail'],
+      text: `
+static void linear_codes${suffix}_f32(int32_t rows, const struct rows_i16 *w, ${parameters}, const struct tail *tail,
+                             const uint8_t *x, float *y, const float *addend)
+{
+${head}    int32_t r;
+    for (r = 0; r < rows; r++) {
+        const float alpha_r = ${alpha};
+        y[r] = finish(alpha_r * (float)dot_codes(w, r, zero, x), tail, r, addend == NULL ? NULL : addend + r);
+    }
+}
+`,
+    },
+  };
+}
+
 export const INTEGERS: Readonly<Record<string, CKernel>> = {
   codes_f32: {
     needs: [],
@@ -122,35 +168,41 @@ static void linear_codes(int32_t rows, const struct rows_i16 *w, int32_t zero, c
 }
 `,
   },
-  conv_codes_f32: {
-    needs: ['sum_codes', 'rows_i16', 'tail'],
+  ...floatLayers('', 'int32_t zero, const float *alpha', '', 'alpha[r]'),
+  ...floatLayers(
+    '_run',
+    'const int32_t *at_zero, const double *units, const float *scale',
+    '    const int32_t zero = *at_zero;\n',
+    '(float)(units[r] * (double)*scale)',
+  ),
+  dynamic_codes_f32: {
+    needs: ['codes_f32'],
     text: `
-/* A convolution from codes to floats: alpha times the sum, then the tail. */
-static void conv_codes_f32(const struct window *s, const struct rows_i16 *w, int32_t zero, const float *alpha,
-                           const struct tail *tail, const uint8_t *x, float *y, const float *addend)
+/* Codes of 8 bits whose scale and zero follow from the extremes of the values and 0, as DynamicQuantizeLinear of ONNX has them. */
+static void dynamic_codes_f32(int32_t channels, int32_t pixels, const float *x, float *scale, int32_t *zero, uint8_t *codes)
 {
-    const int32_t group_in = s->in_channels / s->groups, group_out = s->out_channels / s->groups;
-    int32_t r, oy, ox, at = 0;
-    for (r = 0; r < s->out_channels; r++) {
-        row_i16(w, r, 0, w->columns, row.i16);
-        for (oy = 0; oy < s->out_height; oy++)
-            for (ox = 0; ox < s->out_width; ox++, at++) {
-                const int32_t sum = sum_codes(s, group_in, zero, x + (r / group_out) * group_in, oy, ox);
-                y[at] = finish(alpha[r] * (float)sum, tail, r, addend == NULL ? NULL : addend + at);
-            }
+    float least = 0.0f, most = 0.0f, span, z;
+    int32_t i;
+    for (i = 0; i < channels * pixels; i++) {
+        if (x[i] < least)
+            least = x[i];
+        if (x[i] > most)
+            most = x[i];
     }
-}
-`,
-  },
-  linear_codes_f32: {
-    needs: ['dot_codes', 'tail'],
-    text: `
-static void linear_codes_f32(int32_t rows, const struct rows_i16 *w, int32_t zero, const float *alpha, const struct tail *tail,
-                             const uint8_t *x, float *y, const float *addend)
-{
-    int32_t r;
-    for (r = 0; r < rows; r++)
-        y[r] = finish(alpha[r] * (float)dot_codes(w, r, zero, x), tail, r, addend == NULL ? NULL : addend + r);
+    span = most - least;
+    *scale = most == least ? 1.0f : span / 255.0f;
+    *zero = 0;
+    /* A scale of 0, or an infinite one: all codes are the zero. */
+    if (!(*scale > 0.0f) || *scale > 3.4028234e38f) {
+        memset(codes, 0, (size_t)(channels * pixels));
+        return;
+    }
+    z = -(least / *scale);
+    z = z > 255.0f ? 255.0f : z;
+    z = z + 12582912.0f;
+    z = z - 12582912.0f;
+    *zero = (int32_t)z;
+    codes_f32(channels, pixels, *scale, 0.0f, -z, 255.0f - z, x, codes);
 }
 `,
   },

@@ -1,4 +1,5 @@
 import { ELEMENTS } from './elements.ts';
+import { FIXED } from './fixed.ts';
 import { FLOAT_LAYERS } from './float-layers.ts';
 import { INTEGERS } from './integers.ts';
 import type { CKernel } from './kernel.ts';
@@ -9,7 +10,9 @@ import { STRUCTS } from './structs.ts';
 
 /** In the order in which they are written, so that each comes behind what it needs. */
 export const C_KERNELS: ReadonlyMap<string, CKernel> = new Map(
-  [STRUCTS, ROWS, FLOAT_LAYERS, POOLS, ELEMENTS, INTEGERS, SIGNS].flatMap((family) => Object.entries(family)),
+  [STRUCTS, ROWS, FLOAT_LAYERS, POOLS, ELEMENTS, INTEGERS, FIXED, SIGNS].flatMap((family) =>
+    Object.entries(family),
+  ),
 );
 
 /** The named kernels and all that they need. */

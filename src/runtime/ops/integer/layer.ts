@@ -1,17 +1,19 @@
 import { BnnqError } from '../../../errors.ts';
 import type { CodedRows, Conv2dShape, PreparedWeights } from '../../../kernels/contract.ts';
 import type { CodeFinish, CodeGrid } from '../../../kernels/integer/contract.ts';
-import { X_SCALE } from '../../../passes/fused.ts';
+import { type FixedFinish, MOST_FIXED } from '../../../kernels/integer/fixed-contract.ts';
+import { ADDEND, X_SCALE } from '../../../passes/fused.ts';
 import type { Tensor } from '../../../tensor/tensor.ts';
 import type { Call, Operator } from '../../call.ts';
-import { shapeText } from '../../shapes.ts';
+import { sameShape, shapeText } from '../../shapes.ts';
 import { rowsOfColumns, rowsOfFirstAxis, withWeights } from '../../weight-rows.ts';
 import { addAndClamp, epilogueOf, isWholeTail, tailOf } from '../epilogue.ts';
 import { wholeWindow } from '../map-geometry.ts';
 import { conv2dShape, windowOf } from '../window.ts';
 import { codesOf, gridOf } from './codes.ts';
+import { addTensors } from './fixed.ts';
 import { type IntegerLevels, integerLevels } from './levels.ts';
-import { fixedPoint } from './requantize.ts';
+import { fixedPoint, fixedValues } from './requantize.ts';
 
 /** What follows from the shapes and the constants of a layer. */
 export interface LayerPlan {
@@ -24,6 +26,8 @@ export interface LayerPlan {
   readonly alpha: Float32Array | undefined;
   /** Absent where outputs are floats, or codes that fixed-point numbers cannot say. */
   readonly fixed: Omit<CodeFinish, 'kind' | 'y'> | undefined;
+  /** Of a layer that gives fixed-point values. */
+  readonly trunk: Omit<FixedFinish, 'kind' | 'y' | 'addend'> | undefined;
 }
 
 /** The convolution that the layer is, over codes of this shape. */
@@ -57,17 +61,16 @@ function integerLayer(shapeOf: ShapeOf): Operator {
       x.shape,
       w.shape,
     );
-    const { shape, fixed } = plan;
+    const { shape, fixed, trunk } = plan;
     const use = shapeOf === overAll && shape.batch <= MOST_VECTORS ? 'vector' : 'images';
     const make = (): PreparedWeights =>
       call.kernels.prepareInteger(levelsFor(shape).rows, shape, use, given.high);
     let y: Tensor | undefined;
     const key = `integer/${shape.kernelHeight}x${shape.kernelWidth}/${reach}/${given.high}/${use}`;
     withWeights(w, key, make, (weights) => {
-      y =
-        fixed === undefined
-          ? toFloats(call, plan, given, weights)
-          : toCodes(call, plan, given, weights, fixed);
+      if (trunk !== undefined) y = toFixed(call, plan, given, weights, trunk);
+      else if (fixed !== undefined) y = toCodes(call, plan, given, weights, fixed);
+      else y = toFloats(call, plan, given, weights);
     });
     return y!;
   };
@@ -105,6 +108,29 @@ function toCodes(
   return y;
 }
 
+/** Fixed-point values. An addend that has to be repeated, or is larger, is added afterwards. */
+function toFixed(
+  call: Call,
+  { shape }: LayerPlan,
+  { zero }: CodeGrid,
+  weights: PreparedWeights,
+  trunk: NonNullable<LayerPlan['trunk']>,
+): Tensor {
+  const { batch, outHeight, outWidth, outChannels } = shape;
+  const mapShape = [batch, outHeight, outWidth, outChannels];
+  const y = call.allocate('INT32', mapShape);
+  const other = call.optional(ADDEND);
+  const isWhole = other === undefined || sameShape(other.shape, mapShape);
+  const addend = isWhole ? (other?.data as Int32Array | undefined) : undefined;
+  const bounds = isWhole ? {} : { low: -MOST_FIXED, high: MOST_FIXED };
+  const finish: FixedFinish = { kind: 'fixed', y: y.data as Int32Array, ...trunk, ...bounds, addend };
+  call.kernels.integerConv2d(call.input(0).data as Uint8Array, zero, weights, shape, finish);
+  if (isWhole) return y;
+  const sum = addTensors(call, y, other, trunk.low, trunk.high);
+  call.release(y);
+  return sum;
+}
+
 /** Floats, and codes of these where such are wanted after all. */
 function toFloats(call: Call, plan: LayerPlan, given: CodeGrid, weights: PreparedWeights): Tensor {
   const { shape, outputShape } = plan;
@@ -135,7 +161,9 @@ export function planOf(
   const isFixed = call.hasAttribute('y_scale') && !isDynamic(call);
   const alpha = alphaOf(units, given);
   const fixed = isFixed ? fixedPoint({ ...tail, alpha }, gridOf(call, 'y_')) : undefined;
-  return { ...geometry, units, alpha: isDynamic(call) ? undefined : new Float32Array(alpha), fixed };
+  const unit = call.float('y_unit', 0);
+  const trunk = unit > 0 ? fixedValues({ ...tail, alpha }, unit) : undefined;
+  return { ...geometry, units, alpha: isDynamic(call) ? undefined : new Float32Array(alpha), fixed, trunk };
 }
 
 export function codedRowsOf(call: Call): CodedRows {
