@@ -10,6 +10,7 @@ import { scoreCommand } from './commands/score.ts';
 import { sensitivityCommand } from './commands/sensitivity.ts';
 import { sweepCommand } from './commands/sweep.ts';
 import { verifyCommand } from './commands/verify.ts';
+import { workerCommand } from './commands/worker.ts';
 import { applyConfig, withConfigOptions } from './config/apply-config.ts';
 import { EXIT, errorText, exitCodeOf } from './exit.ts';
 import { checkCommand } from './suggest.ts';
@@ -53,6 +54,7 @@ export function program(): Command {
     compareCommand(),
     sensitivityCommand(),
     costCommand(),
+    workerCommand(),
     exportCommand(),
     runCommand(),
     verifyCommand(),

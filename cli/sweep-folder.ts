@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import {
@@ -61,8 +61,8 @@ export function finishedReport(
 /**
  * The output folder of a sweep. It may be missing, or hold an earlier run of the same sweep, which then goes on; one
  * with the report of another sweep is refused unless forced (finished points that fit are used all the same).
- * `claim` writes down whose folder it is; call it when the sweep has begun, so that a sweep that never does leaves
- * nothing behind.
+ * `claim` writes down whose folder it is, and removes what a killed run left half-written; call it when the sweep has
+ * begun, so that a sweep that never does leaves nothing behind.
  * @throws exists
  */
 export function openSweepFolder(folder: string, force: boolean, identity: SweepIdentity): SweepFolder {
@@ -77,14 +77,25 @@ export function openSweepFolder(folder: string, force: boolean, identity: SweepI
       `"${folder}" holds another sweep (${difference(found, identity)}); take another folder, or --force to replace its report`,
       { file: path },
     );
-  let claimed = same;
+  let claimed = false;
   return {
     isSame: same,
     claim() {
-      if (!claimed) writeFileAtomically(path, [own], { force: true });
+      if (claimed) return;
+      if (same) removeTemporaryFiles(folder);
+      else writeFileAtomically(path, [own], { force: true });
       claimed = true;
     },
   };
+}
+
+/** What an earlier run was writing when it was killed; see `writeFileAtomically`. */
+function removeTemporaryFiles(folder: string): void {
+  for (const inside of [folder, join(folder, 'models')]) {
+    const names = existsSync(inside) ? readdirSync(inside) : [];
+    for (const name of names.filter((one) => /^\.bnnq-[0-9a-f]+\.tmp$/.test(one)))
+      rmSync(join(inside, name), { force: true });
+  }
 }
 
 function difference(found: string | undefined, identity: SweepIdentity): string {

@@ -107,6 +107,9 @@ export {
 export { type PointRange, type Points, pointsOf } from './eval/points.ts';
 export { type PreprocessImageOptions, preprocessImage } from './eval/preprocess-image.ts';
 export { PRESETS } from './eval/presets.ts';
+export type { QueueOptions, QueueWorkerOptions, SubmitOptions } from './eval/queue/options.ts';
+export { hideSecrets } from './eval/queue/secrets.ts';
+export { type QueueWork, workQueue } from './eval/queue/work-queue.ts';
 export { readPreprocess } from './eval/read-preprocess.ts';
 export { readReport } from './eval/read-report.ts';
 export { readSensitivity } from './eval/read-sensitivity.ts';

@@ -27,7 +27,7 @@ import {
 import { commandLine } from '../command-line.ts';
 import { type DataOptions, evaluateOptions, withDataOptions } from '../data-options.ts';
 import { EXIT, usageError } from '../exit.ts';
-import { interruptible } from '../interrupt.ts';
+import { finishable } from '../interrupt.ts';
 import { type ModelOptions, openModel, withModelOptions } from '../model-options.ts';
 import {
   type CommonOptions,
@@ -41,6 +41,7 @@ import {
 import { measuredSweep } from '../publish/measured.ts';
 import { checkPublishing, type PublishOptions, publish, withPublishOptions } from '../publish/publish.ts';
 import { type FitChoices, schemeHelp, withFitOptions } from '../quantize-options.ts';
+import { type SubmitCommandOptions, submitOptions, withSubmitOptions } from '../queue-options.ts';
 import { modelIdentity, noteUpToDate } from '../records/records.ts';
 import { finishedReport, openSweepFolder } from '../sweep-folder.ts';
 import { sweepGates } from '../sweep-gates.ts';
@@ -58,7 +59,8 @@ interface SweepCommandOptions
     CalibrationOptions,
     FitChoices,
     PublishOptions,
-    ModelOptions {
+    ModelOptions,
+    SubmitCommandOptions {
   readonly schemes: string[];
   readonly bits: number[];
   readonly granularity: string[];
@@ -111,6 +113,7 @@ export function sweepCommand(): Command {
     .option('--dry-run', 'say which points would be tried and write nothing');
   withFitOptions(command);
   withCalibrationOptions(command);
+  withSubmitOptions(command);
   withGateOptions(withDataOptions(withModelOptions(command)));
   withCommonOptions(withPublishOptions(command));
   return command
@@ -130,7 +133,9 @@ Examples:
       --schemes linear,exp --bits 3-6 --granularity tensor,channel -o report
   $ bnn-quantize sweep model.onnx --data imagefolder:val \\
       --calib imagefolder:train --schemes exp,auto -o report
-  $ bnn-quantize sweep model.onnx --data npz:val.npz --max-drop 1 -o report`,
+  $ bnn-quantize sweep model.onnx --data npz:val.npz --max-drop 1 -o report
+  $ bnn-quantize sweep model.onnx --data npz:val.npz -o report \\
+      --queue redis://queue.lan --store /mnt/shared/bnnq`,
     )
     .action(async (path: string, options: SweepCommandOptions) => {
       process.exitCode = await runSweep(path, options);
@@ -141,6 +146,7 @@ async function runSweep(path: string, options: SweepCommandOptions): Promise<num
   const { output: out, quiet = false } = options;
   const { calibration, ...range } = rangeOf(options);
   const { points, left } = pointsOf(range);
+  const queue = submitOptions(options);
   if (options.dryRun) return dryRun(path, points, left, options);
   checkPublishing(options);
   // The model and the data are opened here as well, so that a folder of another sweep is refused before any work.
@@ -172,7 +178,9 @@ async function runSweep(path: string, options: SweepCommandOptions): Promise<num
   let soFar: Pick<SweepProgress, 'results' | 'float'> = { results: [] };
   const progress = startProgress('sweeping', quiet, (room) => sweepSoFar(points, soFar, room));
   let resumed = 0;
-  const report = await interruptible((signal) =>
+  const onFinish = (): void =>
+    progress.note('interrupted: what is in work is finished and kept; once more stops at once');
+  const report = await finishable(onFinish, (signal, finish) =>
     sweep(
       options.architecture === undefined ? path : model,
       dataset,
@@ -185,7 +193,9 @@ async function runSweep(path: string, options: SweepCommandOptions): Promise<num
         ...(measured && { sensitivity: measured }),
         out,
         command: commandLine(),
+        ...(queue && { queue }),
         signal,
+        finish,
         onNote: (text) => progress.note(text),
       },
       (state) => {

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { stringify } from 'yaml';
-import { VERSION, writeFileAtomically } from '../../src/index.ts';
-import { withoutSecrets } from '../command-line.ts';
+import { hideSecrets, VERSION, writeFileAtomically } from '../../src/index.ts';
+
 import type { GivenValues } from './apply-config.ts';
 import type { ConfigKey } from './config-keys.ts';
 import { rebase } from './places.ts';
@@ -23,7 +23,7 @@ export function saveConfig(
     const value = given.get(key.name) ?? defaultOf(key);
     if (value === undefined) continue;
     const texts = typeof value === 'boolean' ? [] : value;
-    const moved = texts.map((text) => plain(withoutSecrets(rebase(text, key.place, '.', dirname(file)))));
+    const moved = texts.map((text) => plain(hideSecrets(rebase(text, key.place, '.', dirname(file)))));
     options[key.name] = typeof value === 'boolean' ? value : key.several === 'repeated' ? moved : moved[0];
   }
   const head = `# Options of bnn-quantize ${VERSION}: bnn-quantize ${command} --config <this file>\n`;

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { BnnqError } from '../../src/index.ts';
-import { withoutSecrets } from '../command-line.ts';
+import { BnnqError, hideSecrets } from '../../src/index.ts';
+
 import { usageError } from '../exit.ts';
 import { printable } from '../terminal/format.ts';
 
@@ -38,7 +38,7 @@ export function mlflowServer(uri: string | true, env: NodeJS.ProcessEnv = proces
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol))
     throw usageError(
-      `--mlflow: expected the address of a tracking server such as http://localhost:5000, got "${withoutSecrets(text)}"; files and databases are served by "mlflow server --backend-store-uri …"`,
+      `--mlflow: expected the address of a tracking server such as http://localhost:5000, got "${hideSecrets(text)}"; files and databases are served by "mlflow server --backend-store-uri …"`,
     );
   const user = url.username === '' ? env.MLFLOW_TRACKING_USERNAME : decodeURIComponent(url.username);
   const password = url.username === '' ? env.MLFLOW_TRACKING_PASSWORD : decodeURIComponent(url.password);
@@ -135,7 +135,7 @@ async function tryOnce(server: MlflowServer, request: Request): Promise<Outcome>
   };
   const said =
     status >= 300 && status < 400
-      ? `it sends elsewhere (${withoutSecrets(response.headers.get('location') ?? '?')}): name that address`
+      ? `it sends elsewhere (${hideSecrets(response.headers.get('location') ?? '?')}): name that address`
       : status === 401 || status === 403
         ? 'not allowed: see MLFLOW_TRACKING_USERNAME, MLFLOW_TRACKING_PASSWORD and MLFLOW_TRACKING_TOKEN'
         : String(message).slice(0, 500);

@@ -1,6 +1,6 @@
 import { BnnqError } from '../errors.ts';
 import type { Dataset } from '../formats/datasets/dataset.ts';
-import { openDataset } from '../formats/datasets/open-dataset.ts';
+import { type DatasetSource, isSource, openSource } from '../formats/datasets/open-dataset.ts';
 import { readModel } from '../formats/read-model.ts';
 import type { Model } from '../ir/graph.ts';
 import type { Kernels } from '../kernels/contract.ts';
@@ -53,15 +53,15 @@ const YIELD_MS = 50;
 /** Runs jobs one after the other in the thread that it is in; models, kernels and data are opened once. */
 export class Engine {
   readonly #models: (Model | string)[];
-  #dataset: Dataset | string;
+  #dataset: Dataset | DatasetSource;
   readonly #setup: Setup;
   #kernels: Kernels | undefined;
   /** Opened once for all points. */
   #images: Promise<CalibrationBatches> | undefined;
   #lastYield: number = performance.now();
 
-  /** @param models paths or models; @param dataset a spec or a dataset; workers get the former */
-  constructor(models: readonly (Model | string)[], dataset: Dataset | string, setup: Setup) {
+  /** @param models paths or models; @param dataset what it is opened from, or a dataset; workers get the former */
+  constructor(models: readonly (Model | string)[], dataset: Dataset | DatasetSource, setup: Setup) {
     this.#models = [...models];
     this.#dataset = dataset;
     this.#setup = setup;
@@ -100,7 +100,8 @@ export class Engine {
     const { calibration, preprocess, output } = this.#setup;
     if (calibration === undefined)
       throw new BnnqError('option', 'calibration images are needed and none are given');
-    this.#images ??= openBatches(model, calibration.data, {
+    const { data } = calibration;
+    this.#images ??= openBatches(model, isSource(data) ? await openSource(data) : data, {
       preprocess,
       samples: calibration.samples,
       output,
@@ -143,7 +144,7 @@ export class Engine {
 
   async #runImages(network: Network, job: ScoreJob): Promise<{ kind: OutputKind; scores: ImageScores }> {
     const { preprocess, cache, labels, batch, table, kind, width } = this.#setup;
-    if (typeof this.#dataset === 'string') this.#dataset = await openDataset(this.#dataset);
+    if (isSource(this.#dataset)) this.#dataset = await openSource(this.#dataset);
     const dataset = this.#dataset;
     const feeder = feederFor(network, await dataset.sample(0), preprocess);
     const outputs: OutputTable | undefined = table && { values: new Float32Array(table), kind, width };

@@ -3,11 +3,19 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BnnqError } from '../errors.ts';
 import type { Dataset } from '../formats/datasets/dataset.ts';
-import { isOpened, openDataset } from '../formats/datasets/open-dataset.ts';
+import { isSource, openDataset, sourceOf } from '../formats/datasets/open-dataset.ts';
 import { readModel } from '../formats/read-model.ts';
 import type { Model } from '../ir/graph.ts';
 import { createKernels } from '../kernels/select.ts';
-import { type DiscretizeJob, Engine, type ScoreJob, type ScoreJobResult } from './engine.ts';
+import {
+  type DiscretizeJob,
+  Engine,
+  type Job,
+  type ResultOf,
+  type ScoreJob,
+  type ScoreJobResult,
+} from './engine.ts';
+import type { Unit } from './job-queue.ts';
 import { type ImageScores, reduceScores } from './metrics.ts';
 import { openNetwork } from './network.ts';
 import type { DiscretizedPoint } from './point.ts';
@@ -26,10 +34,19 @@ export interface Pass {
   readonly discretized: DiscretizedPoint | undefined;
 }
 
-/**
- * Networks and data opened for scoring, and the threads that do it. Each thread opens files for itself; a model that is
- * only in memory is written to a temporary packed file for them.
- */
+/** What a runner is started for. */
+export interface Opened {
+  readonly models: readonly Model[];
+  readonly dataset: Dataset;
+  readonly setup: Setup;
+  /** Paths of the models; one that is only in memory is written to a temporary packed file. */
+  files(): Promise<string[]>;
+}
+
+/** Starts what the jobs of an evaluation are done by. */
+export type StartRunner = (opened: Opened, threads: number) => Runner | Promise<Runner>;
+
+/** Networks and data opened for scoring, and what does it: threads, each of which opens files for itself, if nothing else is said. */
 export class Evaluation {
   readonly models: readonly Model[];
   readonly dataset: Dataset;
@@ -55,8 +72,7 @@ export class Evaluation {
     this.#signal = signal;
     this.#abort = () => {
       Atomics.store(new Int32Array(setup.control), 0, 1);
-      // Threads are ended at once; the calling thread stops after its batch.
-      if (runner.threads > 1) void runner.close();
+      void runner.close(); // threads are ended at once; the calling thread stops after its batch
     };
     signal?.addEventListener('abort', this.#abort);
   }
@@ -70,6 +86,7 @@ export class Evaluation {
     data: string | Dataset,
     options: EvaluateOptions,
     compared: boolean,
+    start: StartRunner = startRunner,
   ): Promise<Evaluation> {
     const threads = options.threads ?? availableParallelism();
     if (!Number.isInteger(threads) || threads < 1)
@@ -79,34 +96,19 @@ export class Evaluation {
     );
     const dataset = typeof data === 'string' ? await openDataset(data) : data;
     const setup = await prepareWith(models[0]!, dataset, options, compared);
-    const calibration = options.calibration?.data;
-    const isShared =
-      isOpened(dataset) &&
-      (calibration === undefined || typeof calibration === 'string' || isOpened(calibration));
-    const alone = threads === 1 || WORKER_URL === undefined || !isShared;
-    if (alone) {
-      const runner = localRunner(new Engine(models, dataset, setup));
-      return new Evaluation(models, dataset, setup, runner, undefined, options.signal);
-    }
-    const temporary = sources.some((source) => typeof source !== 'string')
-      ? mkdtempSync(join(tmpdir(), 'bnn-quantize-'))
-      : undefined;
-    const paths = await filesOf(sources, temporary).catch((thrown: unknown) => {
+    let temporary: string | undefined;
+    const files = async (): Promise<string[]> => {
+      if (sources.some((source) => typeof source !== 'string'))
+        temporary ??= mkdtempSync(join(tmpdir(), 'bnn-quantize-'));
+      return filesOf(sources, temporary);
+    };
+    try {
+      const runner = await start({ models, dataset, setup, files }, threads);
+      return new Evaluation(models, dataset, setup, runner, temporary, options.signal);
+    } catch (thrown) {
       remove(temporary);
       throw thrown;
-    });
-    // A dataset object cannot be posted to a worker, its spec can.
-    const source = setup.calibration;
-    const posted: Setup =
-      source === undefined || typeof source.data === 'string'
-        ? setup
-        : { ...setup, calibration: { ...source, data: source.data.spec } };
-    const runner = new WorkerPool(
-      WORKER_URL!,
-      { models: paths, dataset: dataset.spec, setup: posted },
-      threads,
-    );
-    return new Evaluation(models, dataset, setup, runner, temporary, options.signal);
+    }
   }
 
   get threads(): number {
@@ -120,17 +122,19 @@ export class Evaluation {
 
   /**
    * One pass over the data, in `shards` parts that may run at the same time. The scores are the same bits for any number
-   * of them. @throws interrupted after an abort
+   * of them. @param unit what it is a part of; absent: it stands alone. @throws interrupted after an abort
    */
-  async pass(job: Omit<ScoreJob, 'from' | 'to'>, shards: number): Promise<Pass> {
+  async pass(job: Omit<ScoreJob, 'from' | 'to'>, shards: number, unit?: Unit): Promise<Pass> {
     this.#checkSignal();
     const { count } = this.setup;
-    const parts = Math.max(1, Math.min(shards, count));
+    const most = this.#runner.largestShard ?? count;
+    const parts = Math.max(1, Math.min(Math.max(shards, Math.ceil(count / most)), count));
     const bounds = Array.from({ length: parts + 1 }, (_, i) => Math.floor((i * count) / parts));
     const jobs = Array.from({ length: parts }, (_, i) => ({ ...job, from: bounds[i]!, to: bounds[i + 1]! }));
+    const together = unit ?? { begun: false };
     let results: ScoreJobResult[];
     try {
-      results = await Promise.all(jobs.map((part) => this.#runner.run(part)));
+      results = await Promise.all(jobs.map((part) => this.#runner.run(part, together)));
     } catch (thrown) {
       this.#checkSignal();
       throw thrown;
@@ -147,15 +151,30 @@ export class Evaluation {
     };
   }
 
+  /** One job as it is, for who shares out the work elsewhere. */
+  run<J extends Job>(job: J): Promise<ResultOf<J>> {
+    return this.#runner.run(job);
+  }
+
+  /** To be called when the results of a unit are kept. */
+  kept(unit: Unit): void {
+    this.#runner.kept?.(unit);
+  }
+
   /** Discretizes the first model with the calibration images and writes it to a packed file. @throws interrupted after an abort */
-  async discretize(job: Omit<DiscretizeJob, 'model'>): Promise<DiscretizedPoint> {
+  async discretize(job: Omit<DiscretizeJob, 'model'>, unit?: Unit): Promise<DiscretizedPoint> {
     this.#checkSignal();
     try {
-      return await this.#runner.run({ ...job, model: 0 });
+      return await this.#runner.run({ ...job, model: 0 }, unit);
     } catch (thrown) {
       this.#checkSignal();
       throw thrown;
     }
+  }
+
+  /** Finishes the units of work that have begun; the others fail with `interrupted`. */
+  finish(): void {
+    this.#runner.finish();
   }
 
   #checkSignal(): void {
@@ -168,6 +187,30 @@ export class Evaluation {
     await this.#runner.close();
     remove(this.#temporary);
   }
+}
+
+/** Worker threads, or the calling thread where one is enough or data is only in its memory. */
+function startRunner(opened: Opened, threads: number): Runner | Promise<Runner> {
+  const { dataset, setup } = opened;
+  const calibration = setup.calibration?.data;
+  const isShared =
+    sourceOf(dataset) !== undefined &&
+    (calibration === undefined || isSource(calibration) || sourceOf(calibration) !== undefined);
+  if (threads === 1 || WORKER_URL === undefined || !isShared)
+    return localRunner(new Engine(opened.models, dataset, setup));
+  return startThreads(opened, threads);
+}
+
+/** Worker threads. Data must be such that they can open it. */
+export async function startThreads({ dataset, setup, files }: Opened, threads: number): Promise<Runner> {
+  // A dataset object cannot be posted to a worker, what it was opened from can.
+  const source = setup.calibration;
+  const posted: Setup =
+    source === undefined || isSource(source.data)
+      ? setup
+      : { ...setup, calibration: { ...source, data: sourceOf(source.data)! } };
+  const start = { models: await files(), dataset: sourceOf(dataset)!, setup: posted };
+  return new WorkerPool(WORKER_URL!, start, threads);
 }
 
 /** Paths of the models; those that are only in memory are written to the folder. */

@@ -21,10 +21,10 @@ export class Journal {
     try {
       mkdirSync(dirname(path), { recursive: true });
       this.#fd = openSync(this.path, 'a+');
-      const text = readFileSync(this.path, 'utf8');
-      const end = text.lastIndexOf('\n') + 1;
-      if (end < text.length) ftruncateSync(this.#fd, Buffer.byteLength(text.slice(0, end)));
-      for (const line of text.slice(0, end).split('\n')) this.#remember(line);
+      const bytes = readFileSync(this.path);
+      const end = bytes.lastIndexOf('\n') + 1;
+      if (end < bytes.length) ftruncateSync(this.#fd, end);
+      for (const line of bytes.toString('utf8', 0, end).split('\n')) this.#remember(line);
     } catch (thrown) {
       throw fileError('write', this.path, thrown);
     }

@@ -1,5 +1,6 @@
 import { BnnqError, throwIfAny } from '../errors.ts';
 import type { Dataset } from '../formats/datasets/dataset.ts';
+import type { DatasetSource } from '../formats/datasets/open-dataset.ts';
 import type { KernelChoice } from '../kernels/select.ts';
 import { feederFor, feedOf } from './feeder.ts';
 import { imageInputOf } from './input.ts';
@@ -45,6 +46,9 @@ export interface CalibrationSource {
   readonly seed?: number;
 }
 
+/** The same for a thread, which opens the images itself unless they are only in this one. */
+export type SharedCalibration = Omit<CalibrationSource, 'data'> & { readonly data: Dataset | DatasetSource };
+
 /**
  * What all threads of an evaluation share: plain data and shared memory, so that it can be posted to a worker as it is.
  */
@@ -54,7 +58,9 @@ export interface Setup {
   readonly preprocess: Preprocess | undefined;
   /** Index of the right output by image, the offset added. */
   readonly labels: Int32Array | undefined;
-  readonly calibration: CalibrationSource | undefined;
+  /** Added to the labels of the dataset. */
+  readonly labelOffset: number;
+  readonly calibration: SharedCalibration | undefined;
   readonly output: string | undefined;
   readonly kernels: KernelChoice;
   readonly batch: number | undefined;
@@ -94,6 +100,7 @@ export async function prepare(
     count,
     preprocess,
     labels,
+    labelOffset: offset,
     calibration: options.calibration,
     output: options.output,
     kernels: options.kernels ?? 'auto',

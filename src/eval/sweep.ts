@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { arch, availableParallelism, cpus, platform } from 'node:os';
 import { join } from 'node:path';
-import { BnnqError, messageOf } from '../errors.ts';
+import { BnnqError, type ErrorCode, messageOf } from '../errors.ts';
 import { contentFingerprint } from '../formats/datasets/content-fingerprint.ts';
 import type { Dataset } from '../formats/datasets/dataset.ts';
 import { hashOf } from '../formats/datasets/source.ts';
@@ -13,11 +13,14 @@ import { contentHash } from './content-hash.ts';
 import { pointCosts } from './cost/discretized-cost.ts';
 import { describeModel } from './describe-model.ts';
 import { settingsProblems } from './discretize-model.ts';
-import { Evaluation, type Pass } from './evaluation.ts';
+import { Evaluation, type Pass, type StartRunner } from './evaluation.ts';
+import type { Unit } from './job-queue.ts';
 import { JOURNAL_NAME, Journal } from './journal.ts';
 import { classNamesOf, floatOutcomes, pointOutcomes } from './outcomes.ts';
 import { type DiscretizedPoint, settingsOf, usesImages, type WeightOptions } from './point.ts';
 import { type PointRange, pointsOf } from './points.ts';
+import type { SubmitOptions } from './queue/options.ts';
+import { QueueRunner } from './queue/queue-runner.ts';
 import { withoutComparison } from './score.ts';
 import type { EvaluateOptions, Setup } from './setup.ts';
 import type {
@@ -39,6 +42,10 @@ const RESULT_FORMAT = 2;
 export interface SweepOptions extends EvaluateOptions, PointRange, WeightOptions {
   /** Folder that keeps finished points (`points.jsonl`); a sweep with the same inputs goes on from there. */
   readonly out?: string;
+  /** When it aborts, the points in work are finished and kept and no others are begun; `signal` stops at once. */
+  readonly finish?: AbortSignal;
+  /** Workers of a queue do the points; absent: threads of this process. The report is the same but for times. */
+  readonly queue?: SubmitOptions;
   /** For the report: the command line that asked for it. */
   readonly command?: readonly string[];
   /** For the report: losses of single layers of the same model. */
@@ -78,9 +85,12 @@ export async function sweep(
   const hasImages = options.calibration !== undefined;
   checkPoints(wanted, hasImages);
   for (const note of left) options.onNote?.(`left out: ${note}`);
-  const evaluation = await Evaluation.open([source], data, options, true);
+  const evaluation = await Evaluation.open([source], data, options, true, runnerOf(options));
   const { setup, dataset } = evaluation;
   const model = evaluation.models[0]!;
+  const finish = (): void => evaluation.finish();
+  if (options.finish?.aborted) finish();
+  options.finish?.addEventListener('abort', finish);
   let journal: Journal | undefined;
   let models: CalibratedModels | undefined;
   try {
@@ -104,7 +114,7 @@ export async function sweep(
     const results = wanted.map((point) => journal?.get(keyOf(point)) as SweepPoint | undefined);
     const resumed = results.filter((point) => point !== undefined).length;
     const missing = wanted.flatMap((point, i) => (results[i] === undefined ? [{ point, i }] : []));
-    const failures: FailedPoint[] = [];
+    const failed = new Map<number, FailedPoint>();
 
     // Calibrating counts as one more pass over the images.
     const passes = missing.length + missing.filter(({ point }) => usesImages(point, hasImages)).length;
@@ -115,7 +125,7 @@ export async function sweep(
       onProgress?.({
         images: Math.min(totalImages, evaluation.imagesDone),
         totalImages,
-        points: there.length + failures.length,
+        points: there.length + failed.size,
         totalPoints: wanted.length,
         resumed,
         results: there,
@@ -134,27 +144,32 @@ export async function sweep(
           journal?.append(keyOf('float'), float);
         }
       }
-      await Promise.all(
+      // Not Promise.all: when one is interrupted, those that had begun are still finished and kept.
+      const ends = await Promise.allSettled(
         missing.map(async ({ point, i }, place) => {
           try {
+            const unit: Unit = { begun: false };
             const shards = shardsOf(place, missing.length, evaluation.threads);
             const result = usesImages(point, hasImages)
-              ? await scoreCalibrated(evaluation, point, options, shards, folder, keyOf(point), journal)
-              : await scorePoint(evaluation, point, options, shards);
+              ? await scoreCalibrated(evaluation, point, options, shards, unit, folder, keyOf(point), journal)
+              : await scorePoint(evaluation, point, options, shards, unit);
             journal?.append(keyOf(point), result);
+            evaluation.kept(unit);
             results[i] = result;
             progress(result);
           } catch (thrown) {
-            if (thrown instanceof BnnqError && (thrown.code === 'interrupted' || thrown.code === 'io'))
-              throw thrown;
-            failures.push({ ...point, message: messageOf(thrown) });
+            if (codeOf(thrown) === 'io') await evaluation.close(); // what others would give could not be kept either
+            if (codeOf(thrown) === 'io' || codeOf(thrown) === 'interrupted') throw thrown;
+            failed.set(i, { ...point, message: messageOf(thrown) });
           }
         }),
       );
+      throwWorst(ends);
       const costOf = pointCosts(model, options);
       const points = results.flatMap((point) =>
         point === undefined ? [] : [withCost(point, costOf(point))],
       );
+      const failures = wanted.flatMap((_, i) => failed.get(i) ?? []);
       if (points.length === 0) throw allFailed(failures);
       return {
         schema: 'bnn-quantize/report@1',
@@ -185,17 +200,33 @@ export async function sweep(
         ...(failures.length > 0 && { failures }),
       };
     } catch (thrown) {
-      if (thrown instanceof BnnqError && thrown.code === 'interrupted')
-        throw interrupted(journal, results, wanted.length);
+      if (codeOf(thrown) === 'interrupted') throw interrupted(journal, results, wanted.length);
       throw thrown;
     } finally {
       clearInterval(timer);
     }
   } finally {
+    options.finish?.removeEventListener('abort', finish);
     journal?.close();
     await evaluation.close();
     models?.dispose();
   }
+}
+
+function runnerOf({ queue, onNote, signal, finish }: SweepOptions): StartRunner | undefined {
+  if (queue === undefined) return undefined;
+  const isStopped = (): boolean => signal?.aborted === true || finish?.aborted === true;
+  return (opened) => QueueRunner.open(opened, queue, { isStopped, onNote });
+}
+
+function codeOf(thrown: unknown): ErrorCode | undefined {
+  return thrown instanceof BnnqError ? thrown.code : undefined;
+}
+
+/** What ended the sweep, if anything did: a failure, or else that it was interrupted. */
+function throwWorst(ends: readonly PromiseSettledResult<void>[]): void {
+  const reasons = ends.flatMap((end) => (end.status === 'rejected' ? [end.reason as unknown] : []));
+  if (reasons.length > 0) throw reasons.find((reason) => codeOf(reason) !== 'interrupted') ?? reasons[0];
 }
 
 function withCost<T extends object>(scored: T, cost: CostSummary | undefined): T {
@@ -235,9 +266,10 @@ async function scorePoint(
   settings: PointSettings,
   { include, exclude }: WeightOptions,
   shards: number,
+  unit: Unit,
 ): Promise<SweepPoint> {
   const point = { ...settings, ...(include && { include }), ...(exclude && { exclude }) };
-  const pass = await evaluation.pass({ model: 0, point, table: 'compare' }, shards);
+  const pass = await evaluation.pass({ model: 0, point, table: 'compare' }, shards, unit);
   return { ...settings, ...scoredIn(pass, evaluation), ...pass.discretized! };
 }
 
@@ -250,6 +282,7 @@ async function scoreCalibrated(
   settings: PointSettings,
   { include, exclude }: WeightOptions,
   shards: number,
+  unit: Unit,
   folder: CalibratedModels,
   key: string,
   journal: Journal | undefined,
@@ -259,10 +292,10 @@ async function scoreCalibrated(
   const record = `discretized ${key}`;
   let discretized = existsSync(file) ? (journal?.get(record) as DiscretizedPoint | undefined) : undefined;
   if (discretized === undefined) {
-    discretized = await evaluation.discretize({ point, file });
+    discretized = await evaluation.discretize({ point, file }, unit);
     journal?.append(record, discretized);
   }
-  const pass = await evaluation.pass({ model: file, table: 'compare' }, shards);
+  const pass = await evaluation.pass({ model: file, table: 'compare' }, shards, unit);
   return { ...settings, ...scoredIn(pass, evaluation), ...discretized };
 }
 

@@ -1,13 +1,14 @@
 /** Entry of a worker thread: an engine that takes jobs from its parent. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { BnnqError, messageOf } from '../errors.ts';
+import type { DatasetSource } from '../formats/datasets/open-dataset.ts';
 import { Engine, type Job, type ResultOf } from './engine.ts';
 import type { Setup } from './setup.ts';
 
 /** What a worker is started with. */
 export interface WorkerStart {
   readonly models: readonly string[];
-  readonly dataset: string;
+  readonly dataset: DatasetSource;
   readonly setup: Setup;
 }
 

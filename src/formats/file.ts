@@ -56,6 +56,9 @@ export function readFileRange(path: string, offset: number, length: number): Uin
   });
 }
 
+/** Told of a file that another one leads to: as it is named there, and its path. */
+export type OnFile = (name: string, path: string) => void;
+
 /** A file that is read by parts, now and later. */
 export class FileSource {
   readonly path: string;

@@ -1,7 +1,7 @@
 import { dirname } from 'node:path';
 import type { Model } from '../ir/graph.ts';
 import { PREFIX_BYTES } from './detect.ts';
-import { FileSource, readFileBytes } from './file.ts';
+import { FileSource, type OnFile, readFileBytes } from './file.ts';
 import { companionFiles } from './keras/files/companion-files.ts';
 import { MAX_MODEL_BYTES, MAX_RESIDENT_BYTES } from './limits.ts';
 import { externalFiles } from './onnx/external-files.ts';
@@ -15,6 +15,8 @@ export interface ReadModelOptions {
   readonly maxResidentBytes?: number;
   /** Path of the architecture in JSON (`model.to_json()`) of a file of Keras weights; looked for beside it when absent. */
   readonly architecture?: string;
+  /** Told of every other file that the model lies in: as the model names it, below its folder, and its path. */
+  readonly onFile?: OnFile;
 }
 
 /**
@@ -47,6 +49,7 @@ export interface ReadBytesOptions {
   readonly verify?: boolean;
   /** Path of the architecture in JSON that a file of Keras weights belongs to. */
   readonly architecture?: string;
+  readonly onFile?: OnFile;
 }
 
 /**
@@ -57,10 +60,10 @@ export async function readModelBytes(bytes: Uint8Array, options: ReadBytesOption
   return readBytes(bytes, withFilesAround(options));
 }
 
-function withFilesAround({ directory, ...options }: ReadBytesOptions): FormatOptions {
+function withFilesAround({ directory, onFile, ...options }: ReadBytesOptions): FormatOptions {
   return {
     ...options,
-    companions: companionFiles({ ...options, ...(directory !== undefined && { directory }) }),
-    ...(directory !== undefined && { external: externalFiles(directory) }),
+    companions: companionFiles({ ...options, ...(directory !== undefined && { directory }) }, onFile),
+    ...(directory !== undefined && { external: externalFiles(directory, onFile) }),
   };
 }

@@ -7,8 +7,9 @@ import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const { dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+const { dependencies, peerDependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
   dependencies: Record<string, string>;
+  peerDependencies: Record<string, string>;
 };
 
 /** What each layer may import besides itself: the table of the design. A file may be named where a layer is too much. */
@@ -47,6 +48,9 @@ const PACKAGES: Readonly<Record<string, string>> = {
   'onnx-proto': 'src/formats/onnx/',
   protobufjs: 'src/formats/onnx/',
   commander: 'cli/',
+  aws4fetch: 'src/eval/queue/',
+  bullmq: 'src/eval/queue/',
+  ioredis: 'src/eval/queue/',
 };
 
 /** `src/eval/score.ts` is of the layer eval, `src/index.ts` of index, `cli/main.ts` of cli. */
@@ -78,7 +82,9 @@ function violation(file: string, specifier: string): string | undefined {
   const home = PACKAGES[name];
   if (home !== undefined && !file.startsWith(home)) return `${file} imports ${name}: only ${home} may`;
   if (layer === 'kernels') return `${file} imports ${name}: kernels import nothing`;
-  return name in dependencies ? undefined : `${file} imports ${name}, which is not among the dependencies`;
+  return name in dependencies || name in peerDependencies
+    ? undefined
+    : `${file} imports ${name}, which is not among the dependencies`;
 }
 
 function sources(folder: string): string[] {
@@ -115,6 +121,7 @@ describe('the dependency law', () => {
     ['cli/main.ts', '../src/errors.ts', 'cli may import index'],
     ['src/formats/packed/read.ts', 'protobufjs/minimal', 'only src/formats/onnx/ may'],
     ['src/eval/score.ts', 'commander', 'only cli/ may'],
+    ['src/eval/sweep.ts', 'bullmq', 'only src/eval/queue/ may'],
     ['src/eval/score.ts', 'vitest', 'not among the dependencies'],
     ['src/helpers/all.ts', '../errors.ts', 'no layer of the design'],
   ])('would see %s import %s', (file, specifier, message) => {
@@ -130,6 +137,19 @@ describe('the dependency law', () => {
     ['src/formats/npy/npy.ts', 'node:zlib'],
   ])('lets %s import %s', (file, specifier) => {
     expect(violation(file, specifier)).toBeUndefined();
+  });
+
+  it('loads optional packages only when they are asked for', () => {
+    const optional = Object.keys(peerDependencies);
+    expect(optional.length).toBeGreaterThan(0);
+    // No others may import them at all.
+    const loading = sources('src/eval/queue').filter((file) => {
+      const { outputText } = ts.transpileModule(readFileSync(join(ROOT, file), 'utf8'), {
+        compilerOptions: { module: ts.ModuleKind.ESNext, verbatimModuleSyntax: true },
+      });
+      return optional.some((name) => new RegExp(`from ['"]${name}`).test(outputText));
+    });
+    expect(loading).toEqual([]);
   });
 
   it('keeps Node out of everything that src/browser.ts leads to', async () => {

@@ -83,4 +83,12 @@ describe('the published package', () => {
     const versions = Object.values({ ...manifest.dependencies, ...manifest.devDependencies }) as string[];
     for (const version of versions) expect(version).toMatch(/^\d+\.\d+\.\d+$/);
   });
+
+  it('installs nothing for queues unless the user does', () => {
+    for (const name of Object.keys(manifest.peerDependencies)) {
+      expect(manifest.peerDependenciesMeta[name]).toEqual({ optional: true });
+      expect(manifest.dependencies[name]).toBeUndefined();
+      expect(manifest.devDependencies[name]).toBeDefined();
+    }
+  });
 });

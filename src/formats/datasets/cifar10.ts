@@ -53,6 +53,7 @@ export function openCifar10(path: string, spec: string): Dataset {
     labels,
     classNames: CLASS_NAMES,
     fingerprint: hashOf(bytes),
+    files: [path],
     nameOf: (index) => `record ${index}`,
     sample: (index) => imageOf(bytes.subarray(index * RECORD_BYTES + 1, (index + 1) * RECORD_BYTES)),
   };

@@ -21,6 +21,8 @@ export interface Dataset {
   readonly classNames: readonly string[] | undefined;
   /** Hex SHA-256 over the names, sizes and labels (files of a folder) or the bytes (single files). */
   readonly fingerprint: string;
+  /** The files that it was read from; of image folders and CSV files the images, one a sample. */
+  readonly files?: readonly string[];
   /** Hex SHA-256 of the file of a sample; absent where the fingerprint is over the bytes already. @throws not-found, io */
   fileHash?(index: number): Promise<string>;
   /** What messages call a sample: its file, or its place in the file ("record 17"). */

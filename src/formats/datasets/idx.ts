@@ -47,6 +47,7 @@ export function openIdx(path: string, spec: string): Dataset {
     labels: labels && labelsOf(labels.tensor.data as ArrayLike<number>, `idx: "${labelsPath}"`),
     classNames: undefined,
     fingerprint: hashOf(images.bytes, labels?.bytes ?? ''),
+    files: labelsPath === undefined ? [imagesPath] : [imagesPath, labelsPath],
     ...arraySamples(images.tensor, `idx: "${imagesPath}"`),
   };
 }

@@ -5,6 +5,7 @@ import { decodeImageFile } from '../images/decode-image-file.ts';
 import type { Dataset } from './dataset.ts';
 import { hashOf } from './source.ts';
 
+/** Pictures in files, wherever they lie: plain data that can be posted to a thread. */
 export interface ImageFiles {
   readonly spec: string;
   /** How the files are called in messages and in the fingerprint. */
@@ -44,6 +45,7 @@ export async function imageFiles(files: ImageFiles): Promise<Dataset> {
     labels,
     classNames,
     fingerprint: hashOf(lines.join('\n')),
+    files: paths,
     fileHash: async (index) => {
       try {
         return hashOf(await readFile(paths[index]!));

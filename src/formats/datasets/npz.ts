@@ -55,6 +55,7 @@ export function openNpz(path: string, spec: string): Dataset {
     labels: y && labelsOf(y.tensor.data as ArrayLike<number>, `npz: "${path}" ${labelled!.name}`),
     classNames: undefined,
     fingerprint: hashOf(x.bytes, y?.bytes ?? ''),
+    files: [path],
     ...arraySamples(x.tensor, `npz: "${path}" ${inputs.name}`),
   };
 }

@@ -3,6 +3,7 @@ import { openCifar10 } from './cifar10.ts';
 import { openCsv } from './csv.ts';
 import type { Dataset } from './dataset.ts';
 import { openIdx } from './idx.ts';
+import { type ImageFiles, imageFiles } from './image-files.ts';
 import { openImageFolder } from './imagefolder.ts';
 import { openNpz } from './npz.ts';
 
@@ -37,13 +38,29 @@ export async function openDataset(spec: string): Promise<Dataset> {
   }
   const dataset = await kind.open(path, spec);
   if (dataset.count === 0) throw new BnnqError('dataset', `dataset "${spec}" is empty`, { file: path });
-  opened.add(dataset);
+  opened.set(dataset, spec);
   return dataset;
 }
 
-const opened = new WeakSet<Dataset>();
+/** What a dataset is opened from, in any thread: a spec, or a list of pictures. */
+export type DatasetSource = string | ImageFiles;
 
-/** Whether `openDataset` made it, so that opening its spec again gives the same. */
-export function isOpened(dataset: Dataset): boolean {
-  return opened.has(dataset);
+/** Opens what is not a spec alone. @throws as `openDataset` */
+export async function openSource(source: DatasetSource): Promise<Dataset> {
+  if (typeof source === 'string') return openDataset(source);
+  const dataset = await imageFiles(source);
+  opened.set(dataset, source);
+  return dataset;
+}
+
+const opened = new WeakMap<Dataset, DatasetSource>();
+
+/** What gives the same dataset when it is opened again; undefined for one that the caller made. */
+export function sourceOf(dataset: Dataset): DatasetSource | undefined {
+  return opened.get(dataset);
+}
+
+/** Tells what a dataset can be opened from from a dataset. */
+export function isSource(data: Dataset | DatasetSource): data is DatasetSource {
+  return typeof data === 'string' || 'paths' in data;
 }

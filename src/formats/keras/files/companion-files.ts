@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { BnnqError } from '../../../errors.ts';
-import { FileSource } from '../../file.ts';
+import { FileSource, type OnFile } from '../../file.ts';
 import { pathInside } from '../../path-inside.ts';
 import type { Companions } from './companions.ts';
 
@@ -16,16 +16,20 @@ interface Place {
 }
 
 /** The files around a model on disk. Shards may not lie outside of its folder. */
-export function companionFiles({ file, directory, architecture }: Place): Companions {
+export function companionFiles({ file, directory, architecture }: Place, onFile?: OnFile): Companions {
+  const told = (path: string, name = basename(path)): FileSource => {
+    onFile?.(name, path);
+    return new FileSource(path);
+  };
   const folder = directory ?? (file === undefined ? undefined : dirname(file));
   return {
     ...(folder !== undefined && {
-      shard: (name: string, where: string) => new FileSource(pathInside(folder, name, where)),
+      shard: (name: string, where: string) => told(pathInside(folder, name, where), name),
     }),
     ...((architecture ?? file) !== undefined && {
-      architecture: () => new FileSource(architecture ?? findArchitecture(file!)),
+      architecture: () => told(architecture ?? findArchitecture(file!)),
     }),
-    ...(file !== undefined && { weights: () => new FileSource(findWeights(file)) }),
+    ...(file !== undefined && { weights: () => told(findWeights(file)) }),
   };
 }
 
