@@ -49,7 +49,7 @@ export function measuredSweep(report: Report, gates: GateOptions): Measured {
     command: 'sweep',
     model: { file: model.file, sha256: model.sha256, bytes: model.byteLength },
     data: { spec: dataset.spec, fingerprint: dataset.fingerprint },
-    float,
+    float: ratesOf(float),
     points: report.points.map((point) => ({
       name: pointName(point),
       series: seriesName(point).join(' '),
@@ -73,7 +73,7 @@ export function measuredScore(
     command: 'score',
     model,
     data: { spec: result.dataset.spec, fingerprint: result.dataset.fingerprint },
-    float: result.float,
+    float: ratesOf(result.float),
     points: [
       {
         name: model.file,
@@ -93,7 +93,7 @@ export function measuredQuantize(model: Measured['model'], results: readonly Qua
     command: 'quantize',
     model,
     data: dataset === undefined ? null : { spec: dataset.spec, fingerprint: dataset.fingerprint },
-    float: results[0]?.scores?.float ?? null,
+    float: ratesOf(results[0]?.scores?.float ?? null),
     points: results.map((result) => ({
       name: result.file,
       series: seriesName({ ...result, bits: result.bits ?? 0 } as PointSettings).join(' '),
@@ -103,6 +103,11 @@ export function measuredQuantize(model: Measured['model'], results: readonly Qua
       files: [result.file],
     })),
   };
+}
+
+/** Nothing but the rates: the same result must have the same hash, whatever else is known of the float model. */
+function ratesOf(float: Measured['float']): Measured['float'] {
+  return float && { top1: float.top1, top5: float.top5 };
 }
 
 /** Settings that points have in a report; those that are absent or null are left out. */

@@ -1,5 +1,5 @@
 import { BnnqError } from '../errors.ts';
-import { onnxFileSize } from '../formats/onnx/file-size.ts';
+import { constantBytes } from '../formats/onnx/file-size.ts';
 import type { Model } from '../ir/graph.ts';
 import { type ExportOptions, exportedSize, exportModel } from './export-model.ts';
 import { measureC } from './measure-c.ts';
@@ -60,7 +60,7 @@ type Bytes = Omit<FormSize, 'form'>;
 function ofPacked(model: Model, compress: boolean): Bytes {
   const { codes, levels, total } = packedSize(model, { compress });
   const plain = packedSize(model);
-  const constants = onnxFileSize(model, Number.MAX_SAFE_INTEGER)!;
+  const constants = constantBytes(model.graph);
   const other = constants.codes + constants.levels + constants.other - plain.codes - plain.levels;
   return { codes, levels, other, graph: total - codes - levels - other, total };
 }

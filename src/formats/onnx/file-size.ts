@@ -1,4 +1,4 @@
-import type { Initializer, Model } from '../../ir/graph.ts';
+import type { Graph, Initializer, Model } from '../../ir/graph.ts';
 import { payloadBytes } from '../../ir/quantized-tensor.ts';
 import { allNodes, producersOf, subgraphsOf } from '../../ir/traverse.ts';
 import { onnxContainerOf } from './container.ts';
@@ -32,8 +32,17 @@ const CODED: Readonly<Record<string, readonly [codes: number, levels: readonly n
  * @returns undefined where constants are elsewhere, outside of the file
  */
 export function onnxFileSize(model: Model, total: number): OnnxFileSize | undefined {
+  const size = constantBytes(onnxContainerOf(model)?.graph ?? model.graph);
+  const graph = total - size.codes - size.levels - size.other;
+  return graph < 0 ? undefined : { ...size, graph, total };
+}
+
+/** Bytes of the constants of a graph by what they are for; those in attributes and in branches, too. */
+export function constantBytes({
+  nodes,
+  initializers,
+}: Pick<Graph, 'nodes' | 'initializers'>): Pick<OnnxFileSize, 'codes' | 'levels' | 'other'> {
   const kinds = new Map<string, 'codes' | 'levels' | 'graph'>();
-  const { nodes, initializers } = onnxContainerOf(model)?.graph ?? model.graph;
   const producers = producersOf(nodes);
   const constants: Initializer[] = [...initializers.values()];
   for (const { domain, opType, inputs, attributes } of allNodes(nodes)) {
@@ -58,6 +67,5 @@ export function onnxFileSize(model: Model, total: number): OnnxFileSize | undefi
       size.codes += payload.codes;
       size.levels += payload.levels;
     }
-  const graph = total - size.codes - size.levels - size.other;
-  return graph < 0 ? undefined : { ...size, graph, total };
+  return size;
 }

@@ -25,7 +25,7 @@ const discretized = {
 const answer = {
   schema: 'bnn-quantize/answer@1',
   ...{ session: hash, fingerprint: hash, discretized, file: null },
-  scored: { kind: 'logits', count: 5, seconds: 1.5, images: encodeScores(someScores()) },
+  scored: { kind: 'logits', count: 5, seconds: 1.5, runSeconds: 1.25, images: encodeScores(someScores()) },
 };
 
 describe('scores of images in an answer', () => {
