@@ -116,7 +116,7 @@ export { readSensitivity } from './eval/read-sensitivity.ts';
 export { encodePacked, type PackOptions, packedSize, recordedOptions, writePacked } from './eval/save.ts';
 export { type ScoreOptions, type ScoreResult, score } from './eval/score.ts';
 export type { CalibrationSource, EvaluateOptions } from './eval/setup.ts';
-export { type SweepOptions, type SweepProgress, sweep } from './eval/sweep.ts';
+export { type SweepOptions, type SweepProgress, sweep } from './eval/sweep/sweep.ts';
 export type {
   Candidate,
   ComparablePoint,

@@ -121,7 +121,7 @@ describe('the dependency law', () => {
     ['cli/main.ts', '../src/errors.ts', 'cli may import index'],
     ['src/formats/packed/read.ts', 'protobufjs/minimal', 'only src/formats/onnx/ may'],
     ['src/eval/score.ts', 'commander', 'only cli/ may'],
-    ['src/eval/sweep.ts', 'bullmq', 'only src/eval/queue/ may'],
+    ['src/eval/sweep/sweep.ts', 'bullmq', 'only src/eval/queue/ may'],
     ['src/eval/score.ts', 'vitest', 'not among the dependencies'],
     ['src/helpers/all.ts', '../errors.ts', 'no layer of the design'],
   ])('would see %s import %s', (file, specifier, message) => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { afterAll, describe, expect, it } from 'vitest';
 import { measuredIn } from '../../src/eval/read-sensitivity.ts';
-import { sweep } from '../../src/eval/sweep.ts';
+import { sweep } from '../../src/eval/sweep/sweep.ts';
 import type { Report } from '../../src/eval/types.ts';
 import { openDataset } from '../../src/formats/datasets/open-dataset.ts';
 import { reportJson } from '../../src/report/json.ts';

@@ -7,7 +7,7 @@ import { type DiscretizeSettings, discretizeModel } from '../../../src/eval/disc
 import { inspectModel } from '../../../src/eval/inspect.ts';
 import { writePacked } from '../../../src/eval/save.ts';
 import { score } from '../../../src/eval/score.ts';
-import { sweep } from '../../../src/eval/sweep.ts';
+import { sweep } from '../../../src/eval/sweep/sweep.ts';
 import { encodeModel } from '../../../src/formats/onnx/encode.ts';
 import { readModel } from '../../../src/formats/read-model.ts';
 import type { Model } from '../../../src/ir/graph.ts';

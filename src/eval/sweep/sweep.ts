@@ -1,55 +1,42 @@
-import { existsSync } from 'node:fs';
-import { arch, availableParallelism, cpus, platform } from 'node:os';
 import { join } from 'node:path';
-import { BnnqError, type ErrorCode, messageOf } from '../errors.ts';
-import { contentFingerprint } from '../formats/datasets/content-fingerprint.ts';
-import type { Dataset } from '../formats/datasets/dataset.ts';
-import { hashOf } from '../formats/datasets/source.ts';
-import type { Model } from '../ir/graph.ts';
-import { VERSION } from '../version.ts';
-import { CalibratedModels } from './calibrated-models.ts';
-import { openBatches } from './calibration/batches.ts';
-import { contentHash } from './content-hash.ts';
-import { pointCosts } from './cost/discretized-cost.ts';
-import { describeModel } from './describe-model.ts';
-import { settingsProblems } from './discretize-model.ts';
-import { Evaluation, type Pass, type StartRunner } from './evaluation.ts';
-import type { Unit } from './job-queue.ts';
-import { JOURNAL_NAME, Journal } from './journal.ts';
-import { classNamesOf, floatOutcomes, pointOutcomes } from './outcomes.ts';
-import { type DiscretizedPoint, settingsOf, usesImages, type WeightOptions } from './point.ts';
-import { type PointRange, pointsOf } from './points.ts';
-import type { SubmitOptions } from './queue/options.ts';
-import { QueueRunner } from './queue/queue-runner.ts';
-import { withoutComparison } from './score.ts';
-import type { EvaluateOptions, Setup } from './setup.ts';
+import { BnnqError, type ErrorCode, messageOf } from '../../errors.ts';
+import { contentFingerprint } from '../../formats/datasets/content-fingerprint.ts';
+import type { Dataset } from '../../formats/datasets/dataset.ts';
+import type { Model } from '../../ir/graph.ts';
+import { openBatches } from '../calibration/batches.ts';
+import { contentHash } from '../content-hash.ts';
+import { describeModel } from '../describe-model.ts';
+import { settingsProblems } from '../discretize-model.ts';
+import { Evaluation, type StartRunner } from '../evaluation.ts';
+import type { Unit } from '../job-queue.ts';
+import { JOURNAL_NAME, Journal } from '../journal.ts';
+import { floatOutcomes } from '../outcomes.ts';
+import { settingsOf, usesImages } from '../point.ts';
+import { type PointRange, pointsOf } from '../points.ts';
+import type { SubmitOptions } from '../queue/options.ts';
+import { QueueRunner } from '../queue/queue-runner.ts';
+import { withoutComparison } from '../score.ts';
+import type { EvaluateOptions, Setup } from '../setup.ts';
 import type {
-  CostSummary,
   FailedPoint,
   FloatScores,
-  MeasuredSensitivity,
   PointSettings,
   Report,
   ReportCalibration,
-  Scores,
   SweepPoint,
-} from './types.ts';
-import { weightHistograms } from './weights/histograms.ts';
+} from '../types.ts';
+import { CalibratedModels } from './calibrated-models.ts';
+import { resultKey } from './result-key.ts';
+import { scorePoint, shardsOf } from './score-point.ts';
+import { type ReportOptions, sweepReport } from './sweep-report.ts';
 
-/** What a finished point holds; entries of the journal that were written in another way are computed again. */
-const RESULT_FORMAT = 2;
-
-export interface SweepOptions extends EvaluateOptions, PointRange, WeightOptions {
+export interface SweepOptions extends EvaluateOptions, PointRange, ReportOptions {
   /** Folder that keeps finished points (`points.jsonl`); a sweep with the same inputs goes on from there. */
   readonly out?: string;
   /** When it aborts, the points in work are finished and kept and no others are begun; `signal` stops at once. */
   readonly finish?: AbortSignal;
   /** Workers of a queue do the points; absent: threads of this process. The report is the same but for times. */
   readonly queue?: SubmitOptions;
-  /** For the report: the command line that asked for it. */
-  readonly command?: readonly string[];
-  /** For the report: losses of single layers of the same model. */
-  readonly sensitivity?: MeasuredSensitivity;
 }
 
 export interface SweepProgress {
@@ -100,17 +87,11 @@ export async function sweep(
     const fingerprint = await contentFingerprint(dataset, { limit: setup.count });
     const calibration = await describeCalibration(model, options, setup, wanted);
     const sources = [description.sha256, contentHash(model), fingerprint];
-    const base = [VERSION, RESULT_FORMAT, ...sources, setup.count, setup.preprocess ?? null];
-    const given = [setup.output ?? null, options.include ?? [], options.exclude ?? []];
-    const keyOf = (point: PointSettings | 'float'): string => {
-      const images =
-        point !== 'float' && usesImages(point, hasImages)
-          ? [calibration?.fingerprint, calibration?.seed]
-          : [];
-      return hashOf(JSON.stringify([...base, ...given, ...images, point]));
-    };
+    const inputs = { sources, setup, weights: options, calibration };
+    const keyOf = (point: PointSettings | 'float'): string => resultKey(inputs, point);
     const folder = new CalibratedModels(options.out);
     models = folder;
+    const work = { evaluation, options, folder, journal };
     const results = wanted.map((point) => journal?.get(keyOf(point)) as SweepPoint | undefined);
     const resumed = results.filter((point) => point !== undefined).length;
     const missing = wanted.flatMap((point, i) => (results[i] === undefined ? [{ point, i }] : []));
@@ -150,9 +131,7 @@ export async function sweep(
           try {
             const unit: Unit = { begun: false };
             const shards = shardsOf(place, missing.length, evaluation.threads);
-            const result = usesImages(point, hasImages)
-              ? await scoreCalibrated(evaluation, point, options, shards, unit, folder, keyOf(point), journal)
-              : await scorePoint(evaluation, point, options, shards, unit);
+            const result = await scorePoint(work, { settings: point, key: keyOf(point), shards, unit });
             journal?.append(keyOf(point), result);
             evaluation.kept(unit);
             results[i] = result;
@@ -165,40 +144,11 @@ export async function sweep(
         }),
       );
       throwWorst(ends);
-      const costOf = pointCosts(model, options);
-      const points = results.flatMap((point) =>
-        point === undefined ? [] : [withCost(point, costOf(point))],
-      );
+      const points = results.filter((point) => point !== undefined);
       const failures = wanted.flatMap((_, i) => failed.get(i) ?? []);
       if (points.length === 0) throw allFailed(failures);
-      return {
-        schema: 'bnn-quantize/report@1',
-        tool: { name: 'bnn-quantize', version: VERSION },
-        command: options.command ?? null,
-        created: new Date().toISOString(),
-        machine: {
-          cpu: cpus()[0]?.model.trim() ?? 'unknown',
-          cores: availableParallelism(),
-          platform: `${platform()} ${arch()}`,
-          node: process.version,
-        },
-        model: description,
-        dataset: {
-          spec: dataset.spec,
-          count: setup.count,
-          fingerprint,
-          labelled: dataset.labels !== undefined,
-          classes: setup.kind === 'index' ? null : setup.width,
-          ...classNamesOf(dataset, setup),
-          preprocess: setup.preprocess ?? null,
-        },
-        ...(calibration && { calibration }),
-        weights: weightHistograms(model, options, wanted),
-        ...(options.sensitivity && { sensitivity: options.sensitivity }),
-        float: withCost(float, costOf({ layers: [] })),
-        points,
-        ...(failures.length > 0 && { failures }),
-      };
+      const about = { model, description, dataset, setup, fingerprint, calibration };
+      return sweepReport({ ...about, wanted, float, points, failures }, options);
     } catch (thrown) {
       if (codeOf(thrown) === 'interrupted') throw interrupted(journal, results, wanted.length);
       throw thrown;
@@ -229,10 +179,6 @@ function throwWorst(ends: readonly PromiseSettledResult<void>[]): void {
   if (reasons.length > 0) throw reasons.find((reason) => codeOf(reason) !== 'interrupted') ?? reasons[0];
 }
 
-function withCost<T extends object>(scored: T, cost: CostSummary | undefined): T {
-  return { ...scored, ...(cost && { cost }) };
-}
-
 /** @throws option with what points need and do not have */
 function checkPoints(points: readonly PointSettings[], hasImages: boolean): void {
   const problems = points.flatMap((point) => settingsProblems(settingsOf(point), hasImages));
@@ -250,61 +196,6 @@ async function describeCalibration(
   const { samples, data, seed = 0 } = calibration;
   const { spec, count, fingerprint } = await openBatches(model, data, { preprocess, samples, output });
   return { spec, count, fingerprint, seed };
-}
-
-/**
- * Parts that a point's images are shared out in. Points are handed out whole while there are enough for all threads;
- * what is left over at the end is split, so that no thread stands idle.
- */
-export function shardsOf(place: number, points: number, threads: number): number {
-  const rest = points % threads;
-  return place < points - rest ? 1 : Math.floor(threads / rest);
-}
-
-async function scorePoint(
-  evaluation: Evaluation,
-  settings: PointSettings,
-  { include, exclude }: WeightOptions,
-  shards: number,
-  unit: Unit,
-): Promise<SweepPoint> {
-  const point = { ...settings, ...(include && { include }), ...(exclude && { exclude }) };
-  const pass = await evaluation.pass({ model: 0, point, table: 'compare' }, shards, unit);
-  return { ...settings, ...scoredIn(pass, evaluation), ...pass.discretized! };
-}
-
-/**
- * Discretizes with the calibration images, which may take a while, into a packed file that is kept; then scores that file. What
- * an earlier run had discretized is not done again.
- */
-async function scoreCalibrated(
-  evaluation: Evaluation,
-  settings: PointSettings,
-  { include, exclude }: WeightOptions,
-  shards: number,
-  unit: Unit,
-  folder: CalibratedModels,
-  key: string,
-  journal: Journal | undefined,
-): Promise<SweepPoint> {
-  const point = { ...settings, ...(include && { include }), ...(exclude && { exclude }) };
-  const file = folder.fileOf(settings, key);
-  const record = `discretized ${key}`;
-  let discretized = existsSync(file) ? (journal?.get(record) as DiscretizedPoint | undefined) : undefined;
-  if (discretized === undefined) {
-    discretized = await evaluation.discretize({ point, file }, unit);
-    journal?.append(record, discretized);
-  }
-  const pass = await evaluation.pass({ model: file, table: 'compare' }, shards, unit);
-  return { ...settings, ...scoredIn(pass, evaluation), ...discretized };
-}
-
-/** What a pass that compares with the float network tells of a point. */
-function scoredIn(
-  { scores, runSeconds, parts }: Pass,
-  { setup }: Evaluation,
-): Scores & Pick<SweepPoint, 'runSeconds' | 'outcomes' | 'flips'> {
-  return { ...scores, runSeconds, ...pointOutcomes(parts, setup) };
 }
 
 function allFailed(failures: readonly FailedPoint[]): BnnqError {

@@ -1,8 +1,8 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileError } from '../formats/file.ts';
-import type { PointSettings } from './types.ts';
+import { fileError } from '../../formats/file.ts';
+import type { PointSettings } from '../types.ts';
 
 /** Name of the folder in that of the report. */
 const FOLDER = 'models';
