@@ -87,8 +87,10 @@ function padRows(
   const skipped = Math.max(-(before[last] ?? 0), 0);
   const copied = Math.max(0, Math.min((dims[last] ?? 1) - skipped, row - start));
   if (line === undefined && last === 1 && before[0] === 0 && after[0] === 0) {
+    // Short rows, as of channels beside others, are not worth a call for each index.
     to.fill(fill);
-    copyLines(from, skipped, dims[1]!, to, start, row, dims[0]!, copied);
+    for (let line = 0; line < dims[0]!; line++)
+      copyRun(from, line * dims[1]! + skipped, to, line * row + start, copied);
     return;
   }
   eachIndex(shape.slice(0, Math.max(last, 0)), (at, index) => {
@@ -112,21 +114,6 @@ function padRows(
     for (let i = 0; i < start; i++) to[begin + i] = from[base + line[i]!]!;
     for (let i = end; i < row; i++) to[begin + i] = from[base + line[i]!]!;
   });
-}
-
-/** Short rows, as of channels beside others, are not worth a call each. */
-function copyLines(
-  from: Elements,
-  at: number,
-  step: number,
-  to: Elements,
-  start: number,
-  toStep: number,
-  lines: number,
-  count: number,
-): void {
-  for (let line = 0, p = at, q = start; line < lines; line++, p += step, q += toStep)
-    for (let i = 0; i < count; i++) to[q + i] = from[p + i]!;
 }
 
 const padByAttributes: Operator = (call) => pad(call, call.ints('pads') ?? [], call.float('value', 0));
