@@ -1,4 +1,5 @@
 import type { CKernel } from './kernel.ts';
+import { eachTap } from './taps.ts';
 
 const windowed = (name: string, comment: string, start: string, each: string, end: string): CKernel => ({
   needs: ['window'],
@@ -11,17 +12,7 @@ static void ${name}(const struct window *s, const int32_t *x, int32_t *y)
         for (ox = 0; ox < s->out_width; ox++)
             for (c = 0; c < s->in_channels; c++) {
                 ${start}
-                for (ky = 0; ky < s->kernel_height; ky++) {
-                    const int32_t iy = oy * s->stride_height - s->pad_top + ky * s->dilation_height;
-                    if (iy < 0 || iy >= s->in_height)
-                        continue;
-                    for (kx = 0; kx < s->kernel_width; kx++) {
-                        const int32_t ix = ox * s->stride_width - s->pad_left + kx * s->dilation_width;
-                        if (ix < 0 || ix >= s->in_width)
-                            continue;
-                        ${each.replaceAll('VALUE', 'x[(iy * s->in_width + ix) * s->in_channels + c]')}
-                    }
-                }
+                ${eachTap(4, [each.replaceAll('VALUE', 'x[(iy * s->in_width + ix) * s->in_channels + c]')])}
                 ${end}
             }
 }

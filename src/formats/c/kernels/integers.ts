@@ -1,4 +1,5 @@
 import type { CKernel } from './kernel.ts';
+import { eachTap } from './taps.ts';
 
 /** Layers that give floats: alpha times the sum, then the tail. @param head what is computed before the first row */
 function floatLayers(
@@ -216,20 +217,12 @@ static void pool_codes(const struct window *s, const uint8_t *x, uint8_t *y)
     for (oy = 0; oy < s->out_height; oy++)
         for (ox = 0; ox < s->out_width; ox++, y += s->in_channels) {
             memset(y, 0, (size_t)s->in_channels);
-            for (ky = 0; ky < s->kernel_height; ky++) {
-                const int32_t iy = oy * s->stride_height - s->pad_top + ky * s->dilation_height;
-                if (iy < 0 || iy >= s->in_height)
-                    continue;
-                for (kx = 0; kx < s->kernel_width; kx++) {
-                    const int32_t ix = ox * s->stride_width - s->pad_left + kx * s->dilation_width;
-                    if (ix < 0 || ix >= s->in_width)
-                        continue;
-                    const uint8_t *codes = x + (iy * s->in_width + ix) * s->in_channels;
-                    for (c = 0; c < s->in_channels; c++)
-                        if (codes[c] > y[c])
-                            y[c] = codes[c];
-                }
-            }
+            ${eachTap(3, [
+              'const uint8_t *codes = x + (iy * s->in_width + ix) * s->in_channels;',
+              'for (c = 0; c < s->in_channels; c++)',
+              '    if (codes[c] > y[c])',
+              '        y[c] = codes[c];',
+            ])}
         }
 }
 `,

@@ -1,4 +1,5 @@
 import type { CKernel } from './kernel.ts';
+import { eachTap } from './taps.ts';
 
 export const POOLS: Readonly<Record<string, CKernel>> = {
   max_of: {
@@ -35,17 +36,7 @@ static void max_pool_f32(const struct window *s, const float *x, float *y)
             for (ox = 0; ox < s->out_width; ox++) {
                 float most = 0.0f;
                 int32_t count = 0;
-                for (ky = 0; ky < s->kernel_height; ky++) {
-                    const int32_t iy = oy * s->stride_height - s->pad_top + ky * s->dilation_height;
-                    if (iy < 0 || iy >= s->in_height)
-                        continue;
-                    for (kx = 0; kx < s->kernel_width; kx++) {
-                        const int32_t ix = ox * s->stride_width - s->pad_left + kx * s->dilation_width;
-                        if (ix < 0 || ix >= s->in_width)
-                            continue;
-                        most = count++ == 0 ? x[iy * s->in_width + ix] : max_of(most, x[iy * s->in_width + ix]);
-                    }
-                }
+                ${eachTap(4, ['most = count++ == 0 ? x[iy * s->in_width + ix] : max_of(most, x[iy * s->in_width + ix]);'])}
                 *y++ = most;
             }
 }

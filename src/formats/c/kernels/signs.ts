@@ -1,4 +1,5 @@
 import type { CKernel } from './kernel.ts';
+import { eachTap } from './taps.ts';
 
 export const SIGNS: Readonly<Record<string, CKernel>> = {
   signs_f32: {
@@ -122,20 +123,12 @@ static void pool_signs(const struct window *s, const uint32_t *x, uint32_t *y)
     for (oy = 0; oy < s->out_height; oy++)
         for (ox = 0; ox < s->out_width; ox++, y += words) {
             int32_t taps = 0;
-            for (ky = 0; ky < s->kernel_height; ky++) {
-                const int32_t iy = oy * s->stride_height - s->pad_top + ky * s->dilation_height;
-                if (iy < 0 || iy >= s->in_height)
-                    continue;
-                for (kx = 0; kx < s->kernel_width; kx++) {
-                    const int32_t ix = ox * s->stride_width - s->pad_left + kx * s->dilation_width;
-                    if (ix < 0 || ix >= s->in_width)
-                        continue;
-                    const uint32_t *map = x + (iy * s->in_width + ix) * words;
-                    for (i = 0; i < words; i++)
-                        y[i] = taps == 0 ? map[i] : y[i] & map[i];
-                    taps++;
-                }
-            }
+            ${eachTap(3, [
+              'const uint32_t *map = x + (iy * s->in_width + ix) * words;',
+              'for (i = 0; i < words; i++)',
+              '    y[i] = taps == 0 ? map[i] : y[i] & map[i];',
+              'taps++;',
+            ])}
         }
 }
 `,
